@@ -1,0 +1,186 @@
+//! The arguments of MAIL and RCPT: a path in angle brackets and parameters.
+//!
+//! Invariants: a path is an [`Address`], the null path or a refusal; an unknown parameter is refused, never skipped,
+//! because it may ask for something that we would then not do.
+//! Standards: RFC 5321 §4.1.1.2, §4.1.1.3, §4.1.1.11, §4.1.2; RFC 1870 §6; RFC 6152 §2; RFC 4954 §5.
+
+use super::BodyKind;
+use crate::address::{Address, AddressError, Domain, ReversePath};
+use crate::reply::Reply;
+
+#[derive(Debug)]
+pub(super) struct Mail {
+    pub(super) reverse_path: ReversePath,
+    pub(super) size: Option<u64>,
+    pub(super) body: BodyKind,
+}
+
+/// Whose path it is; this chooses the enhanced code (RFC 3463 §3.2: 5.1.7 sender, 5.1.3 recipient).
+#[derive(Clone, Copy)]
+enum Side {
+    Sender,
+    Recipient,
+}
+
+impl Side {
+    fn bad_path(self, text: impl Into<std::borrow::Cow<'static, str>>) -> Reply {
+        match self {
+            Self::Sender => Reply::new(501, (5, 1, 7), text),
+            Self::Recipient => Reply::new(501, (5, 1, 3), text),
+        }
+    }
+}
+
+/// Reads what follows `MAIL `. Parameters are an extension, so HELO has none.
+pub(super) fn parse_mail(argument: &str, extended: bool) -> Result<Mail, Reply> {
+    let (path, parameters) = split_path(argument, "FROM:", Side::Sender)?;
+    let reverse_path =
+        if path.is_empty() { ReversePath::Null } else { ReversePath::Address(read_address(path, Side::Sender)?) };
+    let mut mail = Mail { reverse_path, size: None, body: BodyKind::SevenBit };
+    let mut seen = Seen::default();
+    for parameter in Parameters(parameters) {
+        let (keyword, value) = parameter?;
+        if !extended {
+            return Err(unknown_parameter());
+        }
+        mail_parameter(&mut mail, &mut seen, keyword, value)?;
+    }
+    Ok(mail)
+}
+
+/// Reads what follows `RCPT `. `hostname` completes a bare `<postmaster>`.
+pub(super) fn parse_rcpt(argument: &str, hostname: &Domain) -> Result<Address, Reply> {
+    let (path, parameters) = split_path(argument, "TO:", Side::Recipient)?;
+    // RFC 5321 §4.1.1.3: postmaster needs no domain.
+    let address = if path.eq_ignore_ascii_case("postmaster") {
+        Address::postmaster(hostname.clone())
+    } else {
+        read_address(path, Side::Recipient)?
+    };
+    // No RCPT parameter is offered yet; each one that comes is malformed or unknown.
+    match Parameters(parameters).next() {
+        None => Ok(address),
+        Some(parameter) => Err(parameter.err().unwrap_or_else(unknown_parameter)),
+    }
+}
+
+/// RFC 5321 §4.1.1.11: each parameter at most once.
+#[derive(Default)]
+struct Seen {
+    size: bool,
+    body: bool,
+    auth: bool,
+}
+
+fn mail_parameter(mail: &mut Mail, seen: &mut Seen, keyword: &str, value: Option<&str>) -> Result<(), Reply> {
+    if keyword.eq_ignore_ascii_case("SIZE") {
+        once(&mut seen.size)?;
+        mail.size = Some(size(value)?);
+    } else if keyword.eq_ignore_ascii_case("BODY") {
+        once(&mut seen.body)?;
+        mail.body = body(value)?;
+    } else if keyword.eq_ignore_ascii_case("AUTH") {
+        // RFC 4954 §5: who first submitted it. We believe only our own AUTH, so it is read and dropped.
+        once(&mut seen.auth)?;
+        value.ok_or_else(bad_parameter)?;
+    } else {
+        return Err(unknown_parameter());
+    }
+    Ok(())
+}
+
+fn once(seen: &mut bool) -> Result<(), Reply> {
+    if std::mem::replace(seen, true) { Err(bad_parameter()) } else { Ok(()) }
+}
+
+/// RFC 1870 §6: 1 to 20 digits; what a u64 cannot hold is as large as it can say.
+fn size(value: Option<&str>) -> Result<u64, Reply> {
+    let digits = value.ok_or_else(bad_parameter)?;
+    if !(1..=20).contains(&digits.len()) || !digits.bytes().all(|octet| octet.is_ascii_digit()) {
+        return Err(bad_parameter());
+    }
+    Ok(digits.parse().unwrap_or(u64::MAX))
+}
+
+fn body(value: Option<&str>) -> Result<BodyKind, Reply> {
+    match value {
+        Some(kind) if kind.eq_ignore_ascii_case("7BIT") => Ok(BodyKind::SevenBit),
+        Some(kind) if kind.eq_ignore_ascii_case("8BITMIME") => Ok(BodyKind::EightBitMime),
+        _ => Err(bad_parameter()),
+    }
+}
+
+fn bad_parameter() -> Reply {
+    Reply::new(501, (5, 5, 4), "a parameter is malformed or given twice")
+}
+
+fn unknown_parameter() -> Reply {
+    Reply::new(555, (5, 5, 4), "a parameter is not offered here")
+}
+
+/// The path between the brackets, and the text of the parameters.
+fn split_path<'a>(argument: &'a str, prefix: &str, side: Side) -> Result<(&'a str, &'a str), Reply> {
+    let bad = || side.bad_path("give the address in angle brackets");
+    let (head, rest) = argument.split_at_checked(prefix.len()).ok_or_else(bad)?;
+    if !head.eq_ignore_ascii_case(prefix) {
+        return Err(bad());
+    }
+    // The grammar has no space after the colon, but many clients send one and it is not ambiguous.
+    let rest = rest.trim_start_matches(' ').strip_prefix('<').ok_or_else(bad)?;
+    let (path, rest) = rest.split_at_checked(path_octets(rest).ok_or_else(bad)?).ok_or_else(bad)?;
+    let rest = rest.strip_prefix('>').ok_or_else(bad)?;
+    if rest.is_empty() || rest.starts_with(' ') { Ok((path, rest)) } else { Err(bad()) }
+}
+
+/// Octets before the `>` that ends the path; one within a quoted string does not.
+fn path_octets(text: &str) -> Option<usize> {
+    let (mut quoted, mut escaped) = (false, false);
+    text.bytes().position(|octet| {
+        match octet {
+            _ if escaped => escaped = false,
+            b'\\' if quoted => escaped = true,
+            b'"' => quoted = !quoted,
+            _ => return octet == b'>' && !quoted,
+        }
+        false
+    })
+}
+
+fn read_address(path: &str, side: Side) -> Result<Address, Reply> {
+    if path.starts_with('@') {
+        // RFC 5321 §3.3 and appendix C let a server refuse source routes; we relay for nobody.
+        return Err(side.bad_path("source routes are not accepted"));
+    }
+    // RFC 6531 §3.2: an address outside ASCII needs the SMTPUTF8 parameter, which is not offered.
+    if !path.is_ascii() {
+        return Err(Reply::new(553, (5, 6, 7), "addresses outside ASCII need SMTPUTF8, which is not offered"));
+    }
+    Address::parse(path).map_err(|error: AddressError| side.bad_path(error.to_string()))
+}
+
+/// RFC 5321 §4.1.2: `keyword[=value]`, parted by spaces.
+struct Parameters<'a>(&'a str);
+
+impl<'a> Iterator for Parameters<'a> {
+    type Item = Result<(&'a str, Option<&'a str>), Reply>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let text = self.0.trim_start_matches(' ');
+        if text.is_empty() {
+            return None;
+        }
+        let (parameter, rest) = text.split_once(' ').unwrap_or((text, ""));
+        self.0 = rest;
+        let (keyword, value) = match parameter.split_once('=') {
+            Some((keyword, value)) => (keyword, Some(value)),
+            None => (parameter, None),
+        };
+        let keyword_is_good = !keyword.is_empty()
+            && !keyword.starts_with('-')
+            && keyword.bytes().all(|octet| octet.is_ascii_alphanumeric() || octet == b'-');
+        let value_is_good = value.is_none_or(|value| {
+            !value.is_empty() && value.bytes().all(|octet| matches!(octet, b'!'..=b'<' | b'>'..=b'~'))
+        });
+        Some(if keyword_is_good && value_is_good { Ok((keyword, value)) } else { Err(bad_parameter()) })
+    }
+}
