@@ -1,0 +1,165 @@
+//! All that a decision depends on. Filled by `store::facts` in sets; read by nobody else.
+
+use model::agreement::AgreementState;
+use model::basis::{BasisKind, BasisRecord};
+use model::instruction::InstructionState;
+use model::person::{Restriction, SuppressionReason, SuppressionScope};
+use model::{AgreementId, ControllerId, CredentialId, InstructionId, StreamId, StreamKind, Timestamp};
+
+/// Facts about the sender, the same for every recipient of a batch.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct SenderFacts {
+    /// Whose mail it is.
+    pub controller: ControllerId,
+    /// The agreement with the latest version, if any.
+    pub agreement: Option<AgreementFacts>,
+    /// The instruction with the latest version, if any.
+    pub instruction: Option<InstructionFacts>,
+    /// The stream named by the client, if the controller has it.
+    pub stream: Option<StreamFacts>,
+    /// What the credential may do.
+    pub credential: Option<CredentialFacts>,
+}
+
+/// The agreement, as of now.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct AgreementFacts {
+    /// Its id.
+    pub id: AgreementId,
+    /// Where it stands.
+    pub state: AgreementState,
+    /// In force from.
+    pub from: Timestamp,
+    /// In force until.
+    pub until: Option<Timestamp>,
+}
+
+/// The instruction, as of now, already asked about the operation and stream at hand.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct InstructionFacts {
+    /// Its id.
+    pub id: InstructionId,
+    /// Where it stands.
+    pub state: InstructionState,
+    /// In force from.
+    pub from: Timestamp,
+    /// Does it name storing and transmission, and this stream?
+    pub covers: Covers,
+}
+
+/// Does an instruction name what is about to be done?
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Covers {
+    /// Operation and stream are named.
+    Yes,
+    /// Either is not named.
+    No,
+}
+
+/// The stream.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct StreamFacts {
+    /// Its id.
+    pub id: StreamId,
+    /// Its kind.
+    pub kind: StreamKind,
+}
+
+/// The credential that speaks.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct CredentialFacts {
+    /// Its id.
+    pub id: CredentialId,
+    /// May it send on this stream, and is it neither expired nor revoked?
+    pub standing: Standing,
+}
+
+/// Is a credential good for this stream now?
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Standing {
+    /// Yes.
+    Good,
+    /// It exists, but may not send on this stream.
+    OutOfScope,
+    /// Revoked or expired.
+    Revoked,
+}
+
+/// Facts about the message.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct MessageFacts {
+    /// What is known of the domain of the From field.
+    pub from_domain: FromDomain,
+}
+
+/// The From domain as the store knows it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum FromDomain {
+    /// Not yet known: before the content came (RCPT). Never enough for a permit.
+    NotYetKnown,
+    /// Verified for this controller.
+    Verified,
+    /// Not this controller's, or not verified.
+    NotVerified,
+}
+
+/// Facts about one recipient.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct RecipientFacts {
+    /// Suppressions of this person by this controller.
+    pub suppressions: Vec<SuppressionFacts>,
+    /// Restriction, erasure, open case.
+    pub restriction: Option<Restriction>,
+    /// The basis recorded for the stream at hand.
+    pub basis: Option<BasisRecord>,
+}
+
+/// One suppression.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct SuppressionFacts {
+    /// How far it reaches.
+    pub scope: SuppressionScope,
+    /// Why.
+    pub reason: SuppressionReason,
+    /// Until when (bounces only).
+    pub until: Option<Timestamp>,
+}
+
+/// Everything for one decision.
+#[derive(Clone, Copy, Debug)]
+pub struct Facts<'a> {
+    /// The moment of the decision.
+    pub now: Timestamp,
+    /// The controller's permission generation when the facts were read: every withdrawal, objection,
+    /// suppression, agreement or instruction change has a higher one.
+    pub generation: u64,
+    /// The sender; `None` when the facts could not be loaded.
+    pub sender: Option<&'a SenderFacts>,
+    /// The message.
+    pub message: MessageFacts,
+    /// The recipient; `None` when the facts could not be loaded.
+    pub recipient: Option<&'a RecipientFacts>,
+    /// What is left of the day's allowance.
+    pub quota: QuotaFacts,
+}
+
+/// The day's allowance of the instruction.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct QuotaFacts {
+    /// Messages allowed in this UTC day.
+    pub allowed: u64,
+    /// Messages accepted in it so far.
+    pub used: u64,
+}
+
+impl SenderFacts {
+    pub(crate) fn stream_kind(&self) -> Option<StreamKind> {
+        self.stream.map(|stream| stream.kind)
+    }
+}
+
+impl RecipientFacts {
+    pub(crate) fn has_consent_kind(&self) -> bool {
+        self.basis.is_some_and(|basis| matches!(basis.kind, BasisKind::Consent | BasisKind::SoftOptIn))
+    }
+}

@@ -1,0 +1,345 @@
+//! The one table of rules: the source of `docs/rules.md`, of both doors' replies and of the tests.
+
+/// A rule of the gate. Its id is stable: clients, ledgers and tests rely on it.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+pub enum Rule {
+    /// No processing agreement is in force.
+    AgreementNotInForce,
+    /// No instruction is in force.
+    InstructionMissing,
+    /// The instruction in force does not name this operation or stream.
+    OperationNotInstructed,
+    /// The credential may not do this.
+    CredentialScope,
+    /// The From domain is not a verified domain of this controller.
+    FromNotVerified,
+    /// The person asked that his data only be stored.
+    RecipientRestricted,
+    /// The person was erased.
+    RecipientErased,
+    /// A rights case of this person is open.
+    CaseOpen,
+    /// The address is on the controller's suppression list.
+    Suppressed,
+    /// The person objected to direct marketing.
+    Objected,
+    /// Marketing without any recorded basis.
+    NoBasis,
+    /// There is a record, but no consent in it.
+    ConsentMissing,
+    /// Consent was never confirmed.
+    ConsentUnconfirmed,
+    /// Consent was withdrawn.
+    ConsentWithdrawn,
+    /// Consent has run out.
+    ConsentExpired,
+    /// The day's allowance is used up.
+    Quota,
+    /// The instruction looks infringing and is held.
+    InstructionInfringing,
+    /// The facts could not be loaded.
+    FactsUnavailable,
+}
+
+/// At which SMTP command a refusal is given at the latest.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Stage {
+    /// The sender as a whole: MAIL.
+    Mail,
+    /// One recipient: RCPT.
+    Recipient,
+    /// The content: the end of DATA.
+    Content,
+}
+
+/// Who can mend it, and so who is told.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Mender {
+    /// The controller, in the console or by the API.
+    Controller,
+    /// Only the person himself.
+    Person,
+    /// The operator.
+    Operator,
+}
+
+/// How a rule is told to the world. One row a rule, in [`Rule::row`].
+#[derive(Clone, Copy, Debug)]
+pub struct Row {
+    /// The stable id.
+    pub id: &'static str,
+    /// The article or section it enforces.
+    pub article: &'static str,
+    /// What is wrong, for a person.
+    pub sentence: &'static str,
+    /// What to do about it.
+    pub remedy: &'static str,
+    /// When SMTP says it.
+    pub stage: Stage,
+    /// SMTP reply code.
+    pub smtp: u16,
+    /// Enhanced status code (RFC 3463).
+    pub enhanced: (u8, u16, u16),
+    /// HTTP status when the whole request is refused for it.
+    pub http: u16,
+    /// Who can mend it.
+    pub mender: Mender,
+}
+
+impl Rule {
+    /// Every rule, in the order in which the gate asks.
+    pub const ALL: [Self; 18] = [
+        Self::FactsUnavailable,
+        Self::AgreementNotInForce,
+        Self::InstructionMissing,
+        Self::InstructionInfringing,
+        Self::OperationNotInstructed,
+        Self::CredentialScope,
+        Self::FromNotVerified,
+        Self::RecipientErased,
+        Self::RecipientRestricted,
+        Self::CaseOpen,
+        Self::Objected,
+        Self::Suppressed,
+        Self::NoBasis,
+        Self::ConsentMissing,
+        Self::ConsentUnconfirmed,
+        Self::ConsentWithdrawn,
+        Self::ConsentExpired,
+        Self::Quota,
+    ];
+
+    /// The stable id.
+    #[must_use]
+    pub fn id(self) -> &'static str {
+        self.row().id
+    }
+
+    /// The rule with this id.
+    #[must_use]
+    pub fn from_id(id: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|rule| rule.id() == id)
+    }
+
+    /// Does it concern the sender as a whole (HTTP 403) rather than one recipient?
+    #[must_use]
+    pub fn concerns_sender(self) -> bool {
+        self.row().stage != Stage::Recipient
+    }
+
+    /// The rule's row of the table.
+    #[must_use]
+    pub const fn row(self) -> Row {
+        match self {
+            Self::FactsUnavailable => row(
+                "facts-unavailable",
+                "GDPR Art. 5(2)",
+                "the facts that would allow this cannot be loaded at the moment",
+                "try again later; nothing was lost",
+                (Stage::Mail, 451, (4, 3, 0), 503, Mender::Operator),
+            ),
+            Self::AgreementNotInForce => row(
+                "agreement-not-in-force",
+                "GDPR Art. 28(3)",
+                "no processing agreement with this controller is in force",
+                "sign or renew the agreement",
+                (Stage::Mail, 550, (5, 7, 1), 403, Mender::Controller),
+            ),
+            Self::InstructionMissing => row(
+                "instruction-missing",
+                "GDPR Art. 28(3)(a)",
+                "no documented instruction is in force",
+                "issue an instruction, for example from a preset",
+                (Stage::Mail, 550, (5, 7, 1), 403, Mender::Controller),
+            ),
+            Self::InstructionInfringing => row(
+                "instruction-infringing",
+                "GDPR Art. 28(3), last subparagraph",
+                "the instruction looks infringing and is held until the controller confirms or amends it",
+                "read the notice and confirm or amend the instruction",
+                (Stage::Mail, 550, (5, 7, 1), 403, Mender::Controller),
+            ),
+            Self::OperationNotInstructed => row(
+                "operation-not-instructed",
+                "GDPR Art. 28(3)(a)",
+                "the instruction in force does not cover sending on this stream",
+                "add the operation and the stream to the instruction",
+                (Stage::Mail, 550, (5, 7, 1), 403, Mender::Controller),
+            ),
+            Self::CredentialScope => row(
+                "credential-scope",
+                "GDPR Art. 29",
+                "this credential may not send on this stream",
+                "use another credential or widen this one",
+                (Stage::Mail, 550, (5, 7, 1), 403, Mender::Controller),
+            ),
+            Self::FromNotVerified => row(
+                "from-not-verified",
+                "ePrivacy Art. 13(4)",
+                "the From domain is not a verified domain of this controller",
+                "verify the domain by publishing its DNS records",
+                (Stage::Content, 550, (5, 7, 1), 403, Mender::Controller),
+            ),
+            Self::RecipientErased
+            | Self::RecipientRestricted
+            | Self::CaseOpen
+            | Self::Objected
+            | Self::Suppressed => self.person_row(),
+            Self::NoBasis
+            | Self::ConsentMissing
+            | Self::ConsentUnconfirmed
+            | Self::ConsentWithdrawn
+            | Self::ConsentExpired => self.basis_row(),
+            Self::Quota => row(
+                "quota",
+                "GDPR Art. 28(3)(a)",
+                "the messages instructed for this day are used up",
+                "wait until tomorrow (UTC) or raise the daily number in the instruction",
+                (Stage::Recipient, 452, (4, 7, 1), 429, Mender::Controller),
+            ),
+        }
+    }
+
+    const fn person_row(self) -> Row {
+        match self {
+            Self::RecipientErased => row(
+                "recipient-erased",
+                "GDPR Art. 17",
+                "this person was erased",
+                "do not mail this person again unless he comes to you anew",
+                (Stage::Recipient, 550, (5, 7, 1), 422, Mender::Person),
+            ),
+            Self::RecipientRestricted => row(
+                "recipient-restricted",
+                "GDPR Art. 18",
+                "processing of this person's data is restricted to storage",
+                "wait until the restriction is lifted",
+                (Stage::Recipient, 550, (5, 7, 1), 422, Mender::Controller),
+            ),
+            Self::CaseOpen => row(
+                "case-open",
+                "GDPR Art. 12(3)",
+                "a rights request of this person is open",
+                "answer the request first",
+                (Stage::Recipient, 550, (5, 7, 1), 422, Mender::Controller),
+            ),
+            Self::Objected => row(
+                "objected",
+                "GDPR Art. 21(3)",
+                "this person objected to direct marketing",
+                "do not mail marketing to this person; only he can lift it",
+                (Stage::Recipient, 550, (5, 7, 1), 422, Mender::Person),
+            ),
+            _ => row(
+                "suppressed",
+                "GDPR Art. 21(3)",
+                "this recipient is on your suppression list for this kind of mail",
+                "see the entry's reason; an opt-out is lifted only by the person himself",
+                (Stage::Recipient, 550, (5, 7, 1), 422, Mender::Person),
+            ),
+        }
+    }
+
+    const fn basis_row(self) -> Row {
+        let at = (Stage::Recipient, 550, (5, 7, 1), 422, Mender::Controller);
+        match self {
+            Self::ConsentUnconfirmed => row(
+                "consent-unconfirmed",
+                "GDPR Art. 7(1)",
+                "this person's consent was never confirmed",
+                "send a confirmation request; the person confirms it himself",
+                at,
+            ),
+            Self::ConsentWithdrawn => row(
+                "consent-withdrawn",
+                "GDPR Art. 7(3)",
+                "this person withdrew his consent",
+                "do not mail this purpose; only the person can consent anew",
+                at,
+            ),
+            Self::ConsentExpired => {
+                row("consent-expired", "GDPR Art. 7(1)", "this person's consent has run out", "ask for it anew", at)
+            }
+            Self::ConsentMissing => row(
+                "consent-missing",
+                "GDPR Art. 6(1)(a)",
+                "what is recorded for this person is not consent to this marketing",
+                "ask for consent, with the words shown to the person",
+                at,
+            ),
+            _ => row(
+                "no-basis",
+                "GDPR Art. 6(1)",
+                "no lawful basis is recorded for marketing to this person",
+                "record consent or a soft opt-in with its evidence",
+                at,
+            ),
+        }
+    }
+}
+
+type Wire = (Stage, u16, (u8, u16, u16), u16, Mender);
+
+const fn row(
+    id: &'static str,
+    article: &'static str,
+    sentence: &'static str,
+    remedy: &'static str,
+    (stage, smtp, enhanced, http, mender): Wire,
+) -> Row {
+    Row { id, article, sentence, remedy, stage, smtp, enhanced, http, mender }
+}
+
+/// The gate says no. Made by the gate alone, for one recipient or for the sender as a whole.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Refusal {
+    rule: Rule,
+}
+
+impl Refusal {
+    pub(crate) const fn by(rule: Rule) -> Self {
+        Self { rule }
+    }
+
+    /// The rule that fired.
+    #[must_use]
+    pub const fn rule(self) -> Rule {
+        self.rule
+    }
+
+    /// Its row: how to say it.
+    #[must_use]
+    pub const fn row(self) -> Row {
+        self.rule.row()
+    }
+
+    /// One line for a peer: `rule (article): sentence; remedy`. Holds nothing about a person.
+    #[must_use]
+    pub fn line(self) -> String {
+        let row = self.row();
+        format!("{} ({}): {}; {}", row.id, row.article, row.sentence, row.remedy)
+    }
+}
+
+/// `docs/rules.md`: the table for people, generated from the rows above.
+#[must_use]
+pub fn table_markdown() -> String {
+    let mut out = String::from(
+        "# Rules of the gate\n\nGenerated from `gate::rule` by `cargo xtask rules`; a test fails when it is stale.\n\n\
+         | rule | enforces | what it says | what to do | SMTP | HTTP |\n|---|---|---|---|---|---|\n",
+    );
+    for rule in Rule::ALL {
+        let row = rule.row();
+        let stage = match row.stage {
+            Stage::Mail => "MAIL",
+            Stage::Recipient => "RCPT",
+            Stage::Content => "end of DATA",
+        };
+        let (class, subject, detail) = row.enhanced;
+        out.push_str(&format!(
+            "| `{}` | {} | {} | {} | {} {class}.{subject}.{detail} at {stage} | {} |\n",
+            row.id, row.article, row.sentence, row.remedy, row.smtp, row.http
+        ));
+    }
+    out
+}

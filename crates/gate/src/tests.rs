@@ -1,0 +1,305 @@
+//! Every rule: fires, does not fire, facts missing. And: more facts against never turn a no into a yes.
+
+use crate::facts::*;
+use crate::*;
+use model::agreement::AgreementState;
+use model::basis::{BasisKind, BasisRecord};
+use model::instruction::InstructionState;
+use model::person::{Restriction, SuppressionReason, SuppressionScope};
+use model::{AgreementId, ControllerId, CredentialId, InstructionId, StreamId, StreamKind, Timestamp};
+use proptest::prelude::*;
+
+const NOW: Timestamp = Timestamp::from_seconds(1_800_000_000);
+
+fn sender(kind: StreamKind) -> SenderFacts {
+    SenderFacts {
+        controller: ControllerId(2),
+        agreement: Some(AgreementFacts {
+            id: AgreementId(1),
+            state: AgreementState::InForce,
+            from: Timestamp::from_seconds(0),
+            until: None,
+        }),
+        instruction: Some(InstructionFacts {
+            id: InstructionId(1),
+            state: InstructionState::InForce,
+            from: Timestamp::from_seconds(0),
+            covers: Covers::Yes,
+        }),
+        stream: Some(StreamFacts { id: StreamId(7), kind }),
+        credential: Some(CredentialFacts { id: CredentialId(1), standing: Standing::Good }),
+    }
+}
+
+fn consent() -> BasisRecord {
+    BasisRecord {
+        stream: StreamId(7),
+        kind: BasisKind::Consent,
+        given_at: Timestamp::from_seconds(10),
+        confirmed_at: Some(Timestamp::from_seconds(20)),
+        withdrawn_at: None,
+        expires_at: None,
+    }
+}
+
+fn facts<'a>(sender: &'a SenderFacts, recipient: &'a RecipientFacts) -> Facts<'a> {
+    Facts {
+        now: NOW,
+        generation: 3,
+        sender: Some(sender),
+        message: MessageFacts { from_domain: FromDomain::Verified },
+        recipient: Some(recipient),
+        quota: QuotaFacts { allowed: 10, used: 0 },
+    }
+}
+
+fn rule_of<T>(verdict: &Verdict<T>) -> Option<Rule> {
+    match verdict {
+        Verdict::Pass(_) => None,
+        Verdict::Hold(refusal) | Verdict::Refuse(refusal) => Some(refusal.rule()),
+    }
+}
+
+fn consented() -> RecipientFacts {
+    RecipientFacts { basis: Some(consent()), ..RecipientFacts::default() }
+}
+
+fn suppressed(scope: SuppressionScope, reason: SuppressionReason, until: Option<Timestamp>) -> RecipientFacts {
+    RecipientFacts { suppressions: vec![SuppressionFacts { scope, reason, until }], ..consented() }
+}
+
+#[test]
+fn a_covered_message_passes_both_questions() {
+    for kind in [StreamKind::Transactional, StreamKind::Marketing, StreamKind::Service, StreamKind::Legal] {
+        let (sender, recipient) = (sender(kind), consented());
+        assert_eq!(rule_of(&decide(&facts(&sender, &recipient))), None);
+        assert_eq!(rule_of(&clear(&facts(&sender, &recipient))), None);
+    }
+}
+
+#[test]
+fn art28_3_no_agreement_in_force_refuses() {
+    let recipient = consented();
+    let mut cases = vec![None];
+    for state in [AgreementState::Draft, AgreementState::Signed, AgreementState::Suspended, AgreementState::Ended] {
+        cases.push(Some(AgreementFacts { id: AgreementId(1), state, from: Timestamp::default(), until: None }));
+    }
+    let in_force = |from, until| Some(AgreementFacts { id: AgreementId(1), state: AgreementState::InForce, from, until });
+    cases.push(in_force(NOW.plus(std::time::Duration::from_secs(1)), None));
+    cases.push(in_force(Timestamp::default(), Some(NOW)));
+    for agreement in cases {
+        let sender = SenderFacts { agreement, ..sender(StreamKind::Transactional) };
+        assert_eq!(rule_of(&decide(&facts(&sender, &recipient))), Some(Rule::AgreementNotInForce));
+        assert_eq!(rule_of(&clear(&facts(&sender, &recipient))), Some(Rule::AgreementNotInForce));
+    }
+}
+
+#[test]
+fn art28_3_a_instruction_must_be_in_force_and_cover() {
+    let recipient = consented();
+    let with = |state, covers| SenderFacts {
+        instruction: Some(InstructionFacts { id: InstructionId(1), state, from: Timestamp::default(), covers }),
+        ..sender(StreamKind::Transactional)
+    };
+    let cases = [
+        (SenderFacts { instruction: None, ..sender(StreamKind::Transactional) }, Rule::InstructionMissing),
+        (with(InstructionState::Proposed, Covers::Yes), Rule::InstructionMissing),
+        (with(InstructionState::Superseded, Covers::Yes), Rule::InstructionMissing),
+        (with(InstructionState::InForce, Covers::No), Rule::OperationNotInstructed),
+        (SenderFacts { stream: None, ..sender(StreamKind::Transactional) }, Rule::OperationNotInstructed),
+    ];
+    for (sender, rule) in cases {
+        assert_eq!(rule_of(&decide(&facts(&sender, &recipient))), Some(rule));
+        assert_eq!(rule_of(&clear(&facts(&sender, &recipient))), Some(rule));
+    }
+    // Held is neither obeyed nor dropped: it is taken in, and does not leave.
+    let held = with(InstructionState::Held, Covers::Yes);
+    let Verdict::Pass(permit) = decide(&facts(&held, &recipient)) else { panic!("taken in") };
+    assert_eq!(permit.held().map(Refusal::rule), Some(Rule::InstructionInfringing));
+    let cleared = clear(&facts(&held, &recipient));
+    assert!(matches!(cleared, Verdict::Hold(refusal) if refusal.rule() == Rule::InstructionInfringing));
+    // But a refusal beside it refuses.
+    let erased = RecipientFacts { restriction: Some(Restriction::Erased), ..consented() };
+    assert_eq!(rule_of(&decide(&facts(&held, &erased))), Some(Rule::RecipientErased));
+}
+
+#[test]
+fn art29_credential_scope_counts_at_acceptance_only() {
+    let recipient = consented();
+    for standing in [Standing::OutOfScope, Standing::Revoked] {
+        let credential = Some(CredentialFacts { id: CredentialId(1), standing });
+        let sender = SenderFacts { credential, ..sender(StreamKind::Transactional) };
+        assert_eq!(rule_of(&decide(&facts(&sender, &recipient))), Some(Rule::CredentialScope));
+        assert_eq!(rule_of(&clear(&facts(&sender, &recipient))), None);
+    }
+}
+
+#[test]
+fn eprivacy13_4_from_must_be_verified_and_known() {
+    let (sender, recipient) = (sender(StreamKind::Transactional), consented());
+    let mut facts = facts(&sender, &recipient);
+    facts.message.from_domain = FromDomain::NotVerified;
+    assert_eq!(rule_of(&decide(&facts)), Some(Rule::FromNotVerified));
+    facts.message.from_domain = FromDomain::NotYetKnown;
+    assert_eq!(rule_of(&check(&facts)), None, "RCPT comes before the content");
+    assert_eq!(rule_of(&decide(&facts)), Some(Rule::FactsUnavailable), "but gives no permit");
+}
+
+#[test]
+fn art17_art18_restricted_persons_get_nothing() {
+    let sender = sender(StreamKind::Transactional);
+    for (restriction, rule) in [
+        (Restriction::Erased, Rule::RecipientErased),
+        (Restriction::Restricted, Rule::RecipientRestricted),
+        (Restriction::CaseOpen, Rule::CaseOpen),
+    ] {
+        let recipient = RecipientFacts { restriction: Some(restriction), ..consented() };
+        assert_eq!(rule_of(&decide(&facts(&sender, &recipient))), Some(rule));
+        assert_eq!(rule_of(&clear(&facts(&sender, &recipient))), Some(rule));
+    }
+}
+
+#[test]
+fn art21_3_objection_beats_consent_but_not_transactional_mail() {
+    let objected = suppressed(SuppressionScope::Marketing, SuppressionReason::Objection, None);
+    let marketing = sender(StreamKind::Marketing);
+    assert_eq!(rule_of(&decide(&facts(&marketing, &objected))), Some(Rule::Objected));
+    let transactional = sender(StreamKind::Transactional);
+    assert_eq!(rule_of(&decide(&facts(&transactional, &objected))), None);
+}
+
+#[test]
+fn suppression_reaches_as_far_as_its_scope() {
+    let later = Some(NOW.plus(std::time::Duration::from_secs(60)));
+    let table = [
+        (SuppressionScope::All, None, StreamKind::Transactional, true),
+        (SuppressionScope::Delivery, None, StreamKind::Transactional, true),
+        (SuppressionScope::Marketing, None, StreamKind::Transactional, false),
+        (SuppressionScope::Marketing, None, StreamKind::Marketing, true),
+        (SuppressionScope::Stream(StreamId(7)), None, StreamKind::Transactional, true),
+        (SuppressionScope::Stream(StreamId(8)), None, StreamKind::Marketing, false),
+        (SuppressionScope::Delivery, later, StreamKind::Transactional, true),
+        (SuppressionScope::Delivery, Some(NOW), StreamKind::Transactional, false),
+    ];
+    for (scope, until, kind, stops) in table {
+        let (sender, recipient) = (sender(kind), suppressed(scope, SuppressionReason::OptOut, until));
+        let expected = stops.then_some(Rule::Suppressed);
+        assert_eq!(rule_of(&decide(&facts(&sender, &recipient))), expected, "{scope:?} {kind:?}");
+        assert_eq!(rule_of(&clear(&facts(&sender, &recipient))), expected, "{scope:?} {kind:?}");
+    }
+}
+
+#[test]
+fn art6_art7_marketing_needs_a_standing_basis() {
+    let marketing = sender(StreamKind::Marketing);
+    let cases = [
+        (None, Some(Rule::NoBasis)),
+        (Some(consent()), None),
+        (Some(BasisRecord { confirmed_at: None, ..consent() }), Some(Rule::ConsentUnconfirmed)),
+        (Some(BasisRecord { withdrawn_at: Some(NOW), ..consent() }), Some(Rule::ConsentWithdrawn)),
+        (Some(BasisRecord { expires_at: Some(NOW), ..consent() }), Some(Rule::ConsentExpired)),
+        (Some(BasisRecord { kind: BasisKind::Contract, ..consent() }), Some(Rule::ConsentMissing)),
+        (Some(BasisRecord { kind: BasisKind::SoftOptIn, confirmed_at: None, ..consent() }), None),
+    ];
+    for (basis, rule) in cases {
+        let recipient = RecipientFacts { basis, ..RecipientFacts::default() };
+        assert_eq!(rule_of(&decide(&facts(&marketing, &recipient))), rule, "{basis:?}");
+        assert_eq!(rule_of(&clear(&facts(&marketing, &recipient))), rule, "{basis:?}");
+        let transactional = sender(StreamKind::Transactional);
+        assert_eq!(rule_of(&decide(&facts(&transactional, &recipient))), None, "only marketing asks");
+    }
+}
+
+#[test]
+fn quota_refuses_at_its_limit_and_not_before() {
+    let (sender, recipient) = (sender(StreamKind::Transactional), consented());
+    let mut facts = facts(&sender, &recipient);
+    facts.quota = QuotaFacts { allowed: 10, used: 9 };
+    assert_eq!(rule_of(&decide(&facts)), None);
+    facts.quota.used = 10;
+    assert_eq!(rule_of(&decide(&facts)), Some(Rule::Quota));
+    assert_eq!(rule_of(&clear(&facts)), None, "what was counted once may leave");
+}
+
+#[test]
+fn missing_facts_hold_and_never_pass() {
+    let (sender, recipient) = (sender(StreamKind::Transactional), consented());
+    let whole = facts(&sender, &recipient);
+    for facts in [Facts { sender: None, ..whole }, Facts { recipient: None, ..whole }] {
+        assert!(matches!(decide(&facts), Verdict::Hold(refusal) if refusal.rule() == Rule::FactsUnavailable));
+        assert!(matches!(clear(&facts), Verdict::Hold(refusal) if refusal.rule() == Rule::FactsUnavailable));
+    }
+}
+
+#[test]
+fn a_clearance_ends_by_time_and_by_withdrawal() {
+    let (sender, recipient) = (sender(StreamKind::Transactional), consented());
+    let Verdict::Pass(clearance) = clear(&facts(&sender, &recipient)) else { panic!("clear") };
+    let at = |ms| NOW.plus(std::time::Duration::from_millis(ms));
+    assert!(clearance.holds(at(500), 3));
+    assert!(!clearance.holds(at(501), 3), "too old");
+    assert!(!clearance.holds(at(1), 4), "something was withdrawn");
+}
+
+#[test]
+fn every_rule_has_a_row_of_its_own_and_no_personal_data_in_it() {
+    let mut ids: Vec<_> = Rule::ALL.iter().map(|rule| rule.id()).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    assert_eq!(ids.len(), Rule::ALL.len());
+    for rule in Rule::ALL {
+        assert_eq!(Rule::from_id(rule.id()), Some(rule));
+        assert!(!rule.row().sentence.contains('@') && !rule.row().remedy.is_empty());
+    }
+}
+
+#[test]
+fn rules_page_is_current() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/rules.md");
+    let page = std::fs::read_to_string(path).unwrap_or_default();
+    if std::env::args().any(|argument| argument == "--bless") || std::env::var_os("POSTERN_BLESS").is_some() {
+        std::fs::write(path, rule::table_markdown()).unwrap();
+        return;
+    }
+    assert_eq!(page, rule::table_markdown(), "docs/rules.md is stale: POSTERN_BLESS=1 cargo test -p gate rules_page");
+}
+
+fn any_suppression() -> impl Strategy<Value = SuppressionFacts> {
+    let scope = prop_oneof![
+        Just(SuppressionScope::All),
+        Just(SuppressionScope::Marketing),
+        Just(SuppressionScope::Delivery),
+        (6i64..9).prop_map(|id| SuppressionScope::Stream(StreamId(id)))
+    ];
+    let reason = prop_oneof![
+        Just(SuppressionReason::OptOut),
+        Just(SuppressionReason::Objection),
+        Just(SuppressionReason::HardBounce)
+    ];
+    (scope, reason, proptest::option::of(-5i64..5)).prop_map(|(scope, reason, until)| SuppressionFacts {
+        scope,
+        reason,
+        until: until.map(|s| Timestamp::from_seconds(NOW.seconds() + s)),
+    })
+}
+
+proptest! {
+    /// More facts against never turn a refusal into a permit.
+    #[test]
+    fn art21_3_another_suppression_never_helps(
+        have in proptest::collection::vec(any_suppression(), 0..4),
+        more in any_suppression(),
+        marketing in any::<bool>(),
+        basis in any::<bool>(),
+    ) {
+        let sender = sender(if marketing { StreamKind::Marketing } else { StreamKind::Transactional });
+        let basis = basis.then(consent);
+        let before = RecipientFacts { suppressions: have.clone(), basis, restriction: None };
+        let mut all = have;
+        all.push(more);
+        let after = RecipientFacts { suppressions: all, basis, restriction: None };
+        let refused_before = rule_of(&decide(&facts(&sender, &before))).is_some();
+        let refused_after = rule_of(&decide(&facts(&sender, &after))).is_some();
+        prop_assert!(!refused_before || refused_after);
+    }
+}

@@ -1,0 +1,93 @@
+//! Identifiers. Inside, each is a 64-bit integer made by the application, rising with time and unique
+//! to the node that made it. Outside, an id is shown in an enciphered form (`store::vault::PublicIds`),
+//! so that no one learns volume or time from it.
+
+macro_rules! id {
+    ($(#[$doc:meta])* $name:ident, $prefix:literal, $kind:literal) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+        pub struct $name(pub i64);
+
+        impl $name {
+            /// What stands before the underscore in the public form.
+            pub const PREFIX: &'static str = $prefix;
+            /// Keeps the public forms of different kinds apart under one cipher key.
+            pub const KIND: u8 = $kind;
+        }
+
+        impl PublicKind for $name {
+            const PREFIX: &'static str = $prefix;
+            const KIND: u8 = $kind;
+            fn from_raw(raw: i64) -> Self {
+                Self(raw)
+            }
+            fn raw(self) -> i64 {
+                self.0
+            }
+        }
+    };
+}
+
+/// What `store::vault::PublicIds` needs to know to encipher and decipher an id.
+pub trait PublicKind: Copy {
+    /// What stands before the underscore in the public form.
+    const PREFIX: &'static str;
+    /// One byte that differs between kinds.
+    const KIND: u8;
+    /// From the inner integer.
+    fn from_raw(raw: i64) -> Self;
+    /// The inner integer.
+    fn raw(self) -> i64;
+}
+
+id!(/// A controller: the customer on whose documented instructions mail is sent (GDPR Art. 4(7)).
+    ControllerId, "ctl", 1);
+id!(/// One message to one recipient (or one shared message).
+    MessageId, "msg", 2);
+id!(/// A stream of mail of one kind and one purpose.
+    StreamId, "str", 3);
+id!(/// A processing agreement (GDPR Art. 28(3)).
+    AgreementId, "agr", 4);
+id!(/// A documented instruction (GDPR Art. 28(3)(a)).
+    InstructionId, "ins", 5);
+id!(/// A credential of a controller's system.
+    CredentialId, "crd", 6);
+id!(/// A sending domain of a controller.
+    DomainId, "dom", 7);
+id!(/// One submission request, for the answer of the HTTP door.
+    RequestId, "req", 8);
+
+impl ControllerId {
+    /// The operator is a controller of his own for his own mail and his own log.
+    pub const OPERATOR: Self = Self(1);
+}
+
+/// The random name of one recorded event: it links a timeline row to its ledger leaf.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct EventId(pub [u8; 16]);
+
+impl EventId {
+    /// Lower-case hexadecimal, 32 characters.
+    #[must_use]
+    pub fn to_hex(self) -> String {
+        hex(&self.0)
+    }
+}
+
+impl std::fmt::Debug for EventId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.to_hex())
+    }
+}
+
+/// Lower-case hexadecimal of any bytes.
+#[must_use]
+pub fn hex(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let mut out = String::with_capacity(bytes.len() * 2);
+    for byte in bytes {
+        out.push(char::from(DIGITS[usize::from(byte >> 4)]));
+        out.push(char::from(DIGITS[usize::from(byte & 15)]));
+    }
+    out
+}

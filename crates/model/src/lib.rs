@@ -1,0 +1,20 @@
+//! The words of Postern: ids and nouns that every wing shares.
+//!
+//! Never: I/O, a clock, randomness, SQL, HTTP. A type here says what a thing is, not what is done with it.
+//! Terms follow GDPR Art. 4 (controller, processor, recipient, consent) and RFC 5598 (mail).
+#![warn(missing_docs)]
+
+pub mod agreement;
+pub mod basis;
+pub mod event;
+pub mod ids;
+pub mod instruction;
+pub mod message;
+pub mod person;
+pub mod stream;
+pub mod time;
+
+pub use ids::{AgreementId, ControllerId, CredentialId, DomainId, InstructionId, MessageId, StreamId};
+pub use person::RecipientTag;
+pub use stream::{Stream, StreamKind};
+pub use time::{Clock, Timestamp};
