@@ -1,0 +1,391 @@
+//! Accounts and wishes: controllers, agreements, instructions, streams, domains, credentials; bases,
+//! suppressions, restrictions. Every verb is one commit with its ledger entry; then the policy in
+//! memory is read anew and the permission generation is bumped, and only then it answers.
+
+use crate::authority::Authority;
+use crate::engine::{
+    AgreementRow, BasisRow, Change, CredentialRow, DomainRow, EntryRow, InstructionRow, PersonQuery, StreamRow, SuppressionRow,
+};
+use crate::error::{Error, Result};
+use crate::facts::{write_restriction, write_scope};
+use crate::journal::SystemEvent;
+use crate::open::Store;
+use crate::policy::number_list;
+use crate::vault::{base32, crypto};
+use mail::address::{Address, Domain};
+use mail::dkim::SigningKey;
+use model::agreement::AgreementState;
+use model::basis::BasisKind;
+use model::event::EventType;
+use model::instruction::{InstructionState, Operation};
+use model::person::{Restriction, SuppressionReason, SuppressionScope};
+use model::{
+    AgreementId, ControllerId, CredentialId, DomainId, InstructionId, RecipientTag, StreamId, StreamKind, Timestamp,
+};
+
+/// The signing keys of a domain.
+pub struct DomainKeys {
+    /// Selector of the RSA key.
+    pub rsa_selector: String,
+    /// The RSA key.
+    pub rsa: SigningKey,
+    /// Selector of the Ed25519 key.
+    pub ed25519_selector: String,
+    /// The Ed25519 key.
+    pub ed25519: SigningKey,
+}
+
+/// Was a domain shown to be the controller's?
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Verified {
+    /// Yes.
+    Yes,
+    /// Not yet.
+    No,
+}
+
+/// A credential to be made.
+pub struct NewCredential<'a> {
+    /// SMTP name: letters, digits and hyphens.
+    pub username: &'a str,
+    /// Used when the client names no stream.
+    pub default_stream: StreamId,
+    /// All it may use.
+    pub streams: &'a [StreamId],
+    /// Until when.
+    pub expires: Option<Timestamp>,
+}
+
+/// A credential that was made. The secrets are shown once and kept only as hashes.
+pub struct Created {
+    /// Its id.
+    pub id: CredentialId,
+    /// SMTP name.
+    pub username: String,
+    /// SMTP password.
+    pub password: String,
+    /// API key: 20 characters, a dot, 40 characters.
+    pub api_key: String,
+}
+
+/// A basis to be recorded.
+#[derive(Clone, Copy, Debug)]
+pub struct NewBasis {
+    /// Its kind.
+    pub kind: BasisKind,
+    /// Did the person confirm it?
+    pub confirmed: Verified,
+    /// Runs out.
+    pub expires: Option<Timestamp>,
+}
+
+impl Store {
+    /// A new controller with keys and a log of its own.
+    ///
+    /// # Errors
+    /// Those of the engine.
+    pub async fn create_controller(&self, name: &str) -> Result<ControllerId> {
+        let id = ControllerId(self.next_id());
+        self.admit_controller(id, name).await?;
+        Ok(id)
+    }
+
+    pub(crate) async fn admit_controller(&self, id: ControllerId, name: &str) -> Result<()> {
+        let now = self.now();
+        // Keys first: crash here ⇒ keys that nobody uses.
+        self.vault.admit(id, now).await?;
+        let change = Change::Controller { id: id.0, name: name.to_owned(), at: now };
+        self.write(id, EventType::ControllerCreated, change, "").await?;
+        Ok(())
+    }
+
+    /// The operator's and the controller's signatures are given: the agreement is in force from now.
+    ///
+    /// # Errors
+    /// Those of the engine.
+    pub async fn sign_agreement(&self, controller: ControllerId, until: Option<Timestamp>) -> Result<AgreementId> {
+        let id = AgreementId(self.next_id());
+        let version = self.policy.current().controller(controller).and_then(|known| known.agreement.as_ref()).map_or(1, |agreement| agreement.version + 1);
+        let row = AgreementRow {
+            id: id.0,
+            controller: controller.0,
+            version,
+            state: AgreementState::InForce.as_str().into(),
+            from: self.now(),
+            until,
+            document: crypto::sha256(&[b"agreement", &id.0.to_be_bytes()]),
+        };
+        self.write(controller, EventType::AgreementChanged, Change::Agreement(row), "in-force").await?;
+        Ok(id)
+    }
+
+    /// The agreement of a controller changes its state (GDPR Art. 28(3)).
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] when there is none.
+    pub async fn set_agreement_state(&self, controller: ControllerId, state: AgreementState) -> Result<()> {
+        let until = (state == AgreementState::Ended).then(|| self.now());
+        let change = Change::AgreementState { controller: controller.0, state: state.as_str(), until };
+        found(self.write(controller, EventType::AgreementChanged, change, state.as_str()).await?, "agreement")
+    }
+
+    /// A new stream.
+    ///
+    /// # Errors
+    /// [`Error::Exists`] when the name is taken.
+    pub async fn create_stream(
+        &self,
+        controller: ControllerId,
+        name: &str,
+        kind: StreamKind,
+        purpose: &str,
+    ) -> Result<StreamId> {
+        if self.policy.current().stream_named(controller, name).is_some() {
+            return Err(Error::Exists { what: "stream" });
+        }
+        let id = StreamId(self.next_id());
+        let row = StreamRow {
+            id: id.0,
+            controller: controller.0,
+            name: name.to_owned(),
+            kind: kind.as_str().into(),
+            purpose: purpose.to_owned(),
+        };
+        self.write(controller, EventType::InstructionChanged, Change::Stream(row), "stream").await?;
+        Ok(id)
+    }
+
+    /// A new version of the controller's instruction, in force from now (GDPR Art. 28(3)(a)).
+    ///
+    /// # Errors
+    /// Those of the engine.
+    pub async fn issue_instruction(
+        &self,
+        controller: ControllerId,
+        operations: &[Operation],
+        streams: &[StreamId],
+        messages_per_day_max: u64,
+    ) -> Result<InstructionId> {
+        let id = InstructionId(self.next_id());
+        let words: Vec<&str> = operations.iter().map(|operation| operation.as_str()).collect();
+        let version = self.policy.current().controller(controller).and_then(|known| known.instruction.as_ref()).map_or(1, |instruction| instruction.version + 1);
+        let row = InstructionRow {
+            id: id.0,
+            controller: controller.0,
+            version,
+            state: InstructionState::InForce.as_str().into(),
+            from: self.now(),
+            operations: words.join(","),
+            streams: number_list(streams.iter().map(|stream| stream.0)),
+            messages_per_day_max,
+        };
+        self.write(controller, EventType::InstructionChanged, Change::Instruction(row), "in-force").await?;
+        Ok(id)
+    }
+
+    /// The current instruction changes its state.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] when there is none.
+    pub async fn set_instruction_state(&self, controller: ControllerId, state: InstructionState) -> Result<()> {
+        let change = Change::InstructionState { controller: controller.0, state: state.as_str() };
+        found(self.write(controller, EventType::InstructionChanged, change, state.as_str()).await?, "instruction")
+    }
+
+    /// A sending domain with its signing keys, which are sealed under the controller's key.
+    ///
+    /// # Errors
+    /// [`Error::Exists`] when the controller has it already.
+    pub async fn add_domain(
+        &self,
+        controller: ControllerId,
+        domain: &Domain,
+        keys: &DomainKeys,
+        verified: Verified,
+    ) -> Result<DomainId> {
+        if self.policy.current().domain(controller, domain).is_some() {
+            return Err(Error::Exists { what: "domain" });
+        }
+        let seal = |key: &SigningKey| -> Result<Vec<u8>> {
+            let der = key.to_pkcs8().map_err(|_| Error::Sealed { what: "dkim key" })?;
+            self.vault.seal_for_controller(controller.0, "dkim key", &der)
+        };
+        let id = DomainId(self.next_id());
+        let row = DomainRow {
+            id: id.0,
+            controller: controller.0,
+            name: domain.as_str().to_owned(),
+            verified: (verified == Verified::Yes).then(|| self.now()),
+            rsa_selector: keys.rsa_selector.clone(),
+            rsa_key: seal(&keys.rsa)?,
+            ed25519_selector: keys.ed25519_selector.clone(),
+            ed25519_key: seal(&keys.ed25519)?,
+        };
+        self.write(controller, EventType::DomainChanged, Change::Domain(row), "added").await?;
+        Ok(id)
+    }
+
+    /// A new credential. Its secrets are random and shown only here.
+    ///
+    /// # Errors
+    /// [`Error::Exists`] when the name is taken.
+    pub async fn create_credential(&self, controller: ControllerId, new: NewCredential<'_>) -> Result<Created> {
+        if self.policy.current().credential_by_username(new.username).is_some() {
+            return Err(Error::Exists { what: "credential" });
+        }
+        let id = CredentialId(self.next_id());
+        let password = secret_text(32)?;
+        let (key_name, key_secret) = (secret_text(20)?, secret_text(40)?);
+        let row = CredentialRow {
+            id: id.0,
+            controller: controller.0,
+            username: new.username.to_owned(),
+            password: self.vault.secret_hash("smtp", &password),
+            key_name: key_name.clone(),
+            key: self.vault.secret_hash("api", &key_secret),
+            default_stream: new.default_stream.0,
+            streams: number_list(new.streams.iter().map(|stream| stream.0)),
+            expires: new.expires,
+            revoked: None,
+        };
+        self.write(controller, EventType::CredentialChanged, Change::Credential(row), "made").await?;
+        Ok(Created { id, username: new.username.to_owned(), password, api_key: format!("{key_name}.{key_secret}") })
+    }
+
+    /// A credential ends now.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] when the controller has no such credential.
+    pub async fn revoke_credential(&self, controller: ControllerId, id: CredentialId) -> Result<()> {
+        let change = Change::Revoke { controller: controller.0, id: id.0, at: self.now() };
+        found(self.write(controller, EventType::CredentialChanged, change, "revoked").await?, "credential")
+    }
+
+    /// Records why a person may be mailed on a stream (GDPR Art. 6, 7).
+    ///
+    /// # Errors
+    /// Those of the engine.
+    pub async fn record_basis(
+        &self,
+        controller: ControllerId,
+        stream: StreamId,
+        address: &Address,
+        basis: NewBasis,
+    ) -> Result<()> {
+        let now = self.now();
+        let row = BasisRow {
+            controller: controller.0,
+            tag: self.vault.tag(controller, address)?.0,
+            stream: stream.0,
+            kind: basis.kind.as_str().into(),
+            given: now,
+            confirmed: (basis.confirmed == Verified::Yes).then_some(now),
+            withdrawn: None,
+            expires: basis.expires,
+        };
+        self.write(controller, EventType::BasisRecorded, Change::Basis(row), basis.kind.as_str()).await?;
+        Ok(())
+    }
+
+    /// Withdraws a basis (GDPR Art. 7(3)): when this returns, no message of that stream passes the gate.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] when nothing was recorded.
+    pub async fn withdraw_basis(&self, controller: ControllerId, stream: StreamId, address: &Address) -> Result<()> {
+        let tag = self.vault.tag(controller, address)?.0;
+        let change = Change::Withdraw { controller: controller.0, tag, stream: stream.0, at: self.now() };
+        found(self.write(controller, EventType::BasisWithdrawn, change, "").await?, "basis")
+    }
+
+    /// Suppresses a person. An entry of the same scope stays as it is: the older wish counts.
+    ///
+    /// # Errors
+    /// Those of the engine.
+    pub async fn suppress(
+        &self,
+        controller: ControllerId,
+        address: &Address,
+        scope: SuppressionScope,
+        reason: SuppressionReason,
+    ) -> Result<()> {
+        let row = SuppressionRow {
+            controller: controller.0,
+            tag: self.vault.tag(controller, address)?.0,
+            scope: write_scope(scope),
+            reason: reason.as_str().into(),
+            since: self.now(),
+            until: None,
+        };
+        self.write(controller, EventType::Suppressed, Change::Suppress(row), reason.as_str()).await?;
+        Ok(())
+    }
+
+    /// Restricts a person (GDPR Art. 18). With [`Restriction::Erased`] his secret is destroyed as well: what is
+    /// sealed under it (envelopes, headers, bodies, transcripts) is noise from then on, in backups too.
+    ///
+    /// Crash between the two ⇒ the person is refused already; doing it again destroys the secret.
+    ///
+    /// # Errors
+    /// Those of the engine.
+    pub async fn restrict(&self, controller: ControllerId, address: &Address, kind: Restriction) -> Result<()> {
+        let tag = self.vault.tag(controller, address)?;
+        let word = write_restriction(kind);
+        let change = Change::Restrict { controller: controller.0, tag: tag.0, kind: word, at: self.now() };
+        self.write(controller, EventType::Restricted, change, word).await?;
+        if kind == Restriction::Erased {
+            self.destroy_secret(controller, tag).await?;
+        }
+        Ok(())
+    }
+
+    async fn destroy_secret(&self, controller: ControllerId, tag: RecipientTag) -> Result<()> {
+        let query = PersonQuery { controller: controller.0, stream: 0, tag: tag.0 };
+        let person = self.engine.persons(vec![query]).await?.pop();
+        match person.and_then(|person| person.slot) {
+            Some(slot) => self.vault.destroy_secret(slot).await,
+            None => Ok(()),
+        }
+    }
+
+    /// The first credential of a controller by SMTP name.
+    #[must_use]
+    pub fn authority_named(&self, username: &str) -> Option<Authority> {
+        let id = self.policy.current().credential_by_username(username)?.id;
+        self.authority_of(id)
+    }
+
+    /// A controller by its name.
+    #[must_use]
+    pub fn controller_named(&self, name: &str) -> Option<ControllerId> {
+        self.policy.current().controllers().find(|known| known.name == name).map(|known| known.id)
+    }
+
+    async fn write(&self, controller: ControllerId, kind: EventType, change: Change, detail: &str) -> Result<usize> {
+        let bytes = self.system_entry(&SystemEvent { kind, controller, counts: &[], detail })?;
+        let entry = EntryRow { controller: controller.0, bytes };
+        let is_account = !matches!(
+            change,
+            Change::Suppress(_) | Change::Basis(_) | Change::Withdraw { .. } | Change::Restrict { .. }
+        );
+        let touched = self.engine.change(vec![change], vec![entry]).await?;
+        if is_account {
+            self.policy.load(&*self.engine, &self.vault).await?;
+        }
+        // After the commit, before the answer: whoever reads the generation from here on knows.
+        self.policy.bump(controller);
+        Ok(touched.into_iter().sum())
+    }
+}
+
+fn found(touched: usize, what: &'static str) -> Result<()> {
+    if touched == 0 { Err(Error::NotFound { what }) } else { Ok(()) }
+}
+
+/// Random letters and digits, 5 bits each.
+fn secret_text(length: usize) -> Result<String> {
+    let mut bytes = vec![0; length];
+    crypto::fill_random(&mut bytes)?;
+    let mut text = base32(&bytes);
+    text.truncate(length);
+    Ok(text)
+}

@@ -1,0 +1,106 @@
+//! Who speaks, proven: only the store makes an [`Authority`], and only out of a right secret.
+
+use crate::open::Store;
+use crate::policy::{CredentialPolicy, before};
+use model::{ControllerId, CredentialId, Stream};
+use std::sync::Arc;
+
+/// A credential that was shown to be held by the caller, with the stream it speaks for (GDPR Art. 29).
+/// Every verb that touches a controller's rows asks for one or for a [`ControllerId`] taken from one.
+#[derive(Clone)]
+pub struct Authority {
+    pub(crate) credential: Arc<CredentialPolicy>,
+    stream: Arc<Stream>,
+}
+
+impl std::fmt::Debug for Authority {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Authority").field("credential", &self.credential.id).finish_non_exhaustive()
+    }
+}
+
+impl Authority {
+    /// Whose system speaks.
+    #[must_use]
+    pub fn controller(&self) -> ControllerId {
+        self.credential.controller
+    }
+
+    /// With which credential.
+    #[must_use]
+    pub fn credential(&self) -> CredentialId {
+        self.credential.id
+    }
+
+    /// For which stream: the one selected, or the credential's default.
+    #[must_use]
+    pub fn stream(&self) -> &Stream {
+        &self.stream
+    }
+
+    /// The same credential for another stream of its controller. `None` when there is no such stream;
+    /// whether the credential may use it is the gate's to say.
+    #[must_use]
+    pub fn with_stream(&self, name: &str, store: &Store) -> Option<Self> {
+        let policy = store.policy.current();
+        let stream = policy.stream_named(self.controller(), name)?;
+        Some(Self { credential: Arc::clone(&self.credential), stream: Arc::clone(stream) })
+    }
+}
+
+impl Store {
+    /// SMTP: `username` or `username+stream`, and the password. `None` for anything wrong, without saying what.
+    #[must_use]
+    pub fn authenticate_smtp(&self, username: &str, password: &str) -> Option<Authority> {
+        let (name, stream) = match username.split_once('+') {
+            Some((name, stream)) => (name, Some(stream)),
+            None => (username, None),
+        };
+        let shown = self.vault.secret_hash("smtp", password);
+        let policy = self.policy.current();
+        let credential = policy.credential_by_username(name)?;
+        let authority = self.proven(credential, &shown, &credential.row.password)?;
+        match stream {
+            Some(stream) => authority.with_stream(stream, self),
+            None => Some(authority),
+        }
+    }
+
+    /// HTTP: the API key, 20 characters of name, a dot, 40 of secret.
+    #[must_use]
+    pub fn authenticate_key(&self, api_key: &str) -> Option<Authority> {
+        let (name, secret) = api_key.split_once('.')?;
+        let shown = self.vault.secret_hash("api", secret);
+        let policy = self.policy.current();
+        let credential = policy.credential_by_key_name(name)?;
+        self.proven(credential, &shown, &credential.row.key)
+    }
+
+    /// For a listener that the operator bound to a credential and to trusted networks.
+    #[must_use]
+    pub fn authority_of(&self, credential: CredentialId) -> Option<Authority> {
+        let policy = self.policy.current();
+        let credential = policy.credential(credential)?;
+        self.standing(credential)
+    }
+
+    fn proven(&self, credential: &Arc<CredentialPolicy>, shown: &[u8], kept: &[u8]) -> Option<Authority> {
+        // Constant time: the answer's delay says nothing about how much of a guess was right.
+        aws_lc_rs::constant_time::verify_slices_are_equal(shown, kept).ok()?;
+        self.standing(credential)
+    }
+
+    fn standing(&self, credential: &Arc<CredentialPolicy>) -> Option<Authority> {
+        let now = self.now();
+        if credential.row.revoked.is_some() || !before(now, credential.row.expires) {
+            return None;
+        }
+        Some(Authority { credential: Arc::clone(credential), stream: Arc::clone(&credential.default_stream) })
+    }
+
+    /// A stream of a controller by name.
+    #[must_use]
+    pub fn stream_named(&self, controller: ControllerId, name: &str) -> Option<Stream> {
+        self.policy.current().stream_named(controller, name).map(|stream| Stream::clone(stream))
+    }
+}

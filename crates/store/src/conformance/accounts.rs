@@ -1,0 +1,153 @@
+//! Accounts and what is recorded about persons.
+
+use super::rows::{OTHER, SHOP, at, question, tag};
+use crate::engine::*;
+use crate::error::Error;
+use model::Timestamp;
+
+fn instruction(id: i64, version: u32) -> Change {
+    Change::Instruction(InstructionRow {
+        id,
+        controller: SHOP,
+        version,
+        state: "in-force".to_owned(),
+        from: at(0),
+        operations: "store,transmit".to_owned(),
+        streams: "3".to_owned(),
+        messages_per_day_max: u64::MAX,
+    })
+}
+
+fn stream(id: i64) -> Change {
+    let (name, kind, purpose) = ("receipts".to_owned(), "transactional".to_owned(), "orders".to_owned());
+    Change::Stream(StreamRow { id, controller: SHOP, name, kind, purpose })
+}
+
+fn setting_up() -> Vec<Change> {
+    vec![
+        Change::Controller { id: SHOP, name: "Shop".to_owned(), at: at(0) },
+        Change::Controller { id: OTHER, name: "Other".to_owned(), at: at(0) },
+        Change::Agreement(AgreementRow {
+            id: 1,
+            controller: SHOP,
+            version: 1,
+            state: "in-force".to_owned(),
+            from: at(0),
+            until: None,
+            document: [1; 32],
+        }),
+        instruction(2, 1),
+        stream(3),
+        Change::Domain(DomainRow {
+            id: 5,
+            controller: SHOP,
+            name: "shop.example".to_owned(),
+            verified: Some(at(1)),
+            rsa_selector: "r1".to_owned(),
+            rsa_key: vec![1; 100],
+            ed25519_selector: "e1".to_owned(),
+            ed25519_key: vec![2; 50],
+        }),
+        Change::Credential(CredentialRow {
+            id: 4,
+            controller: SHOP,
+            username: "shop-1".to_owned(),
+            password: [3; 32],
+            key_name: "k1".to_owned(),
+            key: [4; 32],
+            default_stream: 3,
+            streams: "3".to_owned(),
+            expires: None,
+            revoked: None,
+        }),
+    ]
+}
+
+pub(super) async fn tell(engine: &dyn Engine) {
+    let entry = EntryRow { controller: SHOP, bytes: b"set up".to_vec() };
+    assert_eq!(engine.change(setting_up(), vec![entry]).await.unwrap(), [1; 7]);
+    assert_eq!(engine.inbox(10).await.unwrap().len(), 1);
+
+    // A name that is taken spoils the whole change: neither the revocation nor the entry is kept.
+    let revoke = Change::Revoke { controller: SHOP, id: 4, at: at(2) };
+    let entry = EntryRow { controller: SHOP, bytes: b"never".to_vec() };
+    let taken = engine.change(vec![revoke.clone(), stream(99)], vec![entry]).await;
+    assert!(matches!(taken, Err(Error::Exists { what: "stream" })));
+    let policy = engine.policy().await.unwrap();
+    assert_eq!(policy.credentials[0].revoked, None);
+    assert_eq!(policy.streams.len(), 1);
+    assert_eq!(engine.inbox(10).await.unwrap().len(), 1);
+
+    // Row counts say what each change touched.
+    let foreign = Change::Revoke { controller: OTHER, id: 4, at: at(2) };
+    let held = Change::InstructionState { controller: SHOP, state: "held" };
+    let suspended = Change::AgreementState { controller: SHOP, state: "suspended", until: Some(at(9)) };
+    let nobody = Change::AgreementState { controller: OTHER, state: "ended", until: None };
+    let changes = vec![foreign, revoke.clone(), revoke, held, suspended, nobody, instruction(6, 2)];
+    assert_eq!(engine.change(changes, Vec::new()).await.unwrap(), [0, 1, 0, 1, 1, 0, 1]);
+
+    let policy = engine.policy().await.unwrap();
+    assert_eq!(policy.controllers, [(SHOP, "Shop".to_owned()), (OTHER, "Other".to_owned())]);
+    assert_eq!((policy.agreements[0].state.as_str(), policy.agreements[0].until), ("suspended", Some(at(9))));
+    let states: Vec<_> = policy.instructions.iter().map(|row| (row.version, row.state.as_str())).collect();
+    assert_eq!(states, [(1, "superseded"), (2, "in-force")]);
+    assert_eq!(policy.instructions[1].messages_per_day_max, u64::try_from(i64::MAX).unwrap());
+    assert_eq!((policy.credentials[0].revoked, policy.credentials[0].key), (Some(at(2)), [4; 32]));
+    assert_eq!((policy.domains[0].verified, policy.domains[0].rsa_key.len()), (Some(at(1)), 100));
+}
+
+fn suppression(scope: &str, reason: &str, since: Timestamp, until: Option<Timestamp>) -> Change {
+    let (scope, reason) = (scope.to_owned(), reason.to_owned());
+    Change::Suppress(SuppressionRow { controller: SHOP, tag: tag(200), scope, reason, since, until })
+}
+
+pub(super) async fn tell_of_persons(engine: &dyn Engine) {
+    let basis = BasisRow {
+        controller: SHOP,
+        tag: tag(200),
+        stream: 3,
+        kind: "consent".to_owned(),
+        given: at(1),
+        confirmed: Some(at(2)),
+        withdrawn: None,
+        expires: None,
+    };
+    let withdraw = Change::Withdraw { controller: SHOP, tag: tag(200), stream: 3, at: at(3) };
+    let restrict = |kind| Change::Restrict { controller: SHOP, tag: tag(200), kind, at: at(4) };
+    let changes = vec![
+        suppression("delivery", "hard-bounce", at(1), Some(at(50))),
+        // The older wish counts …
+        suppression("delivery", "hard-bounce", at(2), Some(at(90))),
+        // … but one that has run out gives way,
+        suppression("delivery", "complaint", at(60), Some(at(99))),
+        // and a lasting one is not replaced by anything.
+        suppression("all", "objection", at(5), None),
+        suppression("all", "hard-bounce", at(6), Some(at(7))),
+        Change::Basis(basis.clone()),
+        withdraw.clone(),
+        withdraw,
+        restrict("restricted"),
+        restrict("erased"),
+        restrict("restricted"),
+    ];
+    assert_eq!(engine.change(changes, Vec::new()).await.unwrap(), [1, 0, 1, 1, 0, 1, 1, 0, 1, 1, 0]);
+
+    let many: Vec<_> = (0..100).map(|n| question(SHOP, n)).chain([question(OTHER, 200), question(SHOP, 200)]).collect();
+    let persons = engine.persons(many).await.unwrap();
+    assert_eq!(persons.len(), 102);
+    for stranger in &persons[..101] {
+        assert!(stranger.suppressions.is_empty() && stranger.restriction.is_none() && stranger.basis.is_none());
+    }
+    let person = &persons[101];
+    let scopes: Vec<_> =
+        person.suppressions.iter().map(|row| (row.scope.as_str(), row.reason.as_str(), row.until)).collect();
+    assert_eq!(scopes, [("all", "objection", None), ("delivery", "complaint", Some(at(99)))]);
+    assert_eq!(person.restriction.as_deref(), Some("erased"));
+    assert_eq!(person.basis.as_ref().map(|basis| (basis.confirmed, basis.withdrawn)), Some((Some(at(2)), Some(at(3)))));
+    assert_eq!(person.slot, None);
+
+    // A basis given anew stands in the place of the old one.
+    engine.change(vec![Change::Basis(basis)], Vec::new()).await.unwrap();
+    let persons = engine.persons(vec![question(SHOP, 200)]).await.unwrap();
+    assert_eq!(persons[0].basis.as_ref().unwrap().withdrawn, None);
+}

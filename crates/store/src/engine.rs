@@ -1,0 +1,81 @@
+//! The one trait of the storage engines, in the words of the business (decision 4). An engine stores
+//! rows and sealed bytes; it never sees an address, a body or a key in clear.
+//!
+//! Contract for every engine: each verb is one transaction; verbs are set-shaped; a verb that fails
+//! keeps nothing; what it answers is durable. `conformance` tells the story both engines must pass.
+
+mod account_rows;
+mod mail_rows;
+
+pub(crate) use account_rows::*;
+pub(crate) use mail_rows::*;
+
+use crate::error::Result;
+use async_trait::async_trait;
+use model::Timestamp;
+
+/// The verbs.
+#[async_trait]
+pub(crate) trait Engine: Send + Sync + 'static {
+    /// All accounts.
+    async fn policy(&self) -> Result<PolicyRows>;
+    /// Writes changes and their ledger entries in one commit. Row counts say what each touched.
+    async fn change(&self, changes: Vec<Change>, entries: Vec<EntryRow>) -> Result<Vec<usize>>;
+    /// Facts about persons, in the order asked: a query per kind of fact, not per message.
+    async fn persons(&self, queries: Vec<PersonQuery>) -> Result<Vec<PersonRow>>;
+    /// Messages accepted by a controller in a UTC day.
+    async fn quota_used(&self, controller: i64, day: i64) -> Result<u64>;
+
+    /// Takes a message in: body, rows, entries, quota, idempotency key together.
+    async fn accept(&self, rows: AcceptRows) -> Result<AcceptOutcome>;
+    /// What waits, by lane.
+    async fn backlog(&self) -> Result<Vec<BacklogRow>>;
+    /// Due rows of a lane, by due and id.
+    async fn due(&self, site: &str, class: u8, controller: i64, now: Timestamp, limit: usize)
+    -> Result<Vec<QueuedRow>>;
+    /// Rows of a site past their time, oldest first, among ids below `before`.
+    async fn expired(&self, site: &str, now: Timestamp, before: i64, limit: usize) -> Result<Vec<QueuedRow>>;
+    /// Rows that were started and have no outcome.
+    async fn started(&self, limit: usize) -> Result<Vec<QueuedRow>>;
+    /// Sealed contents; `None` where the message is gone.
+    async fn contents(&self, ids: Vec<i64>) -> Result<Vec<Option<ContentRow>>>;
+    /// Records that an attempt begins; false when the message is gone or the attempt is another.
+    async fn start(&self, row: StartRow) -> Result<bool>;
+    /// Records outcomes; idempotent on (message, attempt). Answers ids of body files that are free now.
+    async fn settle(&self, rows: Vec<SettleRow>) -> Result<Vec<i64>>;
+    /// One message of one controller.
+    async fn message(&self, controller: i64, id: i64) -> Result<Option<MessageRecord>>;
+    /// Ids of body files that are referred to.
+    async fn body_files(&self) -> Result<Vec<i64>>;
+    /// Reads an idempotency key.
+    async fn idempotency(&self, controller: i64, credential: i64, key: [u8; 16]) -> Result<Option<IdempotencyRecord>>;
+    /// Forgets idempotency keys older than this.
+    async fn forget_idempotency(&self, before: Timestamp) -> Result<usize>;
+
+    /// Entries that wait for their place, in order: id and row.
+    async fn inbox(&self, limit: usize) -> Result<Vec<(i64, EntryRow)>>;
+    /// Entries alone (refusal counts).
+    async fn append(&self, entries: Vec<EntryRow>) -> Result<()>;
+    /// Gives entries their place: chunks and heads written, inbox up to `drained` removed, in one commit.
+    async fn sequence(&self, chunks: Vec<ChunkRow>, heads: Vec<HeadRow>, drained: i64) -> Result<()>;
+    /// Heads of all logs.
+    async fn heads(&self) -> Result<Vec<HeadRow>>;
+    /// Chunks of a log from the one that holds `from`.
+    async fn chunks(&self, controller: i64, from: u64, limit: usize) -> Result<Vec<ChunkRow>>;
+
+    /// Sealed keys of all controllers: controller, kind, epoch, sealed.
+    async fn keys(&self) -> Result<Vec<KeyRow>>;
+    /// Writes a key (ahead of any use).
+    async fn put_key(&self, key: KeyRow) -> Result<()>;
+    /// Removes a key for good.
+    async fn destroy_key(&self, controller: i64, kind: u8, epoch: i64) -> Result<()>;
+    /// Writes a block of sealed subject secrets (ahead of any use).
+    async fn put_block(&self, block: i64, controller: i64, sealed: Vec<u8>) -> Result<()>;
+    /// Sealed secrets of slots, `None` where destroyed.
+    async fn slots(&self, slots: Vec<SlotRef>) -> Result<Vec<Option<Vec<u8>>>>;
+    /// Overwrites a slot in place.
+    async fn destroy_slot(&self, slot: SlotRef) -> Result<()>;
+
+    /// Commits what is queued and stops.
+    async fn close(&self);
+}

@@ -1,0 +1,406 @@
+//! Rows of the spool, of persons and of the ledger, as engines keep them.
+
+use bytes::Bytes;
+use model::Timestamp;
+use std::sync::Arc;
+
+/// A ledger entry waiting for its place in the controller's log.
+#[derive(Clone, Debug)]
+pub(crate) struct EntryRow {
+    /// Whose log.
+    pub(crate) controller: i64,
+    /// Canonical bytes.
+    pub(crate) bytes: Vec<u8>,
+}
+
+/// Where a person's secret is kept: a block of the keys database and a slot in it.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub(crate) struct SlotRef {
+    /// The block.
+    pub(crate) block: i64,
+    /// 0 to 255.
+    pub(crate) slot: u8,
+}
+
+/// Under what a body's content key is wrapped.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum BodyKey {
+    /// The one recipient's subject secret.
+    Subject(SlotRef),
+    /// The controller's epoch key, because several recipients share the body.
+    Epoch(i64),
+}
+
+/// A sealed body.
+#[derive(Clone, Debug)]
+pub(crate) struct BodyRow {
+    /// Its id: that of the first message.
+    pub(crate) id: i64,
+    /// Messages that still need it.
+    pub(crate) refs: u32,
+    /// What wraps its content key.
+    pub(crate) key: BodyKey,
+    /// The wrapped content key.
+    pub(crate) wrapped: Vec<u8>,
+    /// Sealed bytes; empty when they lie in a file.
+    pub(crate) sealed: Bytes,
+    /// In a file of the body folder (over 256 KiB)?
+    pub(crate) place: BodyPlace,
+}
+
+/// Where sealed bytes lie.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum BodyPlace {
+    /// In the row.
+    Row,
+    /// In a file named by the id.
+    File,
+}
+
+/// A message and its place in the queue.
+#[derive(Clone, Debug)]
+pub(crate) struct MessageRow {
+    /// Its id.
+    pub(crate) id: i64,
+    /// Whose.
+    pub(crate) controller: i64,
+    /// Its stream.
+    pub(crate) stream: i64,
+    /// `StreamKind` word.
+    pub(crate) kind: &'static str,
+    /// 0 prompt, 1 bulk.
+    pub(crate) class: u8,
+    /// Who submitted it.
+    pub(crate) credential: i64,
+    /// The agreement its permit rested on.
+    pub(crate) agreement: i64,
+    /// The instruction its permit rested on.
+    pub(crate) instruction: i64,
+    /// The verified From domain.
+    pub(crate) domain: i64,
+    /// The person.
+    pub(crate) tag: [u8; 16],
+    /// The person's secret.
+    pub(crate) slot: SlotRef,
+    /// Is the slot new, and must be recorded for the person in this commit?
+    pub(crate) slot_is_new: bool,
+    /// When it was accepted.
+    pub(crate) accepted: Timestamp,
+    /// When it is first due: at once, or later for one that is held.
+    pub(crate) due: Timestamp,
+    /// When it is given up.
+    pub(crate) expires: Timestamp,
+    /// `queued` or `held`.
+    pub(crate) state: &'static str,
+    /// The rule that holds it.
+    pub(crate) rule: Option<&'static str>,
+    /// Its event in the ledger.
+    pub(crate) event: [u8; 16],
+    /// Recipient, From and metadata, sealed under the person's secret.
+    pub(crate) envelope: Vec<u8>,
+    /// Header block, sealed under the person's secret; goes at final disposition.
+    pub(crate) head: Vec<u8>,
+    /// Its body.
+    pub(crate) body: i64,
+    /// Where it goes: the destination site.
+    pub(crate) site: Arc<str>,
+}
+
+/// An answer kept for a repeated request.
+#[derive(Clone, Debug)]
+pub(crate) struct IdempotencyRow {
+    /// Who asked.
+    pub(crate) credential: i64,
+    /// Keyed hash of the client's key.
+    pub(crate) key: [u8; 16],
+    /// Hash of the request.
+    pub(crate) request: [u8; 32],
+    /// Sealed answer.
+    pub(crate) answer: Vec<u8>,
+}
+
+/// Everything that one acceptance commits together.
+#[derive(Clone, Debug)]
+pub(crate) struct AcceptRows {
+    /// Whose.
+    pub(crate) controller: i64,
+    /// A row a recipient.
+    pub(crate) messages: Vec<MessageRow>,
+    /// The body they share.
+    pub(crate) body: BodyRow,
+    /// Ledger entries.
+    pub(crate) entries: Vec<EntryRow>,
+    /// UTC day of the quota.
+    pub(crate) day: i64,
+    /// Messages allowed in it.
+    pub(crate) quota_max: u64,
+    /// The answer to keep.
+    pub(crate) idempotency: Option<IdempotencyRow>,
+    /// The moment.
+    pub(crate) at: Timestamp,
+}
+
+/// What became of an acceptance.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum AcceptOutcome {
+    /// Committed.
+    Done,
+    /// The day's allowance would be passed; nothing kept.
+    Quota,
+    /// A person got his secret from another acceptance meanwhile; read anew and try again. Nothing kept.
+    SlotTaken,
+    /// This idempotency key was used meanwhile; nothing kept.
+    Repeated,
+}
+
+/// A row of the queue, as read back.
+#[derive(Clone, Debug)]
+pub(crate) struct QueuedRow {
+    /// Message.
+    pub(crate) id: i64,
+    /// Whose.
+    pub(crate) controller: i64,
+    /// Stream.
+    pub(crate) stream: i64,
+    /// `StreamKind` word.
+    pub(crate) kind: String,
+    /// Destination site.
+    pub(crate) site: String,
+    /// Person.
+    pub(crate) tag: [u8; 16],
+    /// The person's secret.
+    pub(crate) slot: SlotRef,
+    /// From domain.
+    pub(crate) domain: i64,
+    /// Body.
+    pub(crate) body: i64,
+    /// Due.
+    pub(crate) due: Timestamp,
+    /// Attempts made.
+    pub(crate) attempts: u32,
+    /// Accepted.
+    pub(crate) accepted: Timestamp,
+    /// Given up at.
+    pub(crate) expires: Timestamp,
+    /// Was an outcome lost?
+    pub(crate) uncertain: bool,
+}
+
+/// What waits for one lane.
+#[derive(Clone, Debug)]
+pub(crate) struct BacklogRow {
+    /// Destination site.
+    pub(crate) site: String,
+    /// 0 prompt, 1 bulk.
+    pub(crate) class: u8,
+    /// Whose.
+    pub(crate) controller: i64,
+    /// Earliest due.
+    pub(crate) due: Timestamp,
+    /// Rows.
+    pub(crate) count: u64,
+}
+
+/// Sealed content of one message.
+#[derive(Clone, Debug)]
+pub(crate) struct ContentRow {
+    /// Sealed recipient, From and metadata.
+    pub(crate) envelope: Vec<u8>,
+    /// Sealed header block.
+    pub(crate) head: Vec<u8>,
+    /// Body.
+    pub(crate) body: BodyRow,
+}
+
+/// An attempt begins.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct StartRow {
+    /// Message.
+    pub(crate) id: i64,
+    /// Number of the attempt, from 1.
+    pub(crate) attempt: u32,
+    /// When.
+    pub(crate) at: Timestamp,
+}
+
+/// An attempt ended.
+#[derive(Clone, Debug)]
+pub(crate) struct SettleRow {
+    /// Message.
+    pub(crate) id: i64,
+    /// Whose.
+    pub(crate) controller: i64,
+    /// Body.
+    pub(crate) body: i64,
+    /// Number of the attempt, from 1.
+    pub(crate) attempt: u32,
+    /// When it began.
+    pub(crate) started: Option<Timestamp>,
+    /// When it ended.
+    pub(crate) at: Timestamp,
+    /// Word of the event (`delivered`, `deferred`, …).
+    pub(crate) event_word: &'static str,
+    /// New state; `None` leaves the message in the queue.
+    pub(crate) final_state: Option<&'static str>,
+    /// State while it stays in the queue.
+    pub(crate) waiting_state: &'static str,
+    /// Next attempt, when it stays in the queue.
+    pub(crate) due: Timestamp,
+    /// SMTP code.
+    pub(crate) code: Option<u16>,
+    /// Enhanced status code.
+    pub(crate) enhanced: Option<String>,
+    /// Rule that stopped or held it.
+    pub(crate) rule: Option<&'static str>,
+    /// Event id.
+    pub(crate) event: [u8; 16],
+    /// Was an outcome lost?
+    pub(crate) uncertain: bool,
+    /// Sealed transcript.
+    pub(crate) transcript: Vec<u8>,
+    /// Ledger entry.
+    pub(crate) entry: Vec<u8>,
+    /// Suppress this person in scope delivery.
+    pub(crate) suppress: Option<SuppressionRow>,
+}
+
+/// A suppression.
+#[derive(Clone, Debug)]
+pub(crate) struct SuppressionRow {
+    /// Whose list.
+    pub(crate) controller: i64,
+    /// The person.
+    pub(crate) tag: [u8; 16],
+    /// `all`, `marketing`, `delivery` or `stream:<id>`.
+    pub(crate) scope: String,
+    /// `SuppressionReason` word.
+    pub(crate) reason: String,
+    /// Since.
+    pub(crate) since: Timestamp,
+    /// Until (bounces only).
+    pub(crate) until: Option<Timestamp>,
+}
+
+/// Asked about one person and one stream.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct PersonQuery {
+    /// Whose.
+    pub(crate) controller: i64,
+    /// Stream.
+    pub(crate) stream: i64,
+    /// Person.
+    pub(crate) tag: [u8; 16],
+}
+
+/// Answered.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct PersonRow {
+    /// The person's secret, if he has one.
+    pub(crate) slot: Option<SlotRef>,
+    /// Suppressions.
+    pub(crate) suppressions: Vec<SuppressionRow>,
+    /// `restricted`, `erased`, `case-open`.
+    pub(crate) restriction: Option<String>,
+    /// Basis for the stream.
+    pub(crate) basis: Option<BasisRow>,
+}
+
+/// A basis.
+#[derive(Clone, Debug)]
+pub(crate) struct BasisRow {
+    /// Whose.
+    pub(crate) controller: i64,
+    /// Person.
+    pub(crate) tag: [u8; 16],
+    /// Stream.
+    pub(crate) stream: i64,
+    /// `BasisKind` word.
+    pub(crate) kind: String,
+    /// Given.
+    pub(crate) given: Timestamp,
+    /// Confirmed.
+    pub(crate) confirmed: Option<Timestamp>,
+    /// Withdrawn.
+    pub(crate) withdrawn: Option<Timestamp>,
+    /// Runs out.
+    pub(crate) expires: Option<Timestamp>,
+}
+
+/// A message as its controller sees it.
+#[derive(Clone, Debug)]
+pub(crate) struct MessageRecord {
+    /// Id.
+    pub(crate) id: i64,
+    /// Stream.
+    pub(crate) stream: i64,
+    /// State word.
+    pub(crate) state: String,
+    /// Accepted.
+    pub(crate) accepted: Timestamp,
+    /// Event id of the acceptance.
+    pub(crate) event: [u8; 16],
+    /// The person's secret.
+    pub(crate) slot: SlotRef,
+    /// Sealed recipient, From and metadata.
+    pub(crate) envelope: Vec<u8>,
+    /// Rule that held it at acceptance.
+    pub(crate) rule: Option<String>,
+    /// Attempts, in order.
+    pub(crate) attempts: Vec<AttemptRecord>,
+}
+
+/// An attempt as recorded.
+#[derive(Clone, Debug)]
+pub(crate) struct AttemptRecord {
+    /// Number.
+    pub(crate) attempt: u32,
+    /// Ended.
+    pub(crate) at: Timestamp,
+    /// Event word.
+    pub(crate) event_word: String,
+    /// SMTP code.
+    pub(crate) code: Option<u16>,
+    /// Enhanced status code.
+    pub(crate) enhanced: Option<String>,
+    /// Rule.
+    pub(crate) rule: Option<String>,
+    /// Event id.
+    pub(crate) event: [u8; 16],
+    /// Was an outcome lost?
+    pub(crate) uncertain: bool,
+    /// Sealed transcript.
+    pub(crate) transcript: Vec<u8>,
+}
+
+/// The head of a controller's log.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct HeadRow {
+    /// Whose.
+    pub(crate) controller: i64,
+    /// Entries sequenced.
+    pub(crate) size: u64,
+    /// Compact tree.
+    pub(crate) frontier: Vec<u8>,
+}
+
+/// A run of sequenced entries.
+#[derive(Clone, Debug)]
+pub(crate) struct ChunkRow {
+    /// Whose.
+    pub(crate) controller: i64,
+    /// Index of the first.
+    pub(crate) first: u64,
+    /// The entries, each with a big-endian 16-bit length before it.
+    pub(crate) entries: Vec<u8>,
+    /// How many.
+    pub(crate) count: u32,
+}
+
+/// What the idempotency table says.
+#[derive(Clone, Debug)]
+pub(crate) struct IdempotencyRecord {
+    /// Hash of the earlier request.
+    pub(crate) request: [u8; 32],
+    /// Its sealed answer.
+    pub(crate) answer: Vec<u8>,
+}

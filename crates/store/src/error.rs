@@ -1,0 +1,112 @@
+//! What can go wrong in the store, and whether trying again helps.
+
+/// Does trying again help?
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Temper {
+    /// Yes: say 451 or 503.
+    Temporary,
+    /// No.
+    Permanent,
+}
+
+/// A failure of the store. No variant's text holds an address, a subject or a body.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum Error {
+    /// Another process has the folder.
+    #[error("the data folder {folder} is in use by another process; stop that one first or choose another folder")]
+    Locked {
+        /// The folder.
+        folder: String,
+    },
+    /// The master key is missing.
+    #[error(
+        "the master key file {file} is missing, but the data folder holds data sealed under it; \
+         restore the file from your backup of keys"
+    )]
+    MasterKeyMissing {
+        /// Where it was looked for.
+        file: String,
+    },
+    /// The master key does not open this folder.
+    #[error("the master key in {file} does not open this data folder; it belongs to another installation")]
+    MasterKeyWrong {
+        /// Where it was read.
+        file: String,
+    },
+    /// The master key file is not one.
+    #[error("the master key file {file} is not 32 bytes in base64; restore it from your backup of keys")]
+    MasterKeyMalformed {
+        /// Where it was read.
+        file: String,
+    },
+    /// The database was made by a newer version.
+    #[error("the data folder was written by a newer version (schema {found}, this binary knows {known}); upgrade")]
+    NewerSchema {
+        /// Version in the database.
+        found: i64,
+        /// Version this binary knows.
+        known: i64,
+    },
+    /// The disk is full. Nothing of the request was kept.
+    #[error("the disk is full; nothing was kept of this request")]
+    Full,
+    /// The engine refused or failed; nothing of the request was kept.
+    #[error("the database failed: {0}")]
+    Engine(String),
+    /// It is not known whether the commit took place; the process ends and recovers from the file.
+    #[error("the database could not say whether the commit took place; restarting is safe")]
+    Unknown,
+    /// The store is closing.
+    #[error("the store is closing")]
+    Closed,
+    /// A file could not be written or read.
+    #[error("file {file}: {reason}")]
+    File {
+        /// Which file.
+        file: String,
+        /// The operating system's words.
+        reason: String,
+    },
+    /// Sealed bytes did not open: damaged, or sealed under another key.
+    #[error("a sealed {what} could not be opened: it is damaged or its key was destroyed")]
+    Sealed {
+        /// What it was.
+        what: &'static str,
+    },
+    /// A row says something this version does not understand.
+    #[error("the database holds an unknown value in {column}")]
+    Row {
+        /// Which column.
+        column: &'static str,
+    },
+    /// Nothing by that name.
+    #[error("there is no such {what}")]
+    NotFound {
+        /// What was looked for.
+        what: &'static str,
+    },
+    /// Something by that name is there already.
+    #[error("there is already a {what} of that name")]
+    Exists {
+        /// What.
+        what: &'static str,
+    },
+}
+
+impl Error {
+    /// Does trying again help?
+    #[must_use]
+    pub const fn temper(&self) -> Temper {
+        match self {
+            Self::Full | Self::Engine(_) | Self::Unknown | Self::Closed | Self::File { .. } => Temper::Temporary,
+            _ => Temper::Permanent,
+        }
+    }
+
+    pub(crate) fn file(path: &std::path::Path, error: &std::io::Error) -> Self {
+        Self::File { file: path.display().to_string(), reason: error.to_string() }
+    }
+}
+
+/// The store's result.
+pub type Result<T, E = Error> = std::result::Result<T, E>;

@@ -1,0 +1,244 @@
+//! Facts for the gate, in sets: a query per kind of fact, not per message.
+//!
+//! The generation is read **before** the facts, so that a change in between shows as a stale one.
+
+use crate::authority::Authority;
+use crate::engine::{PersonQuery, PersonRow, SlotRef};
+use crate::error::{Error, Result};
+use crate::open::Store;
+use crate::policy::{ControllerPolicy, CredentialPolicy, Policy, before};
+use crate::spool::QueueRow;
+use gate::facts::{
+    AgreementFacts, Covers, CredentialFacts, FromDomain, InstructionFacts, QuotaFacts, Standing, StreamFacts,
+    SuppressionFacts,
+};
+use gate::{MessageFacts, RecipientFacts, SenderFacts};
+use mail::address::{Address, Domain};
+use model::basis::{BasisKind, BasisRecord};
+use model::instruction::Operation;
+use model::person::{Restriction, SuppressionReason, SuppressionScope};
+use model::{ControllerId, DomainId, RecipientTag, StreamId, Timestamp};
+use std::sync::Arc;
+
+/// A recipient as the store knows him: tag, facts, and where his secret is.
+#[derive(Clone, Debug)]
+pub struct Person {
+    /// Keyed tag.
+    pub tag: RecipientTag,
+    /// Facts for the gate.
+    pub facts: RecipientFacts,
+    pub(crate) slot: Option<SlotRef>,
+}
+
+impl Store {
+    /// Facts about the sender, and the controller's generation as of before they were read.
+    #[must_use]
+    pub fn sender_facts(&self, authority: &Authority, stream: StreamId) -> (SenderFacts, u64) {
+        let controller = authority.controller();
+        let generation = self.generation(controller);
+        let policy = self.policy.current();
+        // The credential is looked up anew: it may have been revoked since it was shown.
+        let credential = policy.credential(authority.credential());
+        (sender(&policy, controller, stream, credential.map(|credential| &**credential), self.now()), generation)
+    }
+
+    /// The controller's permission generation: one atomic load.
+    #[must_use]
+    pub fn generation(&self, controller: ControllerId) -> u64 {
+        self.policy.generation(controller)
+    }
+
+    /// What is known of a From domain.
+    #[must_use]
+    pub fn from_domain(&self, controller: ControllerId, domain: &Domain) -> (FromDomain, Option<DomainId>) {
+        match self.policy.current().domain(controller, domain) {
+            Some(known) if known.verified => (FromDomain::Verified, Some(known.id)),
+            _ => (FromDomain::NotVerified, None),
+        }
+    }
+
+    /// What is left of the day's allowance.
+    ///
+    /// # Errors
+    /// Those of the engine.
+    pub async fn quota(&self, controller: ControllerId) -> Result<QuotaFacts> {
+        let allowed = self.quota_max(controller);
+        let used = self.engine.quota_used(controller.0, self.now().utc_day()).await?;
+        Ok(QuotaFacts { allowed, used })
+    }
+
+    pub(crate) fn quota_max(&self, controller: ControllerId) -> u64 {
+        let policy = self.policy.current();
+        policy
+            .controller(controller)
+            .and_then(|entry| entry.instruction.as_ref())
+            .map_or(0, |instruction| instruction.messages_per_day_max)
+    }
+
+    /// Facts about recipients, in the order given.
+    ///
+    /// # Errors
+    /// Those of the engine: then there are no facts, and the gate holds.
+    pub async fn recipient_facts(
+        &self,
+        controller: ControllerId,
+        stream: StreamId,
+        addresses: &[&Address],
+    ) -> Result<Vec<Person>> {
+        let tags: Vec<RecipientTag> =
+            addresses.iter().map(|address| self.vault.tag(controller, address)).collect::<Result<_>>()?;
+        let queries =
+            tags.iter().map(|tag| PersonQuery { controller: controller.0, stream: stream.0, tag: tag.0 }).collect();
+        let rows = self.engine.persons(queries).await?;
+        tags.into_iter()
+            .zip(rows)
+            .map(|(tag, row)| Ok(Person { tag, slot: row.slot, facts: recipient(row)? }))
+            .collect()
+    }
+
+    /// Everything the gate asks before a message leaves, for a batch of queue rows.
+    ///
+    /// # Errors
+    /// Those of the engine.
+    pub async fn clearance_facts(
+        &self,
+        rows: &[&QueueRow],
+    ) -> Result<Vec<(SenderFacts, MessageFacts, RecipientFacts, u64)>> {
+        let generations: Vec<u64> = rows.iter().map(|row| self.generation(row.controller)).collect();
+        let queries = rows
+            .iter()
+            .map(|row| PersonQuery { controller: row.controller.0, stream: row.stream.0, tag: row.tag.0 })
+            .collect();
+        let persons = self.engine.persons(queries).await?;
+        let policy = self.policy.current();
+        let now = self.now();
+        rows.iter()
+            .zip(persons)
+            .zip(generations)
+            .map(|((row, person), generation)| {
+                let sender = sender(&policy, row.controller, row.stream, None, now);
+                let verified = policy.domain_by_id(row.domain).is_some_and(|domain| domain.verified);
+                let from_domain = if verified { FromDomain::Verified } else { FromDomain::NotVerified };
+                Ok((sender, MessageFacts { from_domain }, recipient(person)?, generation))
+            })
+            .collect()
+    }
+
+    /// The two signers of a verified domain (RSA and Ed25519).
+    #[must_use]
+    pub fn dkim_signers(&self, domain: DomainId) -> Option<Arc<Vec<mail::dkim::Signer>>> {
+        self.policy.current().domain_by_id(domain).map(|domain| Arc::clone(&domain.signers))
+    }
+}
+
+fn sender(
+    policy: &Policy,
+    controller: ControllerId,
+    stream: StreamId,
+    credential: Option<&CredentialPolicy>,
+    now: Timestamp,
+) -> SenderFacts {
+    let known: Option<&ControllerPolicy> = policy.controller(controller);
+    let stream_facts =
+        policy.stream(controller, stream).map(|stream| StreamFacts { id: stream.id, kind: stream.kind });
+    SenderFacts {
+        controller,
+        agreement: known.and_then(|known| known.agreement.as_ref()).map(|agreement| AgreementFacts {
+            id: agreement.id,
+            state: agreement.state,
+            from: agreement.from,
+            until: agreement.until,
+        }),
+        instruction: known.and_then(|known| known.instruction.as_ref()).map(|instruction| {
+            let named = instruction.streams.contains(&stream)
+                && Operation::ALL.iter().all(|operation| instruction.operations.contains(operation));
+            InstructionFacts {
+                id: instruction.id,
+                state: instruction.state,
+                from: instruction.from,
+                covers: if named { Covers::Yes } else { Covers::No },
+            }
+        }),
+        stream: stream_facts,
+        credential: credential.map(|credential| CredentialFacts {
+            id: credential.id,
+            standing: if credential.row.revoked.is_some() || !before(now, credential.row.expires) {
+                Standing::Revoked
+            } else if credential.streams.contains(&stream) {
+                Standing::Good
+            } else {
+                Standing::OutOfScope
+            },
+        }),
+    }
+}
+
+fn recipient(row: PersonRow) -> Result<RecipientFacts> {
+    let suppressions = row
+        .suppressions
+        .iter()
+        .map(|entry| {
+            let reason = SuppressionReason::from_word(&entry.reason);
+            Ok(SuppressionFacts {
+                scope: read_scope(&entry.scope).ok_or(Error::Row { column: "suppression.scope" })?,
+                reason: reason.ok_or(Error::Row { column: "suppression.reason" })?,
+                until: entry.until,
+            })
+        })
+        .collect::<Result<_>>()?;
+    let restriction = row
+        .restriction
+        .map(|word| read_restriction(&word).ok_or(Error::Row { column: "restriction.kind" }))
+        .transpose()?;
+    let basis = row
+        .basis
+        .map(|basis| {
+            Ok(BasisRecord {
+                stream: StreamId(basis.stream),
+                kind: BasisKind::from_word(&basis.kind).ok_or(Error::Row { column: "basis.kind" })?,
+                given_at: basis.given,
+                confirmed_at: basis.confirmed,
+                withdrawn_at: basis.withdrawn,
+                expires_at: basis.expires,
+            })
+        })
+        .transpose()?;
+    Ok(RecipientFacts { suppressions, restriction, basis })
+}
+
+/// The stored form of a scope.
+pub(crate) fn write_scope(scope: SuppressionScope) -> String {
+    match scope {
+        SuppressionScope::All => "all".into(),
+        SuppressionScope::Marketing => "marketing".into(),
+        SuppressionScope::Delivery => "delivery".into(),
+        SuppressionScope::Stream(stream) => format!("stream:{}", stream.0),
+    }
+}
+
+fn read_scope(word: &str) -> Option<SuppressionScope> {
+    Some(match word {
+        "all" => SuppressionScope::All,
+        "marketing" => SuppressionScope::Marketing,
+        "delivery" => SuppressionScope::Delivery,
+        _ => SuppressionScope::Stream(StreamId(word.strip_prefix("stream:")?.parse().ok()?)),
+    })
+}
+
+/// The stored form of a restriction.
+pub(crate) const fn write_restriction(restriction: Restriction) -> &'static str {
+    match restriction {
+        Restriction::Restricted => "restricted",
+        Restriction::Erased => "erased",
+        Restriction::CaseOpen => "case-open",
+    }
+}
+
+fn read_restriction(word: &str) -> Option<Restriction> {
+    Some(match word {
+        "restricted" => Restriction::Restricted,
+        "erased" => Restriction::Erased,
+        "case-open" => Restriction::CaseOpen,
+        _ => return None,
+    })
+}

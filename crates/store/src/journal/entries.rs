@@ -1,0 +1,99 @@
+//! Making entries: references and commitments blinded by the person's ledger key, so that destroying
+//! one secret makes all of a person's leaves dumb (law.md §3).
+
+use super::ledger_error;
+use crate::error::Result;
+use crate::open::Store;
+use crate::vault::{Secret, crypto};
+use ledger::EntryRef;
+use model::event::EventType;
+use model::ids::hex;
+use model::{AgreementId, ControllerId, InstructionId, MessageId, Timestamp};
+
+/// Something happened to a message.
+pub(crate) struct MessageEvent<'a> {
+    pub(crate) kind: EventType,
+    pub(crate) controller: ControllerId,
+    pub(crate) event: [u8; 16],
+    pub(crate) at: Timestamp,
+    pub(crate) message: MessageId,
+    /// The agreement of the permit; at later events the one in force is named.
+    pub(crate) agreement: Option<AgreementId>,
+    pub(crate) instruction: Option<InstructionId>,
+    /// Committed to, not shown.
+    pub(crate) detail: &'a [(&'a str, u64)],
+    /// The person's; `None` once he is erased: then nothing in the leaf refers to him.
+    pub(crate) secret: Option<&'a Secret>,
+}
+
+/// Something happened to accounts, or was counted.
+pub(crate) struct SystemEvent<'a> {
+    pub(crate) kind: EventType,
+    pub(crate) controller: ControllerId,
+    /// Shown: names ascending.
+    pub(crate) counts: &'a [(&'a str, u64)],
+    /// Committed to, not shown: no personal data, so a random blind that nobody keeps is not needed; the
+    /// controller's own key blinds it.
+    pub(crate) detail: &'a str,
+}
+
+impl Store {
+    pub(crate) fn message_entry(&self, event: &MessageEvent<'_>) -> Result<Vec<u8>> {
+        // Every processing event names the instruction it rests on (GDPR Art. 28(3)(a)): that of the permit,
+        // and later the one in force when it happened.
+        let policy = self.policy.current();
+        let known = policy.controller(event.controller);
+        let agreement = event.agreement.or(known.and_then(|known| known.agreement.as_ref()).map(|one| one.id));
+        let instruction = event.instruction.or(known.and_then(|known| known.instruction.as_ref()).map(|one| one.id));
+        let agreement = agreement.map(|id| self.public_id(id));
+        let instruction = instruction.map(|id| self.public_id(id));
+        let mut detail = Vec::with_capacity(64);
+        detail.extend_from_slice(&event.message.0.to_be_bytes());
+        for (name, value) in event.detail {
+            detail.extend_from_slice(name.as_bytes());
+            detail.extend_from_slice(&value.to_be_bytes());
+        }
+        let blinded = event.secret.map(|secret| {
+            let key = secret.ledger.as_slice();
+            let blind = crypto::mac(key, &[b"blind", &event.event]);
+            (crypto::mac(key, &[b"sref", &event.event]), crypto::mac(&blind, &[&detail]))
+        });
+        encode(&EntryRef {
+            id: &hex(&event.event),
+            kind: event.kind.as_str(),
+            time_us: u64::try_from(event.at.micros()).unwrap_or_default(),
+            instruction: instruction.as_deref(),
+            agreement: agreement.as_deref(),
+            subject_ref: blinded.as_ref().map(|(sref, _)| sref),
+            commitment: blinded.as_ref().map(|(_, commitment)| commitment),
+            counts: &[],
+        })
+    }
+
+    pub(crate) fn system_entry(&self, event: &SystemEvent<'_>) -> Result<Vec<u8>> {
+        let id: [u8; 16] = crypto::random()?;
+        let policy = self.policy.current();
+        let known = policy.controller(event.controller);
+        let agreement = known.and_then(|known| known.agreement.as_ref()).map(|agreement| self.public_id(agreement.id));
+        let instruction =
+            known.and_then(|known| known.instruction.as_ref()).map(|instruction| self.public_id(instruction.id));
+        let key = self.vault.key(event.controller.0, crate::vault::KeyKind::Tag, 0)?;
+        let commitment = crypto::mac(key.as_slice(), &[b"commit", &id, event.detail.as_bytes()]);
+        encode(&EntryRef {
+            id: &hex(&id),
+            kind: event.kind.as_str(),
+            time_us: u64::try_from(self.now().micros()).unwrap_or_default(),
+            instruction: instruction.as_deref(),
+            agreement: agreement.as_deref(),
+            subject_ref: None,
+            commitment: Some(&commitment),
+            counts: event.counts,
+        })
+    }
+}
+
+fn encode(entry: &EntryRef<'_>) -> Result<Vec<u8>> {
+    let mut out = Vec::with_capacity(384);
+    entry.encode_into(&mut out).map_err(|error| ledger_error(&error))?;
+    Ok(out)
+}

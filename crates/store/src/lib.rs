@@ -1,0 +1,36 @@
+//! The store: spool, vault, facts, accounts, journal. The only SQL of the project is in here.
+//!
+//! Invariants: what a verb answers is durable; an address, header or body is on disk only sealed;
+//! keys are written ahead in a second database; every query names its controller. Nothing above can
+//! reach the engine: the wings see [`Store`] and its verbs alone.
+//! Never: an answer before the commit; a row under a key that is not yet durable.
+
+mod accounts;
+mod authority;
+mod engine;
+mod error;
+mod facts;
+mod journal;
+mod open;
+mod policy;
+mod refusals;
+mod spool;
+pub mod sqlite;
+mod statement;
+mod vault;
+mod view;
+
+#[cfg(test)]
+mod conformance;
+
+pub use accounts::{Created, DomainKeys, NewBasis, NewCredential, Verified};
+pub use authority::Authority;
+pub use error::{Error, Result, Temper};
+pub use facts::Person;
+pub use journal::LogFolder;
+pub use open::{CreateKey, Homing, Options, Store};
+pub use spool::{
+    Acceptance, Backlog, Content, Idempotency, Item, Lane, NotQueued, Outcome, OutcomeKind, QueueRow, Replay, Start,
+    Started, Suppress, Uncertain,
+};
+pub use view::{MessageView, TimelineItem};

@@ -1,0 +1,162 @@
+//! Sealing and opening of what a message consists of.
+//!
+//! Envelope and header block are sealed under the recipient's subject secret; the body under a content
+//! key of its own, which is wrapped under that secret (one recipient) or the epoch key (several).
+
+use crate::engine::{BodyKey, BodyPlace, BodyRow, ContentRow};
+use crate::error::{Error, Result};
+use crate::open::Store;
+use crate::spool::{Content, QueueRow};
+use crate::vault::{Key, Secret, crypto};
+use bytes::Bytes;
+use mail::address::Address;
+use serde::{Deserialize, Serialize};
+
+/// Bodies above this many sealed octets go to a file of their own.
+pub(super) const ROW_BODY_OCTETS_MAX: usize = 256 * 1024;
+/// What a body may unfold to: the largest message a door takes, and a margin.
+const BODY_OCTETS_MAX: usize = 64 * 1024 * 1024;
+/// zstd level: the fastest that still halves text.
+const COMPRESSION_LEVEL: i32 = 1;
+/// First octet of a sealed body's plain form.
+const STORED: u8 = 0;
+const COMPRESSED: u8 = 1;
+
+/// What is sealed about a message's way.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Envelope {
+    /// Recipient.
+    #[serde(rename = "t")]
+    pub(crate) to: String,
+    /// From.
+    #[serde(rename = "f")]
+    pub(crate) from: String,
+    /// Metadata of the client.
+    #[serde(rename = "m", default, skip_serializing_if = "String::is_empty")]
+    pub(crate) metadata: String,
+}
+
+impl Envelope {
+    pub(crate) fn seal(&self, secret: &Secret, id: i64) -> Result<Vec<u8>> {
+        let plain = serde_json::to_vec(self).map_err(|_| Error::Sealed { what: "envelope" })?;
+        crypto::seal(&secret.wrap, &context(b'e', id), &plain)
+    }
+
+    pub(crate) fn open(secret: &Secret, id: i64, sealed: &[u8]) -> Result<Self> {
+        let plain = crypto::open(&secret.wrap, &context(b'e', id), sealed, "envelope")?;
+        serde_json::from_slice(&plain).map_err(|_| Error::Sealed { what: "envelope" })
+    }
+}
+
+pub(super) fn seal_head(secret: &Secret, id: i64, head: &[u8]) -> Result<Vec<u8>> {
+    crypto::seal(&secret.wrap, &context(b'h', id), head)
+}
+
+pub(crate) fn seal_transcript(secret: &Secret, id: i64, text: &str) -> Result<Vec<u8>> {
+    if text.is_empty() { Ok(Vec::new()) } else { crypto::seal(&secret.wrap, &context(b't', id), text.as_bytes()) }
+}
+
+pub(crate) fn open_transcript(secret: &Secret, id: i64, sealed: &[u8]) -> Result<String> {
+    if sealed.is_empty() {
+        return Ok(String::new());
+    }
+    let plain = crypto::open(&secret.wrap, &context(b't', id), sealed, "transcript")?;
+    Ok(String::from_utf8_lossy(&plain).into_owned())
+}
+
+/// A sealed body and its wrapped content key.
+pub(super) fn seal_body(wrap: &Key, id: i64, body: &[u8]) -> Result<(Vec<u8>, Vec<u8>)> {
+    let content_key = crypto::new_key()?;
+    let wrapped = crypto::seal(wrap, &context(b'k', id), content_key.as_slice())?;
+    let plain = pack(body);
+    Ok((wrapped, crypto::seal(&content_key, &context(b'b', id), &plain)?))
+}
+
+fn pack(body: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(body.len() + 64);
+    out.push(COMPRESSED);
+    if let Ok(packed) = zstd::bulk::compress(body, COMPRESSION_LEVEL)
+        && packed.len() < body.len()
+    {
+        out.extend_from_slice(&packed);
+        return out;
+    }
+    out.clear();
+    out.push(STORED);
+    out.extend_from_slice(body);
+    out
+}
+
+fn unpack(plain: Vec<u8>) -> Result<Bytes> {
+    match plain.split_first() {
+        Some((&STORED, _)) => Ok(Bytes::from(plain).slice(1..)),
+        Some((&COMPRESSED, packed)) => {
+            let octets = zstd::zstd_safe::get_frame_content_size(packed).ok().flatten().unwrap_or(0);
+            let octets = usize::try_from(octets).unwrap_or(usize::MAX);
+            if octets > BODY_OCTETS_MAX {
+                return Err(Error::Sealed { what: "body" });
+            }
+            let body = zstd::bulk::decompress(packed, octets).map_err(|_| Error::Sealed { what: "body" })?;
+            Ok(Bytes::from(body))
+        }
+        _ => Err(Error::Sealed { what: "body" }),
+    }
+}
+
+impl Store {
+    /// Contents of queue rows, in order; `None` for one that is gone meanwhile.
+    ///
+    /// # Errors
+    /// Those of the engine. A content that does not open is an error of its own row and given as `None`
+    /// after a warning, so that it cannot block the others.
+    pub async fn open_content(&self, rows: &[&QueueRow]) -> Result<Vec<Option<Content>>> {
+        let sealed = self.engine.contents(rows.iter().map(|row| row.id.0).collect()).await?;
+        let slots: Vec<_> = rows.iter().map(|row| (row.controller.0, row.slot)).collect();
+        let secrets = self.vault.secrets(&slots).await?;
+        let mut out = Vec::with_capacity(rows.len());
+        for ((row, sealed), secret) in rows.iter().zip(sealed).zip(secrets) {
+            let (Some(sealed), Some(secret)) = (sealed, secret) else {
+                out.push(None);
+                continue;
+            };
+            match self.open_one(row, &secret, sealed).await {
+                Ok(content) => out.push(Some(content)),
+                Err(error) => {
+                    tracing::warn!(message = row.id.0, %error, "content does not open");
+                    out.push(None);
+                }
+            }
+        }
+        Ok(out)
+    }
+
+    async fn open_one(&self, row: &QueueRow, secret: &Secret, sealed: ContentRow) -> Result<Content> {
+        let id = row.id.0;
+        let envelope = Envelope::open(secret, id, &sealed.envelope)?;
+        let head = crypto::open(&secret.wrap, &context(b'h', id), &sealed.head, "header")?;
+        let body = self.open_body(row.controller.0, secret, sealed.body).await?;
+        let recipient = Address::parse(&envelope.to).map_err(|_| Error::Sealed { what: "envelope" })?;
+        Ok(Content { recipient, head: Bytes::from(head), body })
+    }
+
+    async fn open_body(&self, controller: i64, secret: &Secret, body: BodyRow) -> Result<Bytes> {
+        let wrap = match body.key {
+            BodyKey::Subject(_) => std::sync::Arc::clone(&secret.wrap),
+            BodyKey::Epoch(epoch) => self.vault.key(controller, crate::vault::KeyKind::Epoch, epoch)?,
+        };
+        let key = crypto::open(&wrap, &context(b'k', body.id), &body.wrapped, "content key")?;
+        let key = Key::new(key.as_slice().try_into().map_err(|_| Error::Sealed { what: "content key" })?);
+        let sealed = match body.place {
+            BodyPlace::Row => body.sealed,
+            BodyPlace::File => self.bodies.read(body.id).await?,
+        };
+        unpack(crypto::open(&key, &context(b'b', body.id), &sealed, "body")?)
+    }
+}
+
+/// Binds sealed bytes to their kind and message.
+fn context(kind: u8, id: i64) -> [u8; 9] {
+    let mut out = [kind; 9];
+    out[1..].copy_from_slice(&id.to_be_bytes());
+    out
+}

@@ -1,0 +1,206 @@
+//! Accounts: all of them are read together, and changed one by one.
+
+use crate::engine::{
+    AgreementRow, BasisRow, Change, CredentialRow, DomainRow, InstructionRow, PolicyRows, StreamRow,
+};
+use crate::error::{Error, Result};
+use crate::sqlite::facts::{moment, moment_if_any, unsigned};
+use crate::sqlite::query::{fault, is_conflict, many, prepared, run};
+use crate::sqlite::settle;
+use crate::statement::{self as sql, Statement};
+use model::Timestamp;
+use rusqlite::{Connection, Params, params};
+
+/// See [`crate::engine::Engine::policy`]. The connection is in a transaction.
+pub(super) fn read(connection: &Connection) -> Result<PolicyRows> {
+    Ok(PolicyRows {
+        controllers: many(connection, &sql::CONTROLLERS, [], |row| Ok((row.get(0)?, row.get(1)?)))?,
+        agreements: agreements(connection)?,
+        instructions: instructions(connection)?,
+        streams: many(connection, &sql::STREAMS, [], |row| {
+            Ok(StreamRow {
+                id: row.get(0)?,
+                controller: row.get(1)?,
+                name: row.get(2)?,
+                kind: row.get(3)?,
+                purpose: row.get(4)?,
+            })
+        })?,
+        domains: domains(connection)?,
+        credentials: credentials(connection)?,
+    })
+}
+
+fn agreements(connection: &Connection) -> Result<Vec<AgreementRow>> {
+    many(connection, &sql::AGREEMENTS, [], |row| {
+        Ok(AgreementRow {
+            id: row.get(0)?,
+            controller: row.get(1)?,
+            version: row.get(2)?,
+            state: row.get(3)?,
+            from: moment(row, 4)?,
+            until: moment_if_any(row, 5)?,
+            document: row.get(6)?,
+        })
+    })
+}
+
+fn instructions(connection: &Connection) -> Result<Vec<InstructionRow>> {
+    many(connection, &sql::INSTRUCTIONS, [], |row| {
+        Ok(InstructionRow {
+            id: row.get(0)?,
+            controller: row.get(1)?,
+            version: row.get(2)?,
+            state: row.get(3)?,
+            from: moment(row, 4)?,
+            operations: row.get(5)?,
+            streams: row.get(6)?,
+            messages_per_day_max: unsigned(row.get(7)?),
+        })
+    })
+}
+
+fn domains(connection: &Connection) -> Result<Vec<DomainRow>> {
+    many(connection, &sql::DOMAINS, [], |row| {
+        Ok(DomainRow {
+            id: row.get(0)?,
+            controller: row.get(1)?,
+            name: row.get(2)?,
+            verified: moment_if_any(row, 3)?,
+            rsa_selector: row.get(4)?,
+            rsa_key: row.get(5)?,
+            ed25519_selector: row.get(6)?,
+            ed25519_key: row.get(7)?,
+        })
+    })
+}
+
+fn credentials(connection: &Connection) -> Result<Vec<CredentialRow>> {
+    many(connection, &sql::CREDENTIALS, [], |row| {
+        Ok(CredentialRow {
+            id: row.get(0)?,
+            controller: row.get(1)?,
+            username: row.get(2)?,
+            password: row.get(3)?,
+            key_name: row.get(4)?,
+            key: row.get(5)?,
+            default_stream: row.get(6)?,
+            streams: row.get(7)?,
+            expires: moment_if_any(row, 8)?,
+            revoked: moment_if_any(row, 9)?,
+        })
+    })
+}
+
+/// Makes one change; answers how many rows it touched.
+pub(super) fn change(connection: &Connection, change: &Change) -> Result<usize> {
+    match change {
+        Change::Controller { id, name, at } => {
+            insert(connection, &sql::CONTROLLER_INSERT, "controller", params![id, name, at.micros()])
+        }
+        Change::Agreement(row) => agreement(connection, row),
+        Change::AgreementState { controller, state, until } => {
+            run(connection, &sql::AGREEMENT_STATE, params![controller, state, until.map(Timestamp::micros)])
+        }
+        Change::Instruction(row) => instruction(connection, row),
+        Change::InstructionState { controller, state } => {
+            run(connection, &sql::INSTRUCTION_STATE, params![controller, state])
+        }
+        Change::Stream(row) => {
+            let values = params![row.id, row.controller, row.name, row.kind, row.purpose];
+            insert(connection, &sql::STREAM_INSERT, "stream", values)
+        }
+        Change::Domain(row) => domain(connection, row),
+        Change::Credential(row) => credential(connection, row),
+        Change::Revoke { controller, id, at } => {
+            run(connection, &sql::CREDENTIAL_REVOKE, params![controller, id, at.micros()])
+        }
+        Change::Suppress(row) => settle::suppress(connection, row),
+        Change::Basis(row) => basis(connection, row),
+        Change::Withdraw { controller, tag, stream, at } => {
+            run(connection, &sql::BASIS_WITHDRAW, params![controller, tag, stream, at.micros()])
+        }
+        Change::Restrict { controller, tag, kind, at } => {
+            run(connection, &sql::RESTRICT, params![controller, tag, kind, at.micros()])
+        }
+    }
+}
+
+fn insert(
+    connection: &Connection,
+    statement: &Statement,
+    what: &'static str,
+    values: impl Params,
+) -> Result<usize> {
+    match prepared(connection, statement)?.execute(values) {
+        Err(error) if is_conflict(&error) => Err(Error::Exists { what }),
+        outcome => outcome.map_err(fault),
+    }
+}
+
+fn agreement(connection: &Connection, row: &AgreementRow) -> Result<usize> {
+    let until = row.until.map(Timestamp::micros);
+    let values = params![row.id, row.controller, row.version, row.state, row.from.micros(), until, row.document];
+    insert(connection, &sql::AGREEMENT_INSERT, "agreement", values)
+}
+
+fn instruction(connection: &Connection, row: &InstructionRow) -> Result<usize> {
+    run(connection, &sql::INSTRUCTION_SUPERSEDE, [row.controller])?;
+    // A number beyond the column's range means `as many as there are`.
+    let max = i64::try_from(row.messages_per_day_max).unwrap_or(i64::MAX);
+    let values = params![
+        row.id,
+        row.controller,
+        row.version,
+        row.state,
+        row.from.micros(),
+        row.operations,
+        row.streams,
+        max
+    ];
+    insert(connection, &sql::INSTRUCTION_INSERT, "instruction", values)
+}
+
+fn domain(connection: &Connection, row: &DomainRow) -> Result<usize> {
+    let values = params![
+        row.id,
+        row.controller,
+        row.name,
+        row.verified.map(Timestamp::micros),
+        row.rsa_selector,
+        row.rsa_key,
+        row.ed25519_selector,
+        row.ed25519_key,
+    ];
+    insert(connection, &sql::DOMAIN_INSERT, "domain", values)
+}
+
+fn credential(connection: &Connection, row: &CredentialRow) -> Result<usize> {
+    let values = params![
+        row.id,
+        row.controller,
+        row.username,
+        row.password,
+        row.key_name,
+        row.key,
+        row.default_stream,
+        row.streams,
+        row.expires.map(Timestamp::micros),
+        row.revoked.map(Timestamp::micros),
+    ];
+    insert(connection, &sql::CREDENTIAL_INSERT, "credential", values)
+}
+
+fn basis(connection: &Connection, row: &BasisRow) -> Result<usize> {
+    let values = params![
+        row.controller,
+        row.tag,
+        row.stream,
+        row.kind,
+        row.given.micros(),
+        row.confirmed.map(Timestamp::micros),
+        row.withdrawn.map(Timestamp::micros),
+        row.expires.map(Timestamp::micros),
+    ];
+    run(connection, &sql::BASIS_PUT, values)
+}

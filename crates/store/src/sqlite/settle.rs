@@ -1,0 +1,81 @@
+//! Recording what became of attempts, and the end of messages and bodies.
+//!
+//! Invariants: an outcome of an attempt counts once, however often it is recorded; a body goes with the last
+//! message that needs it (GDPR Art. 5(1)(e)).
+
+use crate::engine::{SettleRow, SuppressionRow};
+use crate::error::Result;
+use crate::sqlite::query::{one, run};
+use crate::statement as sql;
+use model::Timestamp;
+use rusqlite::{Connection, params};
+
+/// See [`crate::engine::Engine::settle`].
+pub(super) fn settle(connection: &Connection, rows: &[SettleRow]) -> Result<Vec<i64>> {
+    let mut free = Vec::new();
+    for row in rows {
+        if insert_attempt(connection, row)? == 0 {
+            // Recorded before: everything below was in that commit.
+            continue;
+        }
+        match row.final_state {
+            Some(state) => free.extend(finish(connection, row, state)?),
+            None => wait(connection, row)?,
+        }
+        if let Some(suppression) = &row.suppress {
+            suppress(connection, suppression)?;
+        }
+        run(connection, &sql::INBOX_INSERT, params![row.controller, row.entry])?;
+    }
+    Ok(free)
+}
+
+/// Suppresses a person in a scope; answers whether that is new.
+pub(super) fn suppress(connection: &Connection, row: &SuppressionRow) -> Result<usize> {
+    let until = row.until.map(Timestamp::micros);
+    let values = params![row.controller, row.tag, row.scope, row.reason, row.since.micros(), until];
+    run(connection, &sql::SUPPRESS, values)
+}
+
+fn insert_attempt(connection: &Connection, row: &SettleRow) -> Result<usize> {
+    run(
+        connection,
+        &sql::ATTEMPT_INSERT,
+        params![
+            row.id,
+            row.attempt,
+            row.controller,
+            row.started.map(Timestamp::micros),
+            row.at.micros(),
+            row.event_word,
+            row.code,
+            row.enhanced,
+            row.rule,
+            row.event,
+            row.uncertain,
+            row.transcript,
+        ],
+    )
+}
+
+/// The message is at its end. Answers its body's id when that lies in a file which nobody needs any more.
+fn finish(connection: &Connection, row: &SettleRow, state: &str) -> Result<Option<i64>> {
+    if run(connection, &sql::QUEUE_DELETE, params![row.id, row.controller])? == 0 {
+        // It had ended already; this attempt is recorded, but the body was given back then.
+        return Ok(None);
+    }
+    run(connection, &sql::MESSAGE_FINISH, params![row.id, row.controller, state, row.at.micros()])?;
+    let in_file: Option<bool> = one(connection, &sql::BODY_RELEASE, [row.body], |row| row.get(0))?;
+    if in_file.is_none() {
+        run(connection, &sql::BODY_UNREF, [row.body])?;
+    }
+    Ok(in_file.filter(|in_file| *in_file).map(|_| row.body))
+}
+
+fn wait(connection: &Connection, row: &SettleRow) -> Result<()> {
+    let values = params![row.id, row.controller, row.due.micros(), row.attempt, row.uncertain];
+    if run(connection, &sql::QUEUE_WAIT, values)? == 1 {
+        run(connection, &sql::MESSAGE_WAIT, params![row.id, row.controller, row.waiting_state])?;
+    }
+    Ok(())
+}

@@ -1,0 +1,86 @@
+//! Statements on accounts and on what is recorded about persons. Every one on a person names the controller.
+
+use super::statements;
+
+statements! { POLICY:
+    /// All controllers.
+    CONTROLLERS(0) = "SELECT id, name FROM controller ORDER BY id";
+    /// All agreements, oldest version first.
+    AGREEMENTS(0) = "SELECT id, controller, version, state, starts, ends, document FROM agreement \
+        ORDER BY controller, version";
+    /// All instructions, oldest version first.
+    INSTRUCTIONS(0) = "SELECT id, controller, version, state, starts, operations, streams, messages_per_day_max \
+        FROM instruction ORDER BY controller, version";
+    /// All streams.
+    STREAMS(0) = "SELECT id, controller, name, kind, purpose FROM stream ORDER BY id";
+    /// All sending domains.
+    DOMAINS(0) = "SELECT id, controller, name, verified, rsa_selector, rsa_key, ed25519_selector, ed25519_key \
+        FROM domain ORDER BY id";
+    /// All credentials.
+    CREDENTIALS(0) = "SELECT id, controller, username, password, key_name, key, default_stream, streams, expires, \
+        revoked FROM credential ORDER BY id";
+
+    /// A new controller.
+    CONTROLLER_INSERT(3) = "INSERT INTO controller (id, name, created) VALUES (?1, ?2, ?3)";
+    /// A new agreement.
+    AGREEMENT_INSERT(7) = "INSERT INTO agreement (id, controller, version, state, starts, ends, document) \
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+    /// The newest agreement's state; an end that is known stays when none is given.
+    AGREEMENT_STATE(3) = "UPDATE agreement SET state = ?2, ends = COALESCE(?3, ends) WHERE controller = ?1 \
+        AND version = (SELECT MAX(newest.version) FROM agreement AS newest WHERE newest.controller = ?1)";
+    /// Every earlier instruction gives way to the new one.
+    INSTRUCTION_SUPERSEDE(1) = "UPDATE instruction SET state = 'superseded' \
+        WHERE controller = ?1 AND state <> 'superseded'";
+    /// A new instruction.
+    INSTRUCTION_INSERT(8) = "INSERT INTO instruction (id, controller, version, state, starts, operations, streams, \
+        messages_per_day_max) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
+    /// The current instruction's state.
+    INSTRUCTION_STATE(2) = "UPDATE instruction SET state = ?2 WHERE controller = ?1 AND state <> 'superseded'";
+    /// A new stream.
+    STREAM_INSERT(5) = "INSERT INTO stream (id, controller, name, kind, purpose) VALUES (?1, ?2, ?3, ?4, ?5)";
+    /// A new sending domain.
+    DOMAIN_INSERT(8) = "INSERT INTO domain (id, controller, name, verified, rsa_selector, rsa_key, ed25519_selector, \
+        ed25519_key) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
+    /// A new credential.
+    CREDENTIAL_INSERT(10) = "INSERT INTO credential (id, controller, username, password, key_name, key, \
+        default_stream, streams, expires, revoked) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
+    /// A credential is revoked once.
+    CREDENTIAL_REVOKE(3) = "UPDATE credential SET revoked = ?3 WHERE controller = ?1 AND id = ?2 AND revoked IS NULL";
+
+    /// A person's secret.
+    SUBJECT(2) = "SELECT block, slot FROM subject WHERE controller = ?1 AND tag = ?2";
+    /// A person gets a secret; the first one stays.
+    SUBJECT_INSERT(5) = "INSERT INTO subject (controller, tag, block, slot, normaliser) VALUES (?1, ?2, ?3, ?4, ?5) \
+        ON CONFLICT (controller, tag) DO NOTHING";
+    /// Every scope in which a person is suppressed.
+    SUPPRESSIONS(2) = "SELECT scope, reason, since, ends FROM suppression WHERE controller = ?1 AND tag = ?2 \
+        ORDER BY scope";
+    /// Suppresses in a scope. The older wish counts; only one that runs out gives way, to a later or a lasting one.
+    SUPPRESS(6) = "INSERT INTO suppression (controller, tag, scope, reason, since, ends) \
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (controller, tag, scope) DO UPDATE \
+        SET reason = excluded.reason, since = excluded.since, ends = excluded.ends \
+        WHERE suppression.ends IS NOT NULL AND (excluded.ends IS NULL OR suppression.ends <= excluded.since)";
+    /// What restricts a person.
+    RESTRICTION(2) = "SELECT kind FROM restriction WHERE controller = ?1 AND tag = ?2";
+    /// Restricts a person. Erasure is final: nothing weaker replaces it.
+    RESTRICT(4) = "INSERT INTO restriction (controller, tag, kind, since) VALUES (?1, ?2, ?3, ?4) \
+        ON CONFLICT (controller, tag) DO UPDATE SET kind = excluded.kind, since = excluded.since \
+        WHERE restriction.kind <> 'erased'";
+    /// A person's basis for a stream.
+    BASIS(3) = "SELECT kind, given, confirmed, withdrawn, expires FROM basis \
+        WHERE controller = ?1 AND tag = ?2 AND stream = ?3";
+    /// Records a basis in the place of the one before.
+    BASIS_PUT(8) = "INSERT INTO basis (controller, tag, stream, kind, given, confirmed, withdrawn, expires) \
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT (controller, tag, stream) DO UPDATE \
+        SET kind = excluded.kind, given = excluded.given, confirmed = excluded.confirmed, \
+        withdrawn = excluded.withdrawn, expires = excluded.expires";
+    /// Withdraws a basis; the first withdrawal's time stays.
+    BASIS_WITHDRAW(4) = "UPDATE basis SET withdrawn = ?4 \
+        WHERE controller = ?1 AND tag = ?2 AND stream = ?3 AND withdrawn IS NULL";
+    /// What a day's allowance has lost already.
+    QUOTA(2) = "SELECT used FROM quota WHERE controller = ?1 AND day = ?2";
+    /// Takes from a day's allowance; no row touched means that there is not enough left.
+    QUOTA_TAKE(4) = "INSERT INTO quota (controller, day, used) VALUES (?1, ?2, ?3) \
+        ON CONFLICT (controller, day) DO UPDATE SET used = quota.used + excluded.used \
+        WHERE quota.used + excluded.used <= ?4";
+}

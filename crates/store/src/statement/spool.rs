@@ -1,0 +1,82 @@
+//! Statements of the spool: what is taken in, waits, is tried and ends.
+
+use super::statements;
+
+/// The columns of a queue row, in the order in which the engines read them back.
+macro_rules! queued {
+    ($rest:literal) => {
+        concat!(
+            "SELECT id, controller, stream, kind, site, tag, block, slot, domain, body, due, attempts, accepted, ",
+            "expires, uncertain FROM queue ",
+            $rest
+        )
+    };
+}
+
+statements! { SPOOL:
+    /// Takes a body in.
+    BODY_INSERT(8) = "INSERT INTO body (id, refs, block, slot, epoch, place, wrapped, sealed) \
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
+    /// Takes a message in.
+    MESSAGE_INSERT(17) = "INSERT INTO message (id, controller, stream, credential, agreement, instruction, domain, \
+        tag, block, slot, accepted, state, rule, event, body, envelope, head) \
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)";
+    /// Gives a message its place in the queue.
+    QUEUE_INSERT(14) = "INSERT INTO queue (id, site, class, controller, due, stream, kind, tag, block, slot, domain, \
+        body, attempts, accepted, expires, uncertain) \
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, 0, ?13, ?14, 0)";
+    /// An earlier request and its answer.
+    IDEMPOTENCY(3) = "SELECT request, answer FROM idempotency WHERE controller = ?1 AND credential = ?2 AND key = ?3";
+    /// Keeps an answer.
+    IDEMPOTENCY_INSERT(6) = "INSERT INTO idempotency (controller, credential, key, request, made, answer) \
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+    /// Forgets old answers, a slice at a time.
+    IDEMPOTENCY_FORGET(2) = "DELETE FROM idempotency WHERE (controller, credential, key) IN \
+        (SELECT old.controller, old.credential, old.key FROM idempotency AS old WHERE old.made < ?1 \
+        ORDER BY old.made LIMIT ?2)";
+
+    /// What waits, by lane.
+    BACKLOG(0) = "SELECT site, class, controller, MIN(due), COUNT(*) FROM queue GROUP BY site, class, controller";
+    /// Due rows of a lane that no attempt is running for.
+    DUE(5) = queued!("WHERE site = ?1 AND class = ?2 AND controller = ?3 AND due <= ?4 AND started IS NULL \
+        ORDER BY due, id LIMIT ?5");
+    /// Rows past their time. Ids rise with time, so `before` bounds the rows looked at; the empty text keeps the
+    /// planner from walking the whole site by the lane index instead.
+    EXPIRED(4) = queued!("WHERE site || '' = ?1 AND expires <= ?2 AND id < ?3 AND started IS NULL \
+        ORDER BY id LIMIT ?4");
+    /// Rows that were started and have no outcome.
+    STARTED(1) = queued!("WHERE started IS NOT NULL ORDER BY id LIMIT ?1");
+    /// The sealed content of a message that is not yet at its end.
+    CONTENT(1) = "SELECT message.envelope, message.head, body.id, body.refs, body.block, body.slot, body.epoch, \
+        body.place, body.wrapped, body.sealed FROM message JOIN body ON body.id = message.body \
+        WHERE message.id = ?1 AND message.head IS NOT NULL";
+    /// An attempt begins, if it is the one expected.
+    START(3) = "UPDATE queue SET started = ?3 WHERE id = ?1 AND attempts = ?2 - 1";
+
+    /// Records an attempt once.
+    ATTEMPT_INSERT(12) = "INSERT INTO attempt (message, attempt, controller, started, ended, word, code, enhanced, \
+        rule, event, uncertain, transcript) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12) \
+        ON CONFLICT (message, attempt) DO NOTHING";
+    /// The message leaves the queue.
+    QUEUE_DELETE(2) = "DELETE FROM queue WHERE id = ?1 AND controller = ?2";
+    /// The message waits for its next attempt.
+    QUEUE_WAIT(5) = "UPDATE queue SET due = ?3, attempts = ?4, started = NULL, uncertain = ?5 \
+        WHERE id = ?1 AND controller = ?2";
+    /// GDPR Art. 5(1)(e): at its end a message keeps no header block.
+    MESSAGE_FINISH(4) = "UPDATE message SET state = ?3, finished = ?4, head = NULL WHERE id = ?1 AND controller = ?2";
+    /// The state of a message that waits.
+    MESSAGE_WAIT(3) = "UPDATE message SET state = ?3 WHERE id = ?1 AND controller = ?2 AND state <> ?3";
+    /// GDPR Art. 5(1)(e): the last message that needs a body takes it along, with its wrapped key.
+    BODY_RELEASE(1) = "DELETE FROM body WHERE id = ?1 AND refs <= 1 RETURNING place";
+    /// One message fewer needs the body.
+    BODY_UNREF(1) = "UPDATE body SET refs = refs - 1 WHERE id = ?1 AND refs > 1";
+    /// Ids of the body files that are referred to.
+    BODY_FILES(0) = "SELECT id FROM body WHERE place = 1 ORDER BY id";
+
+    /// One message of one controller.
+    MESSAGE(2) = "SELECT id, stream, state, accepted, event, block, slot, envelope, rule FROM message \
+        WHERE id = ?1 AND controller = ?2";
+    /// Its attempts.
+    ATTEMPTS(2) = "SELECT attempt, ended, word, code, enhanced, rule, event, uncertain, transcript FROM attempt \
+        WHERE message = ?1 AND controller = ?2 ORDER BY attempt";
+}

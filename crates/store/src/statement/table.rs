@@ -1,0 +1,50 @@
+//! Every table of the two databases. `docs/personal-data.md` has a row for each; a test compares the list, the
+//! page and what the migrations make.
+
+/// Declares the list and its words together, so that none can be forgotten.
+macro_rules! tables {
+    ($($table:ident = $word:literal,)+) => {
+        /// A table.
+        #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+        pub(crate) enum Table {
+            $(#[doc = $word] $table,)+
+        }
+
+        impl Table {
+            /// All of them.
+            pub(crate) const ALL: &[Self] = &[$(Self::$table),+];
+
+            /// Its name in both engines.
+            pub(crate) const fn name(self) -> &'static str {
+                match self {
+                    $(Self::$table => $word,)+
+                }
+            }
+        }
+    };
+}
+
+tables! {
+    Controller = "controller",
+    Agreement = "agreement",
+    Instruction = "instruction",
+    Stream = "stream",
+    Domain = "domain",
+    Credential = "credential",
+    Subject = "subject",
+    Suppression = "suppression",
+    Restriction = "restriction",
+    Basis = "basis",
+    Message = "message",
+    Queue = "queue",
+    Body = "body",
+    Attempt = "attempt",
+    Quota = "quota",
+    Idempotency = "idempotency",
+    LedgerInbox = "ledger_inbox",
+    LedgerHead = "ledger_head",
+    LedgerChunk = "ledger_chunk",
+    Migration = "migration",
+    Key = "key",
+    SubjectBlock = "subject_block",
+}

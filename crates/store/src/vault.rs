@@ -1,0 +1,263 @@
+//! Envelope encryption (decision 5): master key → controller keys → epoch keys and subject secrets.
+//!
+//! Keys lie in the `keys` database, sealed, and are durable there **before** the main database refers
+//! to them. A message's content key lies beside its body, wrapped under the recipient's subject secret
+//! or, for a body shared by several recipients, under the controller's epoch key. Destroying a secret
+//! makes everything under it noise, in backups too (GDPR Art. 17, 32(1)(a)).
+
+mod blocks;
+pub(crate) mod crypto;
+mod master;
+mod public_id;
+
+#[cfg(test)]
+mod tests;
+
+pub(crate) use blocks::Secret;
+pub(crate) use crypto::Key;
+pub(crate) use master::MasterKey;
+pub(crate) use public_id::base32;
+
+use crate::engine::{Engine, KeyRow, SlotRef};
+use crate::error::{Error, Result};
+use blocks::Blocks;
+use mail::address::{Address, NORMALISER_VERSION};
+use model::ids::PublicKind;
+use model::{ControllerId, RecipientTag, Timestamp};
+use parking_lot::RwLock;
+use public_id::PublicIds;
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How long one epoch key wraps new shared bodies.
+const EPOCH_LIFE: Duration = Duration::from_secs(3_600);
+/// An epoch key is destroyed when nothing under it can still be waiting (longest expiry 72 h, and a margin).
+const EPOCH_KEPT: Duration = Duration::from_secs(80 * 3_600);
+
+/// Kinds of keys in the `keys` database. Numbers are stored: never reuse one.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[repr(u8)]
+pub(crate) enum KeyKind {
+    /// Seals this controller's other keys and accounts' secrets.
+    Wrap = 1,
+    /// Makes keyed tags.
+    Tag = 2,
+    /// Seed of the log's signing key.
+    LogSigning = 3,
+    /// Wraps content keys of shared bodies.
+    Epoch = 4,
+    /// Enciphers public ids (operator's only).
+    PublicIds = 5,
+    /// Keys the hashes of passwords and API keys (operator's only).
+    Pepper = 6,
+    /// A known text, to tell a wrong master key.
+    Check = 7,
+}
+
+/// The vault.
+pub(crate) struct Vault {
+    engine: Arc<dyn Engine>,
+    master: MasterKey,
+    keys: RwLock<HashMap<(i64, u8, i64), Arc<Key>>>,
+    epochs: RwLock<HashMap<i64, (i64, Timestamp)>>,
+    blocks: Blocks,
+    ids: PublicIds,
+    pepper: Arc<Key>,
+}
+
+impl Vault {
+    pub(crate) async fn open(engine: Arc<dyn Engine>, master: MasterKey, now: Timestamp) -> Result<Self> {
+        let mut keys = HashMap::new();
+        let mut epochs = HashMap::new();
+        let rows = engine.keys().await?;
+        // The check key first: a wrong master key is told before anything is written.
+        if !rows.is_empty() {
+            let check = rows.iter().find(|row| row.kind == KeyKind::Check as u8).ok_or_else(|| master.wrong())?;
+            crypto::open(&master.key, &context(check.controller, check.kind, check.epoch), &check.sealed, "key")
+                .map_err(|_| master.wrong())?;
+        }
+        let operator = ControllerId::OPERATOR.0;
+        // Controller keys are sealed under the master key, all others under their controller's.
+        let (wrapping, others): (Vec<_>, Vec<_>) = rows.into_iter().partition(|row| is_root(row.kind));
+        for row in wrapping {
+            keys.insert((row.controller, row.kind, row.epoch), Arc::new(open_key(&master.key, &row)?));
+        }
+        for row in others {
+            let Some(wrap) = keys.get(&(row.controller, KeyKind::Wrap as u8, 0)).cloned() else {
+                return Err(Error::Sealed { what: "key" });
+            };
+            keys.insert((row.controller, row.kind, row.epoch), Arc::new(open_key(&wrap, &row)?));
+            if row.kind == KeyKind::Epoch as u8 {
+                let entry = epochs.entry(row.controller).or_insert((row.epoch, row.created));
+                if entry.1 < row.created {
+                    *entry = (row.epoch, row.created);
+                }
+            }
+        }
+        let missing = keys.is_empty();
+        let vault = Self {
+            blocks: Blocks::default(),
+            ids: PublicIds::new(&[0; 16])?,
+            pepper: Arc::new(Key::default()),
+            keys: RwLock::new(keys),
+            epochs: RwLock::new(epochs),
+            engine,
+            master,
+        };
+        if missing {
+            for kind in [KeyKind::Check, KeyKind::Wrap, KeyKind::PublicIds, KeyKind::Pepper] {
+                vault.make_key(operator, kind, 0, now).await?;
+            }
+        }
+        let ids_key = vault.key(operator, KeyKind::PublicIds, 0)?;
+        let (half, _) = ids_key.split_at(16);
+        let ids = PublicIds::new(half.try_into().map_err(|_| Error::Sealed { what: "id key" })?)?;
+        let pepper = vault.key(operator, KeyKind::Pepper, 0)?;
+        Ok(Self { ids, pepper, ..vault })
+    }
+
+    /// Makes the keys that a new controller needs; durable when it returns.
+    pub(crate) async fn admit(&self, controller: ControllerId, now: Timestamp) -> Result<()> {
+        for kind in [KeyKind::Wrap, KeyKind::Tag, KeyKind::LogSigning] {
+            if self.key(controller.0, kind, 0).is_err() {
+                self.make_key(controller.0, kind, 0, now).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn make_key(&self, controller: i64, kind: KeyKind, epoch: i64, now: Timestamp) -> Result<Arc<Key>> {
+        let key = Arc::new(crypto::new_key()?);
+        let root = if is_root(kind as u8) { None } else { Some(self.key(controller, KeyKind::Wrap, 0)?) };
+        let under = root.as_deref().unwrap_or(&self.master.key);
+        let sealed = crypto::seal(under, &context(controller, kind as u8, epoch), key.as_slice())?;
+        // Written ahead: crash here ⇒ a key that nothing refers to.
+        self.engine.put_key(KeyRow { controller, kind: kind as u8, epoch, sealed, created: now }).await?;
+        self.keys.write().insert((controller, kind as u8, epoch), Arc::clone(&key));
+        Ok(key)
+    }
+
+    pub(crate) fn key(&self, controller: i64, kind: KeyKind, epoch: i64) -> Result<Arc<Key>> {
+        self.keys.read().get(&(controller, kind as u8, epoch)).cloned().ok_or(Error::Sealed { what: "key" })
+    }
+
+    /// The current epoch key of a controller, made anew when the last is older than an hour.
+    pub(crate) async fn epoch(&self, controller: i64, now: Timestamp) -> Result<(i64, Arc<Key>)> {
+        let current = self.epochs.read().get(&controller).copied();
+        if let Some((epoch, created)) = current
+            && now.since(created) < EPOCH_LIFE
+        {
+            return Ok((epoch, self.key(controller, KeyKind::Epoch, epoch)?));
+        }
+        let epoch = now.micros();
+        let key = self.make_key(controller, KeyKind::Epoch, epoch, now).await?;
+        self.epochs.write().insert(controller, (epoch, now));
+        Ok((epoch, key))
+    }
+
+    /// Destroys epoch keys under which nothing can still wait.
+    pub(crate) async fn retire_epochs(&self, now: Timestamp) -> Result<()> {
+        let old: Vec<_> = self
+            .keys
+            .read()
+            .keys()
+            .copied()
+            .filter(|(_, kind, epoch)| {
+                *kind == KeyKind::Epoch as u8 && now.since(Timestamp::from_micros(*epoch)) > EPOCH_KEPT
+            })
+            .collect();
+        for (controller, kind, epoch) in old {
+            self.engine.destroy_key(controller, kind, epoch).await?;
+            self.keys.write().remove(&(controller, kind, epoch));
+        }
+        Ok(())
+    }
+
+    /// The keyed tag of an address for one controller.
+    pub(crate) fn tag(&self, controller: ControllerId, address: &Address) -> Result<RecipientTag> {
+        let key = self.key(controller.0, KeyKind::Tag, 0)?;
+        let whole = crypto::mac(key.as_slice(), &[&[NORMALISER_VERSION], address.normalised().as_bytes()]);
+        let mut tag = [0; 16];
+        tag.copy_from_slice(whole.split_at(16).0);
+        Ok(RecipientTag(tag))
+    }
+
+    /// Seals something of the controller's own (DKIM keys, stored answers).
+    pub(crate) fn seal_for_controller(&self, controller: i64, label: &str, plain: &[u8]) -> Result<Vec<u8>> {
+        let key = crypto::derive(&*self.key(controller, KeyKind::Wrap, 0)?, label);
+        crypto::seal(&key, label.as_bytes(), plain)
+    }
+
+    /// Opens what [`Self::seal_for_controller`] sealed.
+    pub(crate) fn open_for_controller(&self, controller: i64, label: &'static str, sealed: &[u8]) -> Result<Vec<u8>> {
+        let key = crypto::derive(&*self.key(controller, KeyKind::Wrap, 0)?, label);
+        crypto::open(&key, label.as_bytes(), sealed, label)
+    }
+
+    /// The secret of a person, new or known.
+    pub(crate) async fn secret(&self, controller: i64, slot: SlotRef) -> Result<Secret> {
+        Ok(self.secrets(&[(controller, slot)]).await?.pop().flatten().ok_or(Error::Sealed { what: "secret" })?)
+    }
+
+    /// Destroys a person's secret: overwritten in place, forgotten in memory.
+    pub(crate) async fn destroy_secret(&self, slot: SlotRef) -> Result<()> {
+        self.engine.destroy_slot(slot).await?;
+        self.blocks.forget(slot);
+        Ok(())
+    }
+
+    /// Secrets of persons, in order; `None` where destroyed.
+    pub(crate) async fn secrets(&self, slots: &[(i64, SlotRef)]) -> Result<Vec<Option<Secret>>> {
+        self.blocks.secrets(self, slots).await
+    }
+
+    /// A slot for a person who has none yet. The same person asked twice before his first commit gets
+    /// the same slot.
+    pub(crate) async fn new_slot(&self, controller: i64, tag: RecipientTag, block_id: i64) -> Result<(SlotRef, Secret)> {
+        self.blocks.allocate(self, controller, tag, block_id).await
+    }
+
+    /// The first commit of the person's slot is over, one way or the other.
+    pub(crate) fn slot_settled(&self, controller: i64, tag: RecipientTag) {
+        self.blocks.settled(controller, tag);
+    }
+
+    /// Hash of a password or API key for comparison. The secrets are random and long, so a keyed hash
+    /// is enough; a slow one would only slow the door.
+    pub(crate) fn secret_hash(&self, label: &str, secret: &str) -> [u8; 32] {
+        crypto::mac(self.pepper.as_slice(), &[label.as_bytes(), &[0], secret.as_bytes()])
+    }
+
+    /// The log's signing key: 32 bytes of seed.
+    pub(crate) fn log_seed(&self, controller: i64) -> Result<Arc<Key>> {
+        self.key(controller, KeyKind::LogSigning, 0)
+    }
+
+    pub(crate) fn show<K: PublicKind>(&self, id: K) -> String {
+        self.ids.show(id)
+    }
+
+    pub(crate) fn read<K: PublicKind>(&self, text: &str) -> Option<K> {
+        self.ids.read(text)
+    }
+}
+
+const fn is_root(kind: u8) -> bool {
+    kind == KeyKind::Wrap as u8 || kind == KeyKind::Check as u8
+}
+
+fn context(controller: i64, kind: u8, epoch: i64) -> Vec<u8> {
+    let mut out = Vec::with_capacity(20);
+    out.extend_from_slice(b"key");
+    out.push(kind);
+    out.extend_from_slice(&controller.to_be_bytes());
+    out.extend_from_slice(&epoch.to_be_bytes());
+    out
+}
+
+fn open_key(under: &Key, row: &KeyRow) -> Result<Key> {
+    let plain = crypto::open(under, &context(row.controller, row.kind, row.epoch), &row.sealed, "key")?;
+    let bytes: [u8; 32] = plain.as_slice().try_into().map_err(|_| Error::Sealed { what: "key" })?;
+    Ok(Key::new(bytes))
+}
