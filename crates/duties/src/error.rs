@@ -1,0 +1,12 @@
+//! What can go wrong in a duty.
+
+/// A duty that could not be done.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] store::Error),
+    /// Signing keys could not be made.
+    #[error("signing keys could not be made: {0}")]
+    Keys(#[from] mail::dkim::DkimError),
+}

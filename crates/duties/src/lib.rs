@@ -1,0 +1,9 @@
+//! The processor's duties (GDPR Art. 28-34): who may instruct, agreements, instructions, records.
+//!
+//! Never: SMTP, HTTP, SQL. What is here is called by the console, the API and the CLI, and writes through the store.
+
+pub mod controller;
+mod error;
+pub mod wish;
+
+pub use error::Error;

@@ -1,0 +1,62 @@
+//! What persons wish, recorded on behalf of the controller: consent, withdrawal, suppression, restriction.
+//! When one of these returns, the gate knows: no message that it stops leaves any more.
+
+use crate::error::Error;
+use mail::address::Address;
+use model::person::{Restriction, SuppressionReason, SuppressionScope};
+use model::{ControllerId, StreamId};
+use store::{NewBasis, Store};
+
+/// Records a basis (GDPR Art. 6, 7).
+///
+/// # Errors
+/// Those of the store.
+pub async fn record_basis(
+    store: &Store,
+    controller: ControllerId,
+    stream: StreamId,
+    address: &Address,
+    basis: NewBasis,
+) -> Result<(), Error> {
+    Ok(store.record_basis(controller, stream, address, basis).await?)
+}
+
+/// Withdraws it (GDPR Art. 7(3)).
+///
+/// # Errors
+/// Those of the store; `NotFound` when nothing was recorded.
+pub async fn withdraw(
+    store: &Store,
+    controller: ControllerId,
+    stream: StreamId,
+    address: &Address,
+) -> Result<(), Error> {
+    Ok(store.withdraw_basis(controller, stream, address).await?)
+}
+
+/// Suppresses (GDPR Art. 21(3)).
+///
+/// # Errors
+/// Those of the store.
+pub async fn suppress(
+    store: &Store,
+    controller: ControllerId,
+    address: &Address,
+    scope: SuppressionScope,
+    reason: SuppressionReason,
+) -> Result<(), Error> {
+    Ok(store.suppress(controller, address, scope, reason).await?)
+}
+
+/// Restricts processing to storage (GDPR Art. 18).
+///
+/// # Errors
+/// Those of the store.
+pub async fn restrict(
+    store: &Store,
+    controller: ControllerId,
+    address: &Address,
+    restriction: Restriction,
+) -> Result<(), Error> {
+    Ok(store.restrict(controller, address, restriction).await?)
+}

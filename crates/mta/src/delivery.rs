@@ -1,0 +1,126 @@
+//! Delivery: what was accepted goes to its receivers, with a clearance for each message, and its outcome is recorded.
+//!
+//! Parts, in the order in which a message meets them: `scheduler` (whose turn it is) → `worker` (one connection) →
+//! `route` (where to) → `send` (the socket) → `attempt` (the gate, the start, the final dot) → `outcome` (what became
+//! of it); `shaping` says how hard a site may be pressed, `engine` owns the picture and reads the store.
+//! Invariants: nothing leaves without a clearance; a final dot leaves only after its start is durable; all that is
+//! held in memory has a bound. Never: an answer to a client, a list, a campaign; `submission` is not imported.
+//! Standards: RFC 5321, 7505, 3207, 2920, 3463; protocols-and-scale A4, A5, A10.
+
+mod attempt;
+mod engine;
+mod outcome;
+mod route;
+mod scheduler;
+mod send;
+mod settings;
+mod shaping;
+mod spread;
+mod tls;
+mod worker;
+
+pub use scheduler::SiteStatus;
+pub use settings::{Settings, Smarthost, Timeouts, TlsPolicy};
+pub use shaping::Shaping;
+
+use crate::Error;
+use engine::Engine;
+use outcome::Note;
+use route::Router;
+use scheduler::{Bounds, Picture};
+use send::Dialer;
+use std::sync::Arc;
+use std::time::Duration;
+use store::Store;
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
+
+/// How a drain ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Drained {
+    /// Every transaction came to its end, and every outcome is durable.
+    Completely,
+    /// Time was over: transactions were cut. Those after their final dot are uncertain at the next start.
+    ByForce,
+}
+
+/// The delivery engine of a node.
+pub struct Delivery {
+    engine: Arc<Engine>,
+    owner: JoinHandle<()>,
+    recorder: JoinHandle<()>,
+}
+
+impl Delivery {
+    /// Recovers what a crash left, learns what waits, and begins. Within a tokio runtime.
+    ///
+    /// # Errors
+    /// [`Error::Delivery`] when the resolver or TLS cannot be set up, [`Error::Store`] when the queue cannot be read;
+    /// nothing runs then.
+    pub async fn start(store: Arc<Store>, settings: Settings) -> Result<Self, Error> {
+        let router = Router::new(&settings)
+            .map_err(|error| Error::Delivery(format!("the DNS resolver cannot be set up: {error}; name one")))?;
+        let dialer = Dialer::new(&settings)
+            .map_err(|error| Error::Delivery(format!("TLS cannot be set up: {error}; look at the extra roots")))?;
+        let (notes, inbox) = mpsc::channel(outcome::WAITING_MAX);
+        let picture = Picture::new(Bounds::default(), settings.shaping, settings.site_retry_first);
+        let engine = Arc::new(Engine::new(store, settings, router, dialer, notes, picture));
+        // Recovery first: what it finds is in the backlog then. The hint before the backlog: what is accepted in
+        // between is in one of them, and what is in both is in hand once.
+        let recovered = engine.store.recover().await?;
+        if recovered > 0 {
+            tracing::warn!(messages = recovered, "outcomes were lost in a crash; the messages are sent again and marked");
+        }
+        let hinted = Arc::downgrade(&engine);
+        engine.store.set_hint(Arc::new(move |rows| {
+            if let Some(engine) = hinted.upgrade() {
+                engine.hint(rows);
+            }
+        }));
+        engine.load_backlog().await?;
+        let recorder = tokio::spawn(outcome::record(Arc::clone(&engine), inbox));
+        let owner = tokio::spawn(engine::run(Arc::clone(&engine)));
+        Ok(Self { engine, owner, recorder })
+    }
+
+    /// How a site stands; `None` when nothing goes there.
+    #[must_use]
+    pub fn site_status(&self, site: &str) -> Option<SiteStatus> {
+        let now = self.engine.store.now();
+        self.engine.with(|picture| picture.status(site, now))
+    }
+
+    /// Takes no more rows, lets transactions under way come to their end for at most `patience`, and makes every
+    /// outcome durable. What was not begun stays in the queue.
+    pub async fn drain(self, patience: Duration) -> Drained {
+        let Self { engine, mut owner, recorder } = self;
+        engine.stop();
+        let gentle = async {
+            // The owner ends when its last connection has.
+            let _ = (&mut owner).await;
+            flush(&engine).await;
+        };
+        let drained = match tokio::time::timeout(patience, gentle).await {
+            Ok(()) => Drained::Completely,
+            Err(_) => {
+                // Dropping the owner's set of connections cuts them: without a final dot nothing was sent.
+                owner.abort();
+                let _ = tokio::time::timeout(FLUSH_MAX, flush(&engine)).await;
+                Drained::ByForce
+            }
+        };
+        recorder.abort();
+        drained
+    }
+}
+
+/// Longest wait for outcomes to be written after a drain by force.
+const FLUSH_MAX: Duration = Duration::from_secs(2);
+
+async fn flush(engine: &Engine) {
+    let (done, written) = oneshot::channel();
+    if engine.notes.send(Note::Flush(done)).await.is_ok() {
+        // An error means that the recorder is gone, and nothing is left to wait for.
+        let _ = written.await;
+    }
+}

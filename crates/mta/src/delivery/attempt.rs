@@ -1,0 +1,234 @@
+//! Attempts: a batch of rows, one transaction each, every one of them cleared by the gate immediately before its MAIL.
+//!
+//! Order for one row, and what a crash leaves: facts → `gate::clear` → MAIL, RCPT, DATA while the start is recorded →
+//! content → the start is durable (crash from here on ⇒ uncertain) → generation compared → final dot → reply →
+//! outcome handed to the recorder.
+//! Invariants: no MAIL without a clearance that holds; no final dot before the start is durable, nor when anything was
+//! withdrawn since the clearance and the gate no longer agrees: then the connection is cut, and nobody receives it.
+//! Never: a transaction of the store across a transaction of SMTP.
+
+mod asking;
+mod letter;
+mod settling;
+
+use super::engine::{Engine, Row, expiry};
+use super::send::{Link, NotWritten, Turn};
+use super::worker::{Batch, Opened, open};
+use asking::{Begun, FACTS_AGAIN, Facing, Known, begin, load_facts, may_finish};
+use gate::Rule;
+use letter::Letter;
+use model::Timestamp;
+use settling::{Trial, let_go, lost_on_the_way, settle_gate, unfit};
+use std::sync::Arc;
+use std::time::Duration;
+use store::{QueueRow, Start, Started};
+
+/// A message whose content does not open is looked at again after so long.
+const CONTENT_AGAIN: Duration = Duration::from_secs(15 * 60);
+/// The store failed at a start: the row is tried again after so long.
+const START_AGAIN: Duration = Duration::from_secs(5);
+/// Contents read ahead for a connection are this much, unless a single one is more.
+const AHEAD_OCTETS_MAX: usize = 1 << 20;
+
+/// How the connection stands after a batch.
+pub(crate) enum Ended {
+    /// Another batch may follow.
+    Open(Box<Link>),
+    /// It is closed.
+    Closed,
+}
+
+/// What became of one row on a connection.
+enum Tried {
+    /// It is settled or let go; the connection is good.
+    Done(Box<Link>),
+    /// It is settled or let go; the connection is not.
+    Closed,
+    /// The connection had been closed by the peer while it was idle: on another one, as the same attempt.
+    Again(Box<Row>, Option<Timestamp>),
+}
+
+/// Delivers a batch. Rows that were not tried go back by themselves.
+pub(crate) async fn deliver(engine: &Arc<Engine>, site: &Arc<str>, link: Box<Link>, mut batch: Batch) -> Ended {
+    let began = engine.store.now();
+    let before = link.carried();
+    let mut link = link;
+    let mut known = load_facts(engine, batch.rows().map(|entry| &entry.row.row).collect()).await;
+    known.reverse();
+    while let Some(mut entry) = take_with_content(engine, &mut batch).await {
+        let facts = known.pop().flatten();
+        if engine.is_draining() {
+            // Nothing begins any more; the row is due and will be read at the next start.
+            return Ended::Open(link);
+        }
+        let mut facts = facts;
+        let mut started = None;
+        link = loop {
+            match attempt(engine, site, link, entry, facts.take(), started).await {
+                Tried::Done(link) => break link,
+                Tried::Closed => return Ended::Closed,
+                Tried::Again(row, begun) => {
+                    (entry, started) = (*row, begun);
+                    match open(engine, site).await {
+                        Opened::Link(fresh) => link = fresh,
+                        Opened::Never(_) | Opened::Failed(_) => {
+                            lost_on_the_way(engine, site, entry, started).await;
+                            return Ended::Closed;
+                        }
+                    }
+                }
+            }
+        };
+    }
+    let messages = u64::from(link.carried().saturating_sub(before)).max(1);
+    let now = engine.store.now();
+    let micros = u64::try_from(now.since(began).as_micros()).unwrap_or(u64::MAX) / messages;
+    engine.with(|picture| picture.succeeded(site, now, micros));
+    Ended::Open(link)
+}
+
+/// The next row, with its content. Contents that were not kept are read together, as far as they are small.
+async fn take_with_content(engine: &Engine, batch: &mut Batch) -> Option<Row> {
+    loop {
+        let missing = batch.rows().next().is_some_and(|entry| entry.row.content.is_none());
+        if missing && !read_contents(engine, batch).await {
+            // It is gone, or does not open: not ours to deliver now. Others must not wait for it.
+            let entry = batch.pop()?;
+            let again = engine.store.now().plus(CONTENT_AGAIN);
+            let_go(engine, &entry, Some(again));
+            continue;
+        }
+        return batch.pop();
+    }
+}
+
+/// Reads the content of the first row, and then of the others while there is room; false when the first has none.
+async fn read_contents(engine: &Engine, batch: &mut Batch) -> bool {
+    let mut octets = 0;
+    let mut ahead = 1;
+    let mut done = 0;
+    while done < batch.len() && octets < AHEAD_OCTETS_MAX {
+        let rows: Vec<QueueRow> = batch.rows().skip(done).take(ahead).map(|entry| entry.row.row.clone()).collect();
+        let contents = match engine.store.open_content(&rows.iter().collect::<Vec<_>>()).await {
+            Ok(contents) => contents,
+            Err(error) => {
+                tracing::warn!(%error, "contents could not be read");
+                break;
+            }
+        };
+        let count = rows.len();
+        for (entry, content) in batch.rows_mut().skip(done).zip(contents) {
+            octets += content.as_ref().map_or(0, store::Content::octets);
+            entry.row.content = content;
+        }
+        done += count;
+        // The first tells how large they are here: small ones come all together.
+        ahead = if octets < AHEAD_OCTETS_MAX / 8 { batch.len() } else { 1 };
+    }
+    batch.rows().next().is_some_and(|entry| entry.row.content.is_some())
+}
+
+/// One row on one connection. `known`: facts read for the batch. `started`: this attempt's start is recorded already.
+async fn attempt(
+    engine: &Engine,
+    site: &Arc<str>,
+    mut link: Box<Link>,
+    entry: Row,
+    known: Option<Known>,
+    started: Option<Timestamp>,
+) -> Tried {
+    let row = &entry.row.row;
+    let now = engine.store.now();
+    if row.expires_at <= now {
+        engine.settle(expiry(entry.row.row, now)).await;
+        return Tried::Done(link);
+    }
+    let Some(content) = entry.row.content.as_ref() else {
+        let_go(engine, &entry, Some(now.plus(CONTENT_AGAIN)));
+        return Tried::Done(link);
+    };
+    let Some(letter) = Letter::write(&engine.store, &engine.settings, row, content, now) else {
+        let refusal = Facing::Held(Rule::FactsUnavailable, FACTS_AGAIN);
+        settle_gate(engine, &entry, refusal, started, String::new()).await;
+        return Tried::Done(link);
+    };
+    let generation = match begin(engine, &mut link, row, &letter, known).await {
+        Begun::Yes(generation) => generation,
+        Begun::Gate(facing) => {
+            settle_gate(engine, &entry, facing, started, String::new()).await;
+            return Tried::Done(link);
+        }
+        Begun::Unfit(error) => return unfit(engine, link, &entry, error, started).await,
+    };
+    exchange(engine, site, link, entry, &letter, generation, started).await
+}
+
+/// From MAIL to the reply to the final dot.
+async fn exchange(
+    engine: &Engine,
+    site: &Arc<str>,
+    mut link: Box<Link>,
+    entry: Row,
+    letter: &Letter,
+    generation: u64,
+    started: Option<Timestamp>,
+) -> Tried {
+    let row = &entry.row.row;
+    let begun_at = started.unwrap_or_else(|| engine.store.now());
+    let carried = link.carried();
+    // The start is written while the envelope is on its way; both are there before any content leaves.
+    let (turn, start) = tokio::join!(link.envelope(), start(engine, row, begun_at, started.is_some()));
+    let trial = Trial { engine, site, begun_at };
+    match (turn, start) {
+        (Turn::Content, Ok(Started::Yes)) => {}
+        // A closed connection that was idle, and 421 for too many messages on one: A4 C4, C7.
+        (Turn::Broken(_), _) if carried > 0 => return Tried::Again(Box::new(entry), Some(begun_at)),
+        (Turn::Over(outcome), _) if carried > 0 && !outcome.reusable && outcome.data.is_none() => {
+            return Tried::Again(Box::new(entry), Some(begun_at));
+        }
+        (Turn::Over(outcome), _) => return trial.over(link, entry, outcome).await,
+        (Turn::Broken(trouble), _) => return trial.lost(link, entry, trouble).await,
+        (Turn::Content, Ok(Started::Gone)) => {
+            // Someone else has settled it. The envelope was given, the message is not.
+            let_go(engine, &entry, None);
+            return Tried::Closed;
+        }
+        (Turn::Content, Err(_)) => {
+            let_go(engine, &entry, Some(engine.store.now().plus(START_AGAIN)));
+            return Tried::Closed;
+        }
+    }
+    match link.content(letter.parts()).await {
+        Ok(()) => {}
+        Err(NotWritten::Lost(trouble)) => return trial.lost(link, entry, trouble).await,
+        Err(NotWritten::Malformed) => {
+            let transcript = link.interrupted().transcript.as_str().to_owned();
+            trial.bounced(entry, "5.6.0", transcript).await;
+            return Tried::Closed;
+        }
+    }
+    if let Some(facing) = may_finish(engine, row, generation).await {
+        // GDPR Art. 7(3), 21(3): withdrawn while the transaction was open. Cut before the final dot, nothing arrives
+        // (RFC 5321 §4.1.1.4: only the end of the content makes it a message).
+        let transcript = link.interrupted().transcript.as_str().to_owned();
+        settle_gate(engine, &entry, facing, Some(begun_at), transcript).await;
+        return Tried::Closed;
+    }
+    match link.finish().await {
+        Turn::Over(outcome) => trial.over(link, entry, outcome).await,
+        Turn::Broken(trouble) => trial.lost(link, entry, trouble).await,
+        Turn::Content => trial.lost(link, entry, "the dialogue is out of step").await,
+    }
+}
+
+async fn start(engine: &Engine, row: &QueueRow, at: Timestamp, recorded: bool) -> store::Result<Started> {
+    if recorded {
+        return Ok(Started::Yes);
+    }
+    let started = engine.store.start(Start { id: row.id, attempt: row.attempts + 1, at }).await;
+    if let Err(error) = &started {
+        tracing::warn!(%error, message = row.id.0, "a start could not be recorded; nothing is sent");
+    }
+    started
+}
+

@@ -1,0 +1,194 @@
+//! From a reply, a loss or a verdict of the gate to the outcome that is recorded.
+//!
+//! Invariants: a loss before the final dot is a deferral, one after it is uncertain and marked; the site pays for what
+//! concerns the site, the message for what concerns the message.
+//! Standards: RFC 5321 §4.5.3.2.6, §6.1; RFC 1870 §6.1; RFC 6152 §3.
+
+use super::Tried;
+use super::asking::Facing;
+use super::super::engine::{Engine, Row};
+use super::super::outcome::reply::{Answer, Blame, Judgement, Press, Stage, judge, press, retry_due};
+use super::super::send::Link;
+use super::super::spread::seed_of;
+use super::super::worker::failed;
+use mail::client::{BeginError, Lost, Stage as Place};
+use model::Timestamp;
+use std::sync::Arc;
+use store::{Outcome, OutcomeKind, QueueRow, Suppress, Uncertain};
+
+/// An attempt under way, for settling it.
+pub(super) struct Trial<'a> {
+    pub(super) engine: &'a Engine,
+    pub(super) site: &'a Arc<str>,
+    pub(super) begun_at: Timestamp,
+}
+
+impl Trial<'_> {
+    /// The peer gave its answer.
+    pub(super) async fn over(&self, link: Box<Link>, entry: Row, outcome: mail::client::Outcome) -> Tried {
+        let row = entry.row.row;
+        let now = self.engine.store.now();
+        let transcript = outcome.transcript.as_str().to_owned();
+        let Some(reply) = outcome.final_reply(0) else {
+            self.deferred(row, now, transcript).await;
+            return Tried::Closed;
+        };
+        let answer =
+            Answer { stage: stage_of(outcome.decided_at), code: reply.code, enhanced: reply.enhanced, text: &reply.text };
+        let judgement = if outcome.is_delivered(0) { Judgement::Delivered } else { not_delivered(judge(&answer)) };
+        let pressing = press(&answer);
+        self.engine
+            .settle(Outcome {
+                attempt: row.attempts + 1,
+                started_at: Some(self.begun_at),
+                at: now,
+                verdict: verdict_of(&row, judgement, now),
+                code: Some(reply.code),
+                enhanced: reply.enhanced.map(|code| code.to_string()),
+                rule: None,
+                transcript,
+                row,
+            })
+            .await;
+        match pressing {
+            Press::Same => {}
+            Press::Less => self.engine.with(|picture| picture.throttled(self.site, now)),
+            Press::Away => {
+                self.engine.with(|picture| picture.throttled(self.site, now));
+                failed(self.engine, self.site, "the site closed the channel (421)");
+            }
+        }
+        if outcome.reusable { Tried::Done(link) } else { Tried::Closed }
+    }
+
+    /// The connection is gone. Before the final dot nobody has it; after it nobody knows.
+    pub(super) async fn lost(&self, link: Box<Link>, entry: Row, trouble: &'static str) -> Tried {
+        let interrupted = link.interrupted();
+        let mut transcript = interrupted.transcript.as_str().to_owned();
+        transcript.push_str(trouble);
+        transcript.push('\n');
+        let mut row = entry.row.row;
+        let now = self.engine.store.now();
+        if interrupted.lost == Lost::OutcomeUnknown {
+            // RFC 5321 §4.5.3.2.6, §6.1: sent again rather than lost, under the same Message-ID, and marked.
+            let due = due_of(&row, Judgement::Later, now);
+            row.uncertain = Uncertain::Yes;
+            transcript.push_str("outcome unknown\n");
+            let verdict = OutcomeKind::Uncertain { due };
+            self.engine.settle(plain_outcome(row, Some(self.begun_at), now, verdict, transcript)).await;
+        } else {
+            self.deferred(row, now, transcript).await;
+        }
+        failed(self.engine, self.site, trouble);
+        Tried::Closed
+    }
+
+    async fn deferred(&self, row: QueueRow, now: Timestamp, transcript: String) {
+        let due = due_of(&row, Judgement::Later, now);
+        let verdict = OutcomeKind::Deferred { due };
+        self.engine.settle(plain_outcome(row, Some(self.begun_at), now, verdict, transcript)).await;
+    }
+
+    pub(super) async fn bounced(&self, entry: Row, enhanced: &str, transcript: String) {
+        let verdict = OutcomeKind::Bounced { suppress: Suppress::No };
+        let now = self.engine.store.now();
+        let mut outcome = plain_outcome(entry.row.row, Some(self.begun_at), now, verdict, transcript);
+        outcome.enhanced = Some(enhanced.to_owned());
+        self.engine.settle(outcome).await;
+    }
+}
+
+/// A positive reply before the final dot was answered is no delivery.
+pub(super) fn not_delivered(judgement: Judgement) -> Judgement {
+    if judgement == Judgement::Delivered { Judgement::Later } else { judgement }
+}
+
+pub(super) fn stage_of(place: Place) -> Stage {
+    match place {
+        Place::Recipient => Stage::Recipient,
+        Place::Data | Place::Body | Place::FinalDot => Stage::Content,
+        _ => Stage::Mail,
+    }
+}
+
+pub(super) fn verdict_of(row: &QueueRow, judgement: Judgement, now: Timestamp) -> OutcomeKind {
+    match judgement {
+        Judgement::Delivered => OutcomeKind::Delivered,
+        Judgement::Later | Judgement::Greylisted => OutcomeKind::Deferred { due: due_of(row, judgement, now) },
+        Judgement::Never { recipient: Blame::Recipient } => OutcomeKind::Bounced { suppress: Suppress::Yes },
+        Judgement::Never { recipient: Blame::Other } => OutcomeKind::Bounced { suppress: Suppress::No },
+    }
+}
+
+pub(super) fn due_of(row: &QueueRow, judgement: Judgement, now: Timestamp) -> Timestamp {
+    let attempt = row.attempts + 1;
+    retry_due(now, row.kind.retry_plan(), attempt, judgement, seed_of(row.id.0, attempt), row.expires_at)
+}
+
+pub(super) fn plain_outcome(
+    row: QueueRow,
+    started_at: Option<Timestamp>,
+    at: Timestamp,
+    verdict: OutcomeKind,
+    transcript: String,
+) -> Outcome {
+    Outcome {
+        attempt: row.attempts + 1,
+        row,
+        started_at,
+        at,
+        verdict,
+        code: None,
+        enhanced: None,
+        rule: None,
+        transcript,
+    }
+}
+
+/// The connection went away under a message whose start is recorded, and no other could be had.
+pub(super) async fn lost_on_the_way(engine: &Engine, site: &Arc<str>, entry: Row, started: Option<Timestamp>) {
+    let row = entry.row.row;
+    let now = engine.store.now();
+    let trouble = "the peer closed the connection, and no other could be opened";
+    let verdict = OutcomeKind::Deferred { due: due_of(&row, Judgement::Later, now) };
+    engine.settle(plain_outcome(row, started, now, verdict, format!("{trouble}\n"))).await;
+    failed(engine, site, trouble);
+}
+
+pub(super) async fn settle_gate(engine: &Engine, entry: &Row, facing: Facing, started: Option<Timestamp>, transcript: String) {
+    let now = engine.store.now();
+    let (verdict, rule) = match facing {
+        Facing::Stopped(rule) => (OutcomeKind::Stopped, rule),
+        Facing::Held(rule, wait) => (OutcomeKind::Held { due: now.plus(wait) }, rule),
+    };
+    let mut outcome = plain_outcome(entry.row.row.clone(), started, now, verdict, transcript);
+    outcome.rule = Some(rule);
+    engine.settle(outcome).await;
+}
+
+/// The peer said at EHLO that it cannot take such a message (RFC 1870 §6.1, RFC 6152 §3).
+pub(super) async fn unfit(engine: &Engine, link: Box<Link>, entry: &Row, error: BeginError, started: Option<Timestamp>) -> Tried {
+    let enhanced = match error {
+        BeginError::TooLarge { .. } => "5.3.4",
+        BeginError::EightBitBody => "5.6.3",
+        BeginError::Recipients | BeginError::Path | BeginError::PathNotAscii => "5.1.3",
+        BeginError::NotReady => "4.3.0",
+    };
+    let (row, now) = (entry.row.row.clone(), engine.store.now());
+    let verdict = if error == BeginError::NotReady {
+        OutcomeKind::Deferred { due: due_of(&row, Judgement::Later, now) }
+    } else {
+        OutcomeKind::Bounced { suppress: Suppress::No }
+    };
+    let mut outcome = plain_outcome(row, started, now, verdict, format!("{error}\n"));
+    outcome.enhanced = Some(enhanced.to_owned());
+    engine.settle(outcome).await;
+    if error == BeginError::NotReady { Tried::Closed } else { Tried::Done(link) }
+}
+
+/// The row is no longer in hand, and nothing is written about it.
+pub(super) fn let_go(engine: &Engine, entry: &Row, again: Option<Timestamp>) {
+    let now = engine.store.now();
+    let site = &entry.row.row.lane.site;
+    engine.with(|picture| picture.release(site, entry.key, entry.id, again, now));
+}

@@ -1,0 +1,244 @@
+//! The owner of the picture: reads pages from the store, opens connections, looks for what is out of time.
+//!
+//! Invariants: the lock of the picture is held for a moment and never across an await; the store is read by this one
+//! task, a page after the other; when nothing is due the task sleeps, and never wakes more than once a second.
+//! Called by `Delivery::start`; the workers share [`Engine`].
+
+use super::outcome::Note;
+use super::route::Router;
+use super::scheduler::{Entry, Hot, LaneKey, Picture, Read};
+use super::send::Dialer;
+use super::settings::Settings;
+use super::{spread, worker};
+use metrics::{counter, gauge};
+use model::Timestamp;
+use parking_lot::Mutex;
+use std::sync::Arc;
+use std::time::Duration;
+use store::{Content, Lane, Outcome, OutcomeKind, QueueRow, Store};
+use tokio::sync::{Notify, mpsc};
+use tokio::task::JoinSet;
+
+/// Longest sleep while something waits: a clock that was set is noticed.
+const SLEEP_MAX: Duration = Duration::from_secs(1);
+/// Shortest sleep for a timer: timers that are close together share a look.
+const SLEEP_MIN: Duration = Duration::from_millis(2);
+/// Sites that had no room in the picture are looked for again after so long.
+const BACKLOG_AGAIN: Duration = Duration::from_secs(60);
+/// Expired rows taken at one look at a site.
+const EXPIRED_PAGE: usize = 256;
+
+/// A row in hand, with its content while there is room for it.
+pub(crate) struct Hand {
+    pub(crate) row: QueueRow,
+    pub(crate) content: Option<Content>,
+}
+
+impl Hot for Hand {
+    fn octets(&self) -> usize {
+        self.content.as_ref().map_or(0, Content::octets)
+    }
+
+    fn cool(&mut self) {
+        self.content = None;
+    }
+}
+
+/// A row as the picture holds it.
+pub(crate) type Row = Entry<Hand>;
+
+/// What all parts of delivery share.
+pub(crate) struct Engine {
+    pub(crate) store: Arc<Store>,
+    pub(crate) settings: Settings,
+    pub(crate) router: Router,
+    pub(crate) dialer: Dialer,
+    pub(crate) notes: mpsc::Sender<Note>,
+    picture: Mutex<Picture<Hand>>,
+    wake: Notify,
+}
+
+impl Engine {
+    pub(crate) fn new(
+        store: Arc<Store>,
+        settings: Settings,
+        router: Router,
+        dialer: Dialer,
+        notes: mpsc::Sender<Note>,
+        picture: Picture<Hand>,
+    ) -> Self {
+        Self { store, settings, router, dialer, notes, picture: Mutex::new(picture), wake: Notify::new() }
+    }
+
+    /// Looks at or changes the picture, and wakes its owner when that gave him something to do.
+    pub(crate) fn with<T>(&self, change: impl FnOnce(&mut Picture<Hand>) -> T) -> T {
+        let (result, wanted) = {
+            let mut picture = self.picture.lock();
+            (change(&mut picture), picture.wants_owner())
+        };
+        if wanted {
+            self.wake.notify_one();
+        }
+        result
+    }
+
+    /// Rows just accepted: no read of the store, no task.
+    pub(crate) fn hint(&self, rows: Vec<(QueueRow, Content)>) {
+        let now = self.store.now();
+        let entries = rows.into_iter().map(|(row, content)| (Arc::clone(&row.lane.site), entry(row, Some(content))));
+        self.with(|picture| picture.hint(entries, now));
+    }
+
+    /// Nothing more is handed out.
+    pub(crate) fn stop(&self) {
+        self.with(Picture::drain);
+        self.wake.notify_one();
+    }
+
+    pub(crate) fn is_draining(&self) -> bool {
+        self.picture.lock().is_draining()
+    }
+
+    /// Hands an outcome to the recorder; waits while too many wait there.
+    pub(crate) async fn settle(&self, outcome: Outcome) {
+        if self.notes.send(Note::Settled(Box::new(outcome))).await.is_err() {
+            // The recorder is gone: the node is being stopped by force. The start record says what is not known.
+            tracing::warn!("an outcome came after the recorder had stopped");
+        }
+    }
+
+    /// A seed for orders and waits. Not secret, only spread.
+    pub(crate) fn seed(&self) -> u64 {
+        spread::seed_of(self.store.new_message_id().0, 0)
+    }
+
+    /// What waits in the store, by lane.
+    pub(crate) async fn load_backlog(&self) -> store::Result<()> {
+        let lanes = self.store.backlog().await?;
+        self.with(|picture| {
+            for waiting in &lanes {
+                picture.note_waiting(&waiting.lane.site, key_of(&waiting.lane), waiting.next_due);
+            }
+        });
+        Ok(())
+    }
+
+    async fn read(&self, read: Read) {
+        let lane =
+            Lane { site: Arc::clone(&read.site), class: read.key.class, controller: read.key.controller };
+        // Asked without an upper end of due, so that the row after the last due one tells when to read again.
+        let answer = self.store.due(&lane, Timestamp::MAX, read.limit).await;
+        let now = self.store.now();
+        match answer {
+            Ok(rows) => {
+                let entries = rows.into_iter().map(|row| entry(row, None)).collect();
+                self.with(|picture| picture.page(&read, entries, now));
+            }
+            Err(error) => {
+                tracing::warn!(%error, "due messages could not be read; they are read again in a second");
+                self.with(|picture| picture.page_failed(&read, now));
+            }
+        }
+    }
+
+    /// RFC 5321 §4.5.4.1: what was not delivered in its time is given up, also while its site is left alone.
+    async fn expire(&self, site: &Arc<str>) {
+        let now = self.store.now();
+        let rows = self.store.expired(site, now, EXPIRED_PAGE).await.unwrap_or_else(|error| {
+            tracing::warn!(%error, "expired messages could not be read");
+            Vec::new()
+        });
+        let more = rows.len() >= EXPIRED_PAGE;
+        let entries = rows.into_iter().map(|row| entry(row, None)).collect();
+        for entry in self.with(|picture| picture.expired(site, entries, more, now)) {
+            self.settle(expiry(entry.row.row, now)).await;
+        }
+    }
+}
+
+/// The outcome of a message whose time is over.
+pub(crate) fn expiry(row: QueueRow, now: Timestamp) -> Outcome {
+    Outcome {
+        attempt: row.attempts + 1,
+        row,
+        started_at: None,
+        at: now,
+        verdict: OutcomeKind::Expired,
+        code: None,
+        enhanced: Some("4.4.7".to_owned()),
+        rule: None,
+        transcript: String::new(),
+    }
+}
+
+pub(crate) fn entry(row: QueueRow, content: Option<Content>) -> Row {
+    Entry { id: row.id, key: key_of(&row.lane), due: row.due, row: Hand { row, content } }
+}
+
+fn key_of(lane: &Lane) -> LaneKey {
+    LaneKey { class: lane.class, controller: lane.controller }
+}
+
+/// The task that owns the picture. It ends when the picture is draining and every connection is closed.
+pub(crate) async fn run(engine: Arc<Engine>) {
+    let mut workers = JoinSet::new();
+    let mut backlog_at = engine.store.now();
+    loop {
+        while let Some(ended) = workers.try_join_next() {
+            report(ended);
+        }
+        if engine.is_draining() && workers.is_empty() {
+            return;
+        }
+        let now = engine.store.now();
+        let plan = engine.with(|picture| picture.plan(now));
+        for site in plan.open {
+            workers.spawn(worker::run(Arc::clone(&engine), site));
+        }
+        for site in &plan.expiry {
+            engine.expire(site).await;
+        }
+        let busy = !plan.reads.is_empty();
+        for read in plan.reads {
+            engine.read(read).await;
+        }
+        if now >= backlog_at && engine.with(Picture::take_incomplete) {
+            backlog_at = now.plus(BACKLOG_AGAIN);
+            if let Err(error) = engine.load_backlog().await {
+                tracing::warn!(%error, "the backlog could not be read");
+            }
+        }
+        measure(&engine);
+        if busy {
+            continue;
+        }
+        let sleep = plan.wake.map(|at| at.since(now).clamp(SLEEP_MIN, SLEEP_MAX));
+        tokio::select! {
+            () = engine.wake.notified() => {}
+            () = sleep_for(sleep) => {}
+            Some(ended) = workers.join_next() => report(ended),
+        }
+    }
+}
+
+async fn sleep_for(sleep: Option<Duration>) {
+    match sleep {
+        Some(sleep) => tokio::time::sleep(sleep).await,
+        None => std::future::pending().await,
+    }
+}
+
+fn report(ended: Result<(), tokio::task::JoinError>) {
+    if ended.is_err_and(|error| error.is_panic()) {
+        counter!("postern_delivery_worker_panics_total").increment(1);
+        tracing::error!("a delivery connection ended by a fault of the program; its messages are tried again");
+    }
+}
+
+fn measure(engine: &Engine) {
+    let (ready, octets, connections) = engine.picture.lock().totals();
+    let gauge_of = |value: usize| u32::try_from(value).map_or(f64::from(u32::MAX), f64::from);
+    gauge!("postern_delivery_ready_rows").set(gauge_of(ready));
+    gauge!("postern_delivery_ready_octets").set(gauge_of(octets));
+    gauge!("postern_delivery_connections").set(f64::from(connections));
+}

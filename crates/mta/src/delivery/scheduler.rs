@@ -1,0 +1,463 @@
+//! The picture of what is due: which rows are ready in memory, which wait in the store, whose turn it is.
+//!
+//! State table of a row: in the store only → *ready* (hinted by an acceptance, or read in a page) → taken by a
+//! connection → its outcome is durable → let go (and waiting in the store again, if it was deferred).
+//! Invariants: at most [`Bounds`] rows and octets are held; half of each bound is for whoever comes, the rest is
+//! parted equally and kept for newcomers, so that one site or controller cannot shut out another; a row is in hand once.
+//! Pure: no socket, no store, no clock; `R` is what a row carries. It sits behind one lock that is never held
+//! across an await. Its owner is `engine`, its other callers are the connection workers and the acceptance hint.
+
+mod site;
+mod plan;
+#[cfg(test)]
+mod tests;
+
+use super::shaping::Shaping;
+use model::{MessageId, Timestamp};
+pub(crate) use plan::Read;
+pub(crate) use site::LaneKey;
+use site::Site;
+use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::Notify;
+
+/// What a row carries into memory.
+pub(crate) trait Hot {
+    /// Octets of content that are kept with it.
+    fn octets(&self) -> usize;
+    /// Let go of the content: it will be read when it is needed.
+    fn cool(&mut self);
+}
+
+/// A row in hand.
+#[derive(Debug)]
+pub(crate) struct Entry<R> {
+    pub(crate) id: MessageId,
+    pub(crate) key: LaneKey,
+    pub(crate) due: Timestamp,
+    pub(crate) row: R,
+}
+
+/// What memory may hold.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Bounds {
+    /// Ready rows of one site.
+    pub(crate) ready_site_max: usize,
+    /// Ready rows of the node.
+    pub(crate) ready_node_max: usize,
+    /// Octets of content kept with ready rows.
+    pub(crate) hot_octets_max: usize,
+    /// Sites known at once; what goes to others waits in the store.
+    pub(crate) sites_max: usize,
+    /// Rows asked for in one read.
+    pub(crate) page: usize,
+    /// A lane with fewer ready rows is filled up.
+    pub(crate) low: usize,
+}
+
+impl Default for Bounds {
+    fn default() -> Self {
+        Self {
+            ready_site_max: 2_000,
+            ready_node_max: 20_000,
+            hot_octets_max: 32 << 20,
+            sites_max: 100_000,
+            page: 256,
+            low: 64,
+        }
+    }
+}
+
+/// Rows that one connection takes at a time.
+pub(crate) const BATCH_MAX: usize = 8;
+/// A lane whose due rows were all read is read again no sooner.
+const LANE_READ_EVERY: Duration = Duration::from_secs(1);
+
+/// What a connection is to do next.
+#[derive(Debug)]
+pub(crate) enum Next<R> {
+    /// Deliver these.
+    Rows(Vec<Entry<R>>),
+    /// Nothing now: wait for the bell.
+    Wait(Arc<Notify>),
+    /// The connection is no longer wanted; it has been counted out.
+    Close,
+}
+
+/// How a site stands, for an operator.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct SiteStatus {
+    /// Rows ready in memory.
+    pub ready: usize,
+    /// Connections open or being opened.
+    pub connections: u32,
+    /// Connections it may have now.
+    pub connections_allowed: u32,
+    /// It is left alone until then.
+    pub backing_off_until: Option<Timestamp>,
+    /// Failures in a row.
+    pub failures: u32,
+    /// Why, in words without personal data.
+    pub trouble: Option<&'static str>,
+}
+
+/// The whole picture.
+#[derive(Debug)]
+pub(crate) struct Picture<R> {
+    bounds: Bounds,
+    shaping: Shaping,
+    site_retry_first: Duration,
+    sites: HashMap<Arc<str>, Site<R>>,
+    ready: usize,
+    hot_octets: usize,
+    connections: u32,
+    sites_with_ready: usize,
+    attention: VecDeque<Arc<str>>,
+    timers: BTreeSet<(Timestamp, Arc<str>)>,
+    /// Sites that wait until the node may open one more connection.
+    starved: VecDeque<Arc<str>>,
+    /// Something waits in the store for a site that is not in the picture.
+    incomplete: bool,
+    draining: bool,
+}
+
+impl<R: Hot> Picture<R> {
+    pub(crate) fn new(bounds: Bounds, shaping: Shaping, site_retry_first: Duration) -> Self {
+        Self {
+            bounds,
+            shaping,
+            site_retry_first,
+            sites: HashMap::new(),
+            ready: 0,
+            hot_octets: 0,
+            connections: 0,
+            sites_with_ready: 0,
+            attention: VecDeque::new(),
+            timers: BTreeSet::new(),
+            starved: VecDeque::new(),
+            incomplete: false,
+            draining: false,
+        }
+    }
+
+    /// Rows that were just accepted. They go straight to their lane when nothing older of it waits in the store.
+    pub(crate) fn hint(&mut self, rows: impl IntoIterator<Item = (Arc<str>, Entry<R>)>, now: Timestamp) {
+        let mut touched: Vec<Arc<str>> = Vec::new();
+        for (name, entry) in rows {
+            if !self.know(&name) {
+                continue;
+            }
+            if touched.last() != Some(&name) && !touched.contains(&name) {
+                touched.push(Arc::clone(&name));
+            }
+            let Some(site) = self.sites.get_mut(&name) else { continue };
+            if site.in_hand.contains(&entry.id) || site.released.as_ref().is_some_and(|ids| ids.contains(&entry.id)) {
+                continue;
+            }
+            // Rows of a lane leave in the order of their due times: what is older and in the store goes first.
+            let keep = !site.is_due(entry.key, now) && entry.due <= now && site.pressure.backing_off(now).is_none();
+            if !keep || self.draining || !self.admit(&name, entry.key) {
+                self.note_waiting(&name, entry.key, entry.due);
+                continue;
+            }
+            self.push(&name, entry);
+        }
+        for name in touched {
+            self.ring(&name);
+            self.attend(&name);
+        }
+    }
+
+    /// The store has rows of this lane at `due`.
+    pub(crate) fn note_waiting(&mut self, name: &Arc<str>, key: LaneKey, due: Timestamp) {
+        if !self.know(name) {
+            return;
+        }
+        if let Some(site) = self.sites.get_mut(name) {
+            site.class(key.class).note_waiting(key.controller, due);
+        }
+        self.attend(name);
+    }
+
+    /// What a connection does next. `leaving`: it has been idle for long enough, or may take no more messages.
+    pub(crate) fn next(&mut self, name: &Arc<str>, now: Timestamp, leaving: Leaving) -> Next<R> {
+        let Some(site) = self.sites.get_mut(name) else { return Next::Close };
+        let surplus = site.connections > site.pressure.allowed();
+        let away = site.pressure.backing_off(now).is_some();
+        if self.draining || surplus || away || leaving == Leaving::InAnyCase {
+            self.closed(name);
+            return Next::Close;
+        }
+        let share = site.share(BATCH_MAX);
+        let had = site.ready > 0;
+        let hot_before = site.hot_octets;
+        let mut rows = Vec::with_capacity(share.min(site.ready));
+        let mut low = false;
+        while rows.len() < share {
+            let Some(entry) = site.pop() else { break };
+            low |= site.lane_ready(entry.key) < self.bounds.low && site.is_due(entry.key, now);
+            rows.push(entry);
+        }
+        if rows.is_empty() {
+            if leaving == Leaving::WhenIdle {
+                self.closed(name);
+                return Next::Close;
+            }
+            site.idle += 1;
+            return Next::Wait(Arc::clone(&site.bell));
+        }
+        self.ready -= rows.len();
+        self.hot_octets -= hot_before - site.hot_octets;
+        if had && site.ready == 0 {
+            self.sites_with_ready -= 1;
+        }
+        let more = usize::try_from(site.connections).is_ok_and(|connections| site.ready > connections);
+        if more || low {
+            self.attend(name);
+        }
+        Next::Rows(rows)
+    }
+
+    /// A connection that waited for the bell looks again.
+    pub(crate) fn awake(&mut self, name: &Arc<str>) {
+        if let Some(site) = self.sites.get_mut(name) {
+            site.idle = site.idle.saturating_sub(1);
+        }
+    }
+
+    /// Rows that a connection took and did not try: back to the head of their lanes.
+    pub(crate) fn put_back(&mut self, name: &Arc<str>, rows: impl DoubleEndedIterator<Item = Entry<R>>, now: Timestamp) {
+        for mut entry in rows.rev() {
+            let Some(site) = self.sites.get_mut(name) else { return };
+            if self.draining || site.pressure.backing_off(now).is_some() {
+                site.let_go(entry.key, entry.id);
+                site.class(entry.key.class).note_waiting(entry.key.controller, entry.due);
+                continue;
+            }
+            if self.hot_octets + entry.row.octets() > self.bounds.hot_octets_max {
+                entry.row.cool();
+            }
+            self.ready += 1;
+            self.hot_octets += entry.row.octets();
+            self.sites_with_ready += usize::from(site.ready == 0);
+            site.push_front(entry);
+        }
+        self.ring(name);
+        self.attend(name);
+    }
+
+    /// The outcome of a row is durable, or the row is gone. `again`: it waits in the store until then.
+    pub(crate) fn release(
+        &mut self,
+        name: &Arc<str>,
+        key: LaneKey,
+        id: MessageId,
+        again: Option<Timestamp>,
+        now: Timestamp,
+    ) {
+        let Some(site) = self.sites.get_mut(name) else { return };
+        site.let_go(key, id);
+        if let Some(due) = again {
+            site.class(key.class).note_waiting(key.controller, due);
+            self.attend(name);
+            return;
+        }
+        site.class(key.class).forget_if_empty(key.controller);
+        self.forget_if_done(name, now);
+    }
+
+    /// A task for one more connection exists. Counted when it is planned, see [`Picture::plan`].
+    fn opened(&mut self, name: &Arc<str>) {
+        if let Some(site) = self.sites.get_mut(name) {
+            site.connections += 1;
+            self.connections += 1;
+        }
+    }
+
+    /// A connection is gone.
+    pub(crate) fn closed(&mut self, name: &Arc<str>) {
+        if let Some(site) = self.sites.get_mut(name) {
+            site.connections = site.connections.saturating_sub(1);
+            self.connections = self.connections.saturating_sub(1);
+        }
+        self.attend(name);
+        if let Some(starved) = self.starved.pop_front() {
+            self.attend(&starved);
+        }
+    }
+
+    /// The site could not be reached, or sent us away: every message for it keeps its place until it is tried again.
+    pub(crate) fn failed(&mut self, name: &Arc<str>, now: Timestamp, seed: u64, trouble: &'static str) {
+        let Some(site) = self.sites.get_mut(name) else { return };
+        site.pressure.failed(now, self.site_retry_first, &self.shaping, seed);
+        site.trouble = Some(trouble);
+        site.expiry_at.get_or_insert(now);
+        self.ready -= site.ready;
+        self.hot_octets -= site.hot_octets;
+        self.sites_with_ready -= usize::from(site.ready > 0);
+        // Rows of a site that is down would take the room of those that can leave (10,000,000 may wait for it).
+        site.spill();
+        self.ring_all(name);
+        self.attend(name);
+    }
+
+    /// The site says that we go too fast.
+    pub(crate) fn throttled(&mut self, name: &Arc<str>, now: Timestamp) {
+        if let Some(site) = self.sites.get_mut(name) {
+            site.pressure.throttled(now);
+        }
+    }
+
+    /// The site answered a whole dialogue; `micros` for each message.
+    pub(crate) fn succeeded(&mut self, name: &Arc<str>, now: Timestamp, micros: u64) {
+        if let Some(site) = self.sites.get_mut(name) {
+            site.pressure.succeeded(now, &self.shaping);
+            site.paced(micros);
+            site.trouble = None;
+            site.expiry_at = None;
+        }
+    }
+
+    /// TLS with this site failed; speak in clear until then (A5 T5).
+    pub(crate) fn tls_broke(&mut self, name: &Arc<str>, until: Timestamp) {
+        if let Some(site) = self.sites.get_mut(name) {
+            site.tls_broken_until = Some(until);
+        }
+    }
+
+    pub(crate) fn is_tls_broken(&self, name: &Arc<str>, now: Timestamp) -> bool {
+        self.sites.get(name).and_then(|site| site.tls_broken_until).is_some_and(|until| until > now)
+    }
+
+    /// No more rows are handed out.
+    pub(crate) fn drain(&mut self) {
+        self.draining = true;
+        let names: Vec<_> = self.sites.keys().map(Arc::clone).collect();
+        for name in names {
+            self.ring_all(&name);
+        }
+    }
+
+    /// Is there something for the owner to look at?
+    pub(crate) fn wants_owner(&self) -> bool {
+        !self.attention.is_empty()
+    }
+
+    pub(crate) fn is_draining(&self) -> bool {
+        self.draining
+    }
+
+    /// Did the picture have to leave sites out? Asking clears the mark.
+    pub(crate) fn take_incomplete(&mut self) -> bool {
+        self.sites.len() < self.bounds.sites_max && std::mem::take(&mut self.incomplete)
+    }
+
+    pub(crate) fn status(&self, name: &str, now: Timestamp) -> Option<SiteStatus> {
+        let site = self.sites.get(name)?;
+        Some(SiteStatus {
+            ready: site.ready,
+            connections: site.connections,
+            connections_allowed: site.pressure.allowed(),
+            backing_off_until: site.pressure.backing_off(now),
+            failures: site.pressure.failures(),
+            trouble: site.trouble,
+        })
+    }
+
+    /// Ready rows, octets kept with them, connections: for metrics.
+    pub(crate) fn totals(&self) -> (usize, usize, u32) {
+        (self.ready, self.hot_octets, self.connections)
+    }
+
+    /// Makes sure that the site is in the picture, if there is room for it.
+    fn know(&mut self, name: &Arc<str>) -> bool {
+        if self.sites.contains_key(name) {
+            return true;
+        }
+        if self.sites.len() >= self.bounds.sites_max {
+            self.incomplete = true;
+            return false;
+        }
+        self.sites.insert(Arc::clone(name), Site::new(&self.shaping));
+        true
+    }
+
+    fn forget_if_done(&mut self, name: &Arc<str>, now: Timestamp) {
+        if self.sites.get(name).is_some_and(|site| site.is_forgettable(&self.shaping, now))
+            && let Some(site) = self.sites.remove(name)
+            && let Some(at) = site.timer
+        {
+            self.timers.remove(&(at, Arc::clone(name)));
+        }
+    }
+
+    /// Is there room for one more row of this lane?
+    fn admit(&self, name: &Arc<str>, key: LaneKey) -> bool {
+        let Some(site) = self.sites.get(name) else { return false };
+        let lane = site.lane_ready(key);
+        let lanes = site.active_lanes() + usize::from(lane == 0);
+        let sites = self.sites_with_ready + usize::from(site.ready == 0);
+        has_room(site.ready, self.bounds.ready_site_max, lane, lanes)
+            && has_room(self.ready, self.bounds.ready_node_max, site.ready, sites)
+    }
+
+    fn push(&mut self, name: &Arc<str>, mut entry: Entry<R>) {
+        let Some(site) = self.sites.get_mut(name) else { return };
+        if self.hot_octets + entry.row.octets() > self.bounds.hot_octets_max {
+            entry.row.cool();
+        }
+        self.ready += 1;
+        self.hot_octets += entry.row.octets();
+        self.sites_with_ready += usize::from(site.ready == 0);
+        site.push_back(entry);
+    }
+
+    /// Wakes as many idle connections as there is work for.
+    fn ring(&self, name: &Arc<str>) {
+        let Some(site) = self.sites.get(name) else { return };
+        let wanted = site.ready.div_ceil(site.share(BATCH_MAX).max(1));
+        for _ in 0..wanted.min(usize::try_from(site.idle).unwrap_or(0)) {
+            site.bell.notify_one();
+        }
+    }
+
+    /// Wakes every idle connection, so that it closes.
+    fn ring_all(&self, name: &Arc<str>) {
+        if let Some(site) = self.sites.get(name) {
+            for _ in 0..site.idle {
+                site.bell.notify_one();
+            }
+        }
+    }
+
+    fn attend(&mut self, name: &Arc<str>) {
+        if let Some(site) = self.sites.get_mut(name)
+            && !std::mem::replace(&mut site.attention, true)
+        {
+            self.attention.push_back(Arc::clone(name));
+        }
+    }
+}
+
+/// Why a connection asks.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Leaving {
+    /// It wants more work.
+    No,
+    /// It has been idle for long enough.
+    WhenIdle,
+    /// It is old, or has carried its share, or is broken.
+    InAnyCase,
+}
+
+/// Half of a bound is free for all (three quarters for who is alone), up to seven eighths everyone has an equal part,
+/// and the last eighth is kept for those who have next to nothing, so that a newcomer need not wait for a flood to ebb.
+fn has_room(total: usize, max: usize, mine: usize, parts: usize) -> bool {
+    let free = if parts <= 1 { max - max / 4 } else { max / 2 };
+    let equal = total < max - max / 8 && mine < max / 2 / parts.max(1);
+    total < max && (total < free || equal || mine < NEWCOMER_ROWS)
+}
+
+/// What a newcomer may have in a memory that is nearly full.
+const NEWCOMER_ROWS: usize = 4;

@@ -1,0 +1,248 @@
+//! What the picture's owner has to do now: reads of the store, connections to open, expired rows to look for.
+
+use super::{BATCH_MAX, Entry, Hot, LANE_READ_EVERY, LaneKey, Picture};
+use model::stream::Class;
+use model::Timestamp;
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// A page to be read from the store.
+#[derive(Debug)]
+pub(crate) struct Read {
+    pub(crate) site: Arc<str>,
+    pub(crate) key: LaneKey,
+    /// Rows to ask for: those of the lane that are in hand, which come first, and a page.
+    pub(crate) limit: usize,
+}
+
+/// What is to be done now.
+#[derive(Debug, Default)]
+pub(crate) struct Plan {
+    /// Pages to read, one after the other. Each must be answered by [`Picture::page`].
+    pub(crate) reads: Vec<Read>,
+    /// Connections to open, each already counted.
+    pub(crate) open: Vec<Arc<str>>,
+    /// Sites to look for expired rows at. Each must be answered by [`Picture::expired`].
+    pub(crate) expiry: Vec<Arc<str>>,
+    /// When something is due next.
+    pub(crate) wake: Option<Timestamp>,
+}
+
+/// Connections opened for a site at one look: a ramp, not a rush.
+const OPENED_AT_ONCE: u32 = 5;
+/// Lanes of a site read at one look.
+const READS_AT_ONCE: usize = 4;
+/// Due lanes of a class looked at, to find those. More than can be filled at once in a site that is full.
+const LANES_AT_ONCE: usize = 256;
+/// Sites looked at in one plan, so that the lock is held for a short time.
+const SITES_AT_ONCE: usize = 64;
+/// While a site is away, expired messages are looked for so often.
+const EXPIRY_EVERY: Duration = Duration::from_secs(60);
+/// A lane for which there was no room is looked at again after so long.
+const NO_ROOM_WAIT: Duration = Duration::from_secs(1);
+
+impl<R: Hot> Picture<R> {
+    /// What is to be done at `now`.
+    pub(crate) fn plan(&mut self, now: Timestamp) -> Plan {
+        let mut plan = Plan::default();
+        while let Some((at, name)) = self.timers.first() {
+            if *at > now {
+                break;
+            }
+            let name = Arc::clone(name);
+            self.set_timer(&name, None);
+            self.attend(&name);
+        }
+        for _ in 0..SITES_AT_ONCE {
+            let Some(name) = self.attention.pop_front() else { break };
+            if let Some(site) = self.sites.get_mut(&name) {
+                site.attention = false;
+                self.examine(&name, now, &mut plan);
+            }
+        }
+        plan.wake = if self.attention.is_empty() { self.timers.first().map(|(at, _)| *at) } else { Some(now) };
+        plan
+    }
+
+    fn examine(&mut self, name: &Arc<str>, now: Timestamp, plan: &mut Plan) {
+        let Some(site) = self.sites.get_mut(name) else { return };
+        if self.draining {
+            return;
+        }
+        if let Some(until) = site.pressure.backing_off(now) {
+            // Skipped whole: its messages keep their place, only those out of time are settled.
+            let expiry = site.expiry_at.unwrap_or(now);
+            if expiry <= now && site.released.is_none() {
+                site.released = Some(HashSet::new());
+                site.expiry_at = Some(now.plus(EXPIRY_EVERY));
+                plan.expiry.push(Arc::clone(name));
+            }
+            let next = site.expiry_at.map_or(until, |at| at.max(now.plus(NO_ROOM_WAIT)).min(until));
+            self.set_timer(name, Some(next));
+            return;
+        }
+        let starved_of_room = self.examine_lanes(name, now, plan);
+        self.examine_connections(name, plan);
+        let Some(site) = self.sites.get(name) else { return };
+        let waiting = site.first_waiting();
+        let next = match waiting {
+            Some(at) if at > now => Some(at),
+            Some(_) if starved_of_room => Some(now.plus(NO_ROOM_WAIT)),
+            _ => None,
+        };
+        self.set_timer(name, next);
+        self.forget_if_done(name, now);
+    }
+
+    /// Plans reads of lanes that are due and low; true when a due lane could not be read for want of room.
+    fn examine_lanes(&mut self, name: &Arc<str>, now: Timestamp, plan: &mut Plan) -> bool {
+        let Some(site) = self.sites.get_mut(name) else { return false };
+        if site.released.is_some() {
+            // A read is under way; its end looks at the site again.
+            return false;
+        }
+        let mut keys = Vec::new();
+        for class in [Class::Prompt, Class::Bulk] {
+            let due = site.class(class).waiting.iter().take_while(|(at, _)| *at <= now).take(LANES_AT_ONCE);
+            keys.extend(due.map(|(_, controller)| LaneKey { class, controller: *controller }));
+        }
+        let mut starved = false;
+        let mut chosen = Vec::new();
+        for key in keys {
+            let low = self.sites.get(name).is_some_and(|site| site.lane_ready(key) < self.bounds.low);
+            if !low {
+                continue;
+            }
+            if !self.admit(name, key) || chosen.len() >= READS_AT_ONCE {
+                starved = true;
+                continue;
+            }
+            chosen.push(key);
+        }
+        let Some(site) = self.sites.get_mut(name) else { return false };
+        for key in chosen {
+            site.released.get_or_insert_with(HashSet::new);
+            site.reads += 1;
+            let lanes = site.class(key.class);
+            lanes.clear_waiting(key.controller);
+            let in_hand = lanes.lanes.get(&key.controller).map_or(0, |lane| lane.in_hand);
+            plan.reads.push(Read { site: Arc::clone(name), key, limit: in_hand + self.bounds.page });
+        }
+        starved
+    }
+
+    fn examine_connections(&mut self, name: &Arc<str>, plan: &mut Plan) {
+        let Some(site) = self.sites.get(name) else { return };
+        let ready = u32::try_from(site.ready).unwrap_or(u32::MAX);
+        let wanted = if ready > site.connections { ready.min(site.pressure.allowed()) } else { 0 };
+        for _ in 0..wanted.saturating_sub(site.connections).min(OPENED_AT_ONCE) {
+            if self.connections >= self.shaping.connections_node_max {
+                if !self.starved.contains(name) {
+                    self.starved.push_back(Arc::clone(name));
+                }
+                return;
+            }
+            self.opened(name);
+            plan.open.push(Arc::clone(name));
+        }
+    }
+
+    /// The answer to a planned read, ordered by due time and unbounded by it: rows that are due are taken in, the
+    /// first one that is not tells when to read again.
+    pub(crate) fn page(&mut self, read: &Read, rows: Vec<Entry<R>>, now: Timestamp) {
+        let name = &read.site;
+        let full = rows.len() >= read.limit;
+        let mut again = None;
+        for entry in rows {
+            let Some(site) = self.sites.get(name) else { return };
+            let stale = site.released.as_ref().is_some_and(|released| released.contains(&entry.id));
+            if stale || site.in_hand.contains(&entry.id) {
+                continue;
+            }
+            if entry.due > now {
+                again = Some(entry.due.max(now.plus(LANE_READ_EVERY)));
+                break;
+            }
+            if self.draining || site.pressure.backing_off(now).is_some() || !self.admit(name, read.key) {
+                again = Some(entry.due);
+                break;
+            }
+            self.push(name, entry);
+        }
+        let again = again.or_else(|| full.then_some(now));
+        self.end_read(name);
+        if let Some(site) = self.sites.get_mut(name) {
+            let lanes = site.class(read.key.class);
+            match again {
+                Some(at) => lanes.note_waiting(read.key.controller, at),
+                None => lanes.forget_if_empty(read.key.controller),
+            }
+        }
+        self.ring(name);
+        self.attend(name);
+    }
+
+    /// A planned read failed: once more in a second.
+    pub(crate) fn page_failed(&mut self, read: &Read, now: Timestamp) {
+        self.end_read(&read.site);
+        self.note_waiting(&read.site, read.key, now.plus(NO_ROOM_WAIT));
+    }
+
+    /// The answer to a planned look for expired rows: those that are now in hand, to be settled. `more`: there may be
+    /// others behind them.
+    pub(crate) fn expired(
+        &mut self,
+        name: &Arc<str>,
+        rows: Vec<Entry<R>>,
+        more: bool,
+        now: Timestamp,
+    ) -> Vec<Entry<R>> {
+        let mut taken = Vec::new();
+        if let Some(site) = self.sites.get_mut(name) {
+            let released = site.released.take().unwrap_or_default();
+            if more {
+                site.expiry_at = Some(now.plus(NO_ROOM_WAIT));
+            }
+            for entry in rows {
+                if !released.contains(&entry.id) && site.in_hand.insert(entry.id) {
+                    site.class(entry.key.class).lanes.entry(entry.key.controller).or_default().in_hand += 1;
+                    taken.push(entry);
+                }
+            }
+        }
+        self.attend(name);
+        taken
+    }
+
+    fn end_read(&mut self, name: &Arc<str>) {
+        if let Some(site) = self.sites.get_mut(name) {
+            site.reads = site.reads.saturating_sub(1);
+            if site.reads == 0 {
+                site.released = None;
+            }
+        }
+    }
+
+    /// Sets the one timer of a site.
+    fn set_timer(&mut self, name: &Arc<str>, at: Option<Timestamp>) {
+        let Some(site) = self.sites.get_mut(name) else { return };
+        if site.timer == at {
+            return;
+        }
+        if let Some(old) = std::mem::replace(&mut site.timer, at) {
+            self.timers.remove(&(old, Arc::clone(name)));
+        }
+        if let Some(at) = at {
+            self.timers.insert((at, Arc::clone(name)));
+        }
+    }
+
+    /// Ids in hand at a site, for tests.
+    #[cfg(test)]
+    pub(super) fn in_hand(&self, name: &str) -> HashSet<model::MessageId> {
+        self.sites.get(name).map(|site| site.in_hand.clone()).unwrap_or_default()
+    }
+}
+
+const _: () = assert!(BATCH_MAX > 0);

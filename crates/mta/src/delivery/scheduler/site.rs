@@ -1,0 +1,266 @@
+//! One destination site: its lanes, whose turn it is, and what is in hand.
+//!
+//! Invariants: an id is in hand from the moment a row is taken in until its outcome is durable, so that no page read
+//! from the store can bring it a second time; `ready` counts the rows of all lanes; a controller stands in the turn of
+//! his class once if he has ready rows there, and not otherwise.
+
+use super::super::shaping::{Pressure, Shaping};
+use super::{Entry, Hot};
+use model::stream::Class;
+use model::{ControllerId, MessageId, Timestamp};
+use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
+use std::sync::Arc;
+use tokio::sync::Notify;
+
+/// A queue within a site.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub(crate) struct LaneKey {
+    pub(crate) class: Class,
+    pub(crate) controller: ControllerId,
+}
+
+/// Rows of one controller and class.
+#[derive(Debug)]
+pub(super) struct LaneState<R> {
+    pub(super) ready: VecDeque<Entry<R>>,
+    /// Ready, in flight, or waiting for their outcome to be durable.
+    pub(super) in_hand: usize,
+    /// When the store has something that is not in hand; `None` when it has nothing.
+    pub(super) waiting: Option<Timestamp>,
+}
+
+impl<R> Default for LaneState<R> {
+    fn default() -> Self {
+        Self { ready: VecDeque::new(), in_hand: 0, waiting: None }
+    }
+}
+
+/// The lanes of one class.
+#[derive(Debug)]
+pub(super) struct ClassLanes<R> {
+    pub(super) lanes: HashMap<ControllerId, LaneState<R>>,
+    /// Controllers with ready rows, next one first.
+    pub(super) turn: VecDeque<ControllerId>,
+    /// `waiting` of every lane that has one, earliest first.
+    pub(super) waiting: BTreeSet<(Timestamp, ControllerId)>,
+}
+
+impl<R> Default for ClassLanes<R> {
+    fn default() -> Self {
+        Self { lanes: HashMap::new(), turn: VecDeque::new(), waiting: BTreeSet::new() }
+    }
+}
+
+impl<R> ClassLanes<R> {
+    /// The store has something of this controller at `due`; the earlier of two moments is kept.
+    pub(super) fn note_waiting(&mut self, controller: ControllerId, due: Timestamp) {
+        let lane = self.lanes.entry(controller).or_default();
+        if lane.waiting.is_some_and(|known| known <= due) {
+            return;
+        }
+        if let Some(known) = lane.waiting.replace(due) {
+            self.waiting.remove(&(known, controller));
+        }
+        self.waiting.insert((due, controller));
+    }
+
+    /// A read of the lane begins: what it finds will be noted again.
+    pub(super) fn clear_waiting(&mut self, controller: ControllerId) {
+        if let Some(known) = self.lanes.get_mut(&controller).and_then(|lane| lane.waiting.take()) {
+            self.waiting.remove(&(known, controller));
+        }
+    }
+
+    pub(super) fn forget_if_empty(&mut self, controller: ControllerId) {
+        let empty = |lane: &LaneState<R>| lane.in_hand == 0 && lane.waiting.is_none();
+        if self.lanes.get(&controller).is_some_and(empty) {
+            self.lanes.remove(&controller);
+        }
+    }
+
+    /// Round robin: one row of the controller whose turn it is.
+    fn pop(&mut self) -> Option<Entry<R>> {
+        let controller = self.turn.pop_front()?;
+        let lane = self.lanes.get_mut(&controller)?;
+        let entry = lane.ready.pop_front();
+        if !lane.ready.is_empty() {
+            self.turn.push_back(controller);
+        }
+        entry
+    }
+}
+
+/// One site.
+#[derive(Debug)]
+pub(super) struct Site<R> {
+    pub(super) prompt: ClassLanes<R>,
+    pub(super) bulk: ClassLanes<R>,
+    pub(super) in_hand: HashSet<MessageId>,
+    pub(super) ready: usize,
+    pub(super) hot_octets: usize,
+    /// A read of the store is under way: ids released meanwhile may be in its answer, and are not to be taken again.
+    pub(super) released: Option<HashSet<MessageId>>,
+    /// Reads planned and not answered.
+    pub(super) reads: u32,
+    /// Tasks that hold, open or await a connection.
+    pub(super) connections: u32,
+    /// Those of them that wait for rows.
+    pub(super) idle: u32,
+    /// Rung once for each idle connection that is to look for rows.
+    pub(super) bell: Arc<Notify>,
+    pub(super) pressure: Pressure,
+    /// Its one entry among the timers.
+    pub(super) timer: Option<Timestamp>,
+    pub(super) attention: bool,
+    /// When to look for expired messages while it is backing off.
+    pub(super) expiry_at: Option<Timestamp>,
+    /// Microseconds for one message, a moving mean.
+    pub(super) pace_us: u64,
+    /// Why it was last left alone.
+    pub(super) trouble: Option<&'static str>,
+    pub(super) tls_broken_until: Option<Timestamp>,
+}
+
+/// A site where a message takes less than this is served in batches, a slower one by more connections.
+const FAST_US: u64 = 20_000;
+
+impl<R: Hot> Site<R> {
+    pub(super) fn new(shaping: &Shaping) -> Self {
+        Self {
+            prompt: ClassLanes::default(),
+            bulk: ClassLanes::default(),
+            in_hand: HashSet::new(),
+            ready: 0,
+            hot_octets: 0,
+            released: None,
+            reads: 0,
+            connections: 0,
+            idle: 0,
+            bell: Arc::new(Notify::new()),
+            pressure: Pressure::new(shaping),
+            timer: None,
+            attention: false,
+            expiry_at: None,
+            pace_us: FAST_US,
+            trouble: None,
+            tls_broken_until: None,
+        }
+    }
+
+    pub(super) fn class(&mut self, class: Class) -> &mut ClassLanes<R> {
+        match class {
+            Class::Prompt => &mut self.prompt,
+            Class::Bulk => &mut self.bulk,
+        }
+    }
+
+    /// Lanes with ready rows: the parts among which a full site is shared.
+    pub(super) fn active_lanes(&self) -> usize {
+        self.prompt.turn.len() + self.bulk.turn.len()
+    }
+
+    pub(super) fn lane_ready(&self, key: LaneKey) -> usize {
+        let lanes = match key.class {
+            Class::Prompt => &self.prompt,
+            Class::Bulk => &self.bulk,
+        };
+        lanes.lanes.get(&key.controller).map_or(0, |lane| lane.ready.len())
+    }
+
+    /// Does the store have rows of this lane that are due and not in hand?
+    pub(super) fn is_due(&self, key: LaneKey, now: Timestamp) -> bool {
+        let lanes = match key.class {
+            Class::Prompt => &self.prompt,
+            Class::Bulk => &self.bulk,
+        };
+        lanes.lanes.get(&key.controller).and_then(|lane| lane.waiting).is_some_and(|at| at <= now)
+    }
+
+    /// Takes a row in. The caller has made sure that there is room and that it is not in hand.
+    pub(super) fn push_back(&mut self, entry: Entry<R>) {
+        self.in_hand.insert(entry.id);
+        self.ready += 1;
+        self.hot_octets += entry.row.octets();
+        let controller = entry.key.controller;
+        let lanes = self.class(entry.key.class);
+        let lane = lanes.lanes.entry(controller).or_default();
+        lane.in_hand += 1;
+        lane.ready.push_back(entry);
+        if lane.ready.len() == 1 {
+            lanes.turn.push_back(controller);
+        }
+    }
+
+    /// Gives a row back that was taken and not tried: it stays in hand and keeps its place.
+    pub(super) fn push_front(&mut self, entry: Entry<R>) {
+        self.ready += 1;
+        self.hot_octets += entry.row.octets();
+        let controller = entry.key.controller;
+        let lanes = self.class(entry.key.class);
+        let lane = lanes.lanes.entry(controller).or_default();
+        lane.ready.push_front(entry);
+        if lane.ready.len() == 1 {
+            lanes.turn.push_front(controller);
+        }
+    }
+
+    /// The next row: prompt strictly before bulk, controllers in turn.
+    pub(super) fn pop(&mut self) -> Option<Entry<R>> {
+        let entry = self.prompt.pop().or_else(|| self.bulk.pop())?;
+        self.ready -= 1;
+        self.hot_octets -= entry.row.octets();
+        Some(entry)
+    }
+
+    /// The row is no longer ours to deliver.
+    pub(super) fn let_go(&mut self, key: LaneKey, id: MessageId) {
+        if !self.in_hand.remove(&id) {
+            return;
+        }
+        if let Some(released) = &mut self.released {
+            released.insert(id);
+        }
+        if let Some(lane) = self.class(key.class).lanes.get_mut(&key.controller) {
+            lane.in_hand = lane.in_hand.saturating_sub(1);
+        }
+    }
+
+    /// Leaves every ready row to the store, where each keeps its place.
+    pub(super) fn spill(&mut self) {
+        while let Some(entry) = self.pop() {
+            self.let_go(entry.key, entry.id);
+            self.class(entry.key.class).note_waiting(entry.key.controller, entry.due);
+        }
+    }
+
+    /// How many rows one connection takes at a time.
+    pub(super) fn share(&self, batch_max: usize) -> usize {
+        if self.pace_us < FAST_US {
+            return batch_max;
+        }
+        // A slow site: rows that wait behind another on one connection would wait for its whole dialogue.
+        let allowed = usize::try_from(self.pressure.allowed()).unwrap_or(1).max(1);
+        self.ready.div_ceil(allowed).clamp(1, batch_max)
+    }
+
+    pub(super) fn paced(&mut self, micros: u64) {
+        self.pace_us = (self.pace_us.saturating_mul(7).saturating_add(micros.min(600_000_000))) / 8;
+    }
+
+    pub(super) fn first_waiting(&self) -> Option<Timestamp> {
+        let first = |lanes: &ClassLanes<R>| lanes.waiting.first().map(|(due, _)| *due);
+        match (first(&self.prompt), first(&self.bulk)) {
+            (Some(a), Some(b)) => Some(a.min(b)),
+            (a, b) => a.or(b),
+        }
+    }
+
+    pub(super) fn is_forgettable(&self, shaping: &Shaping, now: Timestamp) -> bool {
+        self.connections == 0
+            && self.in_hand.is_empty()
+            && self.released.is_none()
+            && self.first_waiting().is_none()
+            && self.pressure.is_fresh(shaping)
+            && self.tls_broken_until.is_none_or(|until| until <= now)
+    }
+}

@@ -1,0 +1,320 @@
+//! The connection to a receiver. The only place that opens outgoing sockets for mail.
+//!
+//! Invariants: MAIL is written only for a [`Clearance`], which is used up by it; the final dot leaves only by
+//! [`Link::finish`]; at most [`BLOCK_OCTETS`] of content are copied at a time, however large the message is.
+//! Never: a retry, a decision whether to send, a log line with what the peer said.
+//! Standards: RFC 5321 §4.5.3.2 (timeouts), RFC 3207 (STARTTLS), RFC 2920 (written as one group).
+
+use super::route::Hop;
+use super::settings::{Settings, Timeouts, TlsPolicy};
+use super::tls::Tls;
+use bytes::BytesMut;
+use gate::Clearance;
+use mail::client::{
+    BeginError, BodyError, Client, ClientSettings, Interrupted, Outcome, Stage, Step, TlsUse, Transaction,
+};
+use model::Timestamp;
+use std::io;
+use std::time::Duration;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use tokio_rustls::client::TlsStream;
+
+/// Content is stuffed and written in blocks of this size.
+const BLOCK_OCTETS: usize = 64 * 1024;
+/// What is read at once.
+const READ_OCTETS: usize = 4 * 1024;
+
+/// Opens connections.
+#[derive(Clone)]
+pub(crate) struct Dialer {
+    tls: Tls,
+    policy: TlsPolicy,
+    ehlo_name: String,
+    timeouts: Timeouts,
+}
+
+/// Why a connection was not made. Words without personal data.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum NotOpened {
+    /// The address does not answer, or not as a mail server.
+    Unreachable(&'static str),
+    /// The TLS handshake failed.
+    Handshake,
+}
+
+impl Dialer {
+    /// # Errors
+    /// See [`Tls::new`].
+    pub(crate) fn new(settings: &Settings) -> Result<Self, rustls::Error> {
+        Ok(Self {
+            tls: Tls::new(settings)?,
+            policy: settings.tls,
+            ehlo_name: settings.ehlo_name.clone(),
+            timeouts: settings.timeouts,
+        })
+    }
+
+    /// May a failed handshake be followed by a connection in clear?
+    pub(crate) fn may_go_clear(&self) -> bool {
+        self.policy == TlsPolicy::Opportunistic
+    }
+
+    /// Connects, greets, and encrypts by the policy. `clear`: TLS failed with this site a while ago.
+    pub(crate) async fn dial(&self, hop: &Hop, clear: bool, now: Timestamp) -> Result<Link, NotOpened> {
+        let tls = match self.policy {
+            TlsPolicy::None => TlsUse::Never,
+            TlsPolicy::Opportunistic if clear => TlsUse::Never,
+            TlsPolicy::Opportunistic => TlsUse::IfOffered,
+            TlsPolicy::Required => TlsUse::Required,
+        };
+        let connecting = timeout(self.timeouts.connect, TcpStream::connect(hop.address));
+        let stream = match connecting.await {
+            Err(_) => return Err(NotOpened::Unreachable("no answer to the connection")),
+            Ok(Err(error)) => return Err(NotOpened::Unreachable(connect_trouble(&error))),
+            Ok(Ok(stream)) => stream,
+        };
+        // A group of commands and a final dot are written whole: waiting for more would only delay them.
+        let _ = stream.set_nodelay(true);
+        let mut link = Link {
+            wire: Some(Wire::Plain(stream)),
+            client: Client::new(ClientSettings { ehlo_name: self.ehlo_name.clone(), tls }),
+            input: BytesMut::with_capacity(READ_OCTETS),
+            out: BytesMut::with_capacity(READ_OCTETS),
+            timeouts: self.timeouts,
+            carried: 0,
+            opened_at: now,
+        };
+        loop {
+            match link.step().await {
+                Ok(Step::Ready) => return Ok(link),
+                Ok(Step::StartTls) => self.encrypt(&mut link, hop).await?,
+                Ok(_) => return Err(NotOpened::Unreachable("the greeting was refused")),
+                Err(trouble) => return Err(NotOpened::Unreachable(trouble)),
+            }
+        }
+    }
+
+    async fn encrypt(&self, link: &mut Link, hop: &Hop) -> Result<(), NotOpened> {
+        let Some(Wire::Plain(stream)) = link.wire.take() else {
+            return Err(NotOpened::Unreachable("the peer asked for TLS within TLS"));
+        };
+        let shaking = timeout(self.timeouts.handshake, self.tls.shake_hands(stream, &hop.host, hop.address));
+        match shaking.await {
+            Ok(Ok(stream)) => link.wire = Some(Wire::Tls(Box::new(stream))),
+            Ok(Err(_)) | Err(_) => return Err(NotOpened::Handshake),
+        }
+        link.client.tls_established(&mut link.input, &mut link.out);
+        Ok(())
+    }
+}
+
+fn connect_trouble(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::ConnectionRefused => "the connection was refused",
+        io::ErrorKind::NetworkUnreachable | io::ErrorKind::HostUnreachable => "the network is unreachable",
+        _ => "the connection failed",
+    }
+}
+
+enum Wire {
+    Plain(TcpStream),
+    Tls(Box<TlsStream<TcpStream>>),
+}
+
+impl Wire {
+    async fn read(&mut self, into: &mut BytesMut) -> io::Result<usize> {
+        into.reserve(READ_OCTETS);
+        match self {
+            Self::Plain(stream) => stream.read_buf(into).await,
+            Self::Tls(stream) => stream.read_buf(into).await,
+        }
+    }
+
+    async fn write(&mut self, octets: &[u8]) -> io::Result<()> {
+        match self {
+            Self::Plain(stream) => stream.write_all(octets).await,
+            Self::Tls(stream) => {
+                stream.write_all(octets).await?;
+                stream.flush().await
+            }
+        }
+    }
+}
+
+/// A connection on which transactions follow each other.
+pub(crate) struct Link {
+    /// `None` after a handshake failed.
+    wire: Option<Wire>,
+    client: Client,
+    input: BytesMut,
+    out: BytesMut,
+    timeouts: Timeouts,
+    /// Transactions that came to their end.
+    carried: u32,
+    opened_at: Timestamp,
+}
+
+/// Where a transaction stands.
+pub(crate) enum Turn {
+    /// The peer waits for the content.
+    Content,
+    /// It is over.
+    Over(Outcome),
+    /// The connection is of no use any more: [`Link::interrupted`].
+    Broken(&'static str),
+}
+
+/// Why MAIL was not written.
+pub(crate) enum NotBegun {
+    /// The clearance no longer holds.
+    Stale,
+    /// The peer cannot take such a message.
+    Unfit(BeginError),
+}
+
+/// Why content did not leave. The final dot must not follow.
+pub(crate) enum NotWritten {
+    /// The connection is of no use any more.
+    Lost(&'static str),
+    /// RFC 5321 §2.3.8: it has a bare CR or LF, and would be smuggled past the next server.
+    Malformed,
+}
+
+impl Link {
+    /// Transactions so far.
+    pub(crate) fn carried(&self) -> u32 {
+        self.carried
+    }
+
+    pub(crate) fn opened_at(&self) -> Timestamp {
+        self.opened_at
+    }
+
+    /// Begins a transaction. What is left of the clearance is the generation to compare before the final dot.
+    pub(crate) fn begin(
+        &mut self,
+        clearance: Clearance,
+        now: Timestamp,
+        generation: u64,
+        transaction: Transaction,
+    ) -> Result<u64, NotBegun> {
+        // GDPR Art. 7(3), 21(3): what was withdrawn since the decision stops the message before MAIL.
+        if !clearance.holds(now, generation) {
+            return Err(NotBegun::Stale);
+        }
+        self.client.begin(transaction, &mut self.out).map_err(NotBegun::Unfit)?;
+        Ok(clearance.use_up())
+    }
+
+    /// Writes the envelope and reads until the peer wants the content or refuses.
+    pub(crate) async fn envelope(&mut self) -> Turn {
+        self.turn().await
+    }
+
+    /// Writes the content but for its last block, which leaves with the final dot.
+    pub(crate) async fn content(&mut self, parts: [&[u8]; 3]) -> Result<(), NotWritten> {
+        for part in parts {
+            for block in part.chunks(BLOCK_OCTETS) {
+                if self.out.len() + block.len() > BLOCK_OCTETS && !self.out.is_empty() {
+                    self.flush().await.map_err(NotWritten::Lost)?;
+                }
+                match self.client.write_body(&[block], &mut self.out) {
+                    Ok(()) => {}
+                    Err(BodyError::BareNewline) => return Err(NotWritten::Malformed),
+                    Err(error) => return Err(NotWritten::Lost(body_trouble(error))),
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes the final dot and waits for the reply.
+    pub(crate) async fn finish(&mut self) -> Turn {
+        match self.client.finish(&mut self.out) {
+            Ok(()) => self.turn().await,
+            Err(error) => Turn::Broken(body_trouble(error)),
+        }
+    }
+
+    /// Gives the connection up, and tells what is known. Without a final dot nobody has received anything.
+    pub(crate) fn interrupted(self) -> Interrupted {
+        self.client.interrupted()
+    }
+
+    /// Says goodbye; whether it is answered matters to nobody.
+    pub(crate) async fn quit(mut self) {
+        self.client.quit(&mut self.out);
+        let patience = self.timeouts.quit;
+        let _ = timeout(patience, self.step()).await;
+    }
+
+    async fn turn(&mut self) -> Turn {
+        match self.step().await {
+            Ok(Step::SendBody) => Turn::Content,
+            Ok(Step::Outcome(outcome)) => {
+                self.carried += 1;
+                Turn::Over(outcome)
+            }
+            Ok(Step::Failed(_)) => Turn::Broken("the peer broke the protocol"),
+            Ok(_) => Turn::Broken("the dialogue is out of step"),
+            Err(trouble) => Turn::Broken(trouble),
+        }
+    }
+
+    /// Writes what there is, reads what comes, until the machine wants something else.
+    async fn step(&mut self) -> Result<Step, &'static str> {
+        loop {
+            let step = self.client.step(&mut self.input, &mut self.out);
+            self.flush().await?;
+            if !matches!(step, Step::NeedInput) {
+                return Ok(step);
+            }
+            let wait = self.patience();
+            let Some(wire) = &mut self.wire else { return Err("the connection is closed") };
+            match timeout(wait, wire.read(&mut self.input)).await {
+                Err(_) => return Err("the peer did not answer in time"),
+                Ok(Ok(0)) => return Err("the peer closed the connection"),
+                Ok(Ok(_)) => {}
+                Ok(Err(_)) => return Err("the connection was lost"),
+            }
+        }
+    }
+
+    async fn flush(&mut self) -> Result<(), &'static str> {
+        if self.out.is_empty() {
+            return Ok(());
+        }
+        let wait = self.timeouts.block;
+        let Some(wire) = &mut self.wire else { return Err("the connection is closed") };
+        let written = timeout(wait, wire.write(&self.out)).await;
+        self.out.clear();
+        match written {
+            Err(_) => Err("the peer did not take what was sent in time"),
+            Ok(Err(_)) => Err("the connection was lost"),
+            Ok(Ok(())) => Ok(()),
+        }
+    }
+
+    /// RFC 5321 §4.5.3.2: each wait has its own measure.
+    fn patience(&self) -> Duration {
+        match self.client.stage() {
+            Stage::Greeting => self.timeouts.greeting,
+            Stage::Hello | Stage::StartTls | Stage::Ready | Stage::Reset | Stage::Mail | Stage::Recipient => {
+                self.timeouts.command
+            }
+            Stage::Data => self.timeouts.data,
+            Stage::Body => self.timeouts.block,
+            Stage::FinalDot => self.timeouts.final_dot,
+            Stage::Quit | Stage::Closed => self.timeouts.quit,
+        }
+    }
+}
+
+fn body_trouble(error: BodyError) -> &'static str {
+    match error {
+        BodyError::NotAsked => "the dialogue is out of step",
+        BodyError::BareNewline => "the stored content has a bare CR or LF",
+    }
+}

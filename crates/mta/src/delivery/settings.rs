@@ -1,0 +1,106 @@
+//! What an operator may settle about delivery. Values only; read once at the start.
+
+use super::shaping::Shaping;
+use rustls::pki_types::CertificateDer;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+/// Settings of [`super::Delivery`]. `Settings::new` has the defaults of a node on the open Internet.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The name given in EHLO: the PTR name of the address that mail leaves from (RFC 5321 §4.1.4).
+    pub ehlo_name: String,
+    /// The DNS resolver; `None` asks those of the system.
+    pub resolver: Option<SocketAddr>,
+    /// The port of mail exchangers: 25, but for tests.
+    pub mx_port: u16,
+    /// Where everything goes instead of to the recipients' exchangers.
+    pub smarthost: Option<Smarthost>,
+    /// Certificate authorities trusted beside the built-in ones, where TLS is [`TlsPolicy::Required`].
+    pub roots: Vec<CertificateDer<'static>>,
+    /// Transport security to every site.
+    pub tls: TlsPolicy,
+    /// Connections and rates.
+    pub shaping: Shaping,
+    /// How long a peer may be silent.
+    pub timeouts: Timeouts,
+    /// Wait after the first failure to reach a site; later waits are its multiples.
+    pub site_retry_first: Duration,
+    /// What stands before the signing domain in the return path: `b+TOKEN@bounce.DOMAIN`.
+    pub return_path_prefix: String,
+}
+
+impl Settings {
+    /// The defaults, for a node that calls itself `ehlo_name`.
+    #[must_use]
+    pub fn new(ehlo_name: impl Into<String>) -> Self {
+        Self {
+            ehlo_name: ehlo_name.into(),
+            resolver: None,
+            mx_port: 25,
+            smarthost: None,
+            roots: Vec::new(),
+            tls: TlsPolicy::Opportunistic,
+            shaping: Shaping::default(),
+            timeouts: Timeouts::default(),
+            site_retry_first: Duration::from_secs(5),
+            return_path_prefix: "bounce.".to_owned(),
+        }
+    }
+}
+
+/// One host that takes everything.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Smarthost {
+    /// A network address or a name.
+    pub host: String,
+    /// Its port.
+    pub port: u16,
+}
+
+/// What is asked of the connection to a site.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum TlsPolicy {
+    /// Encrypted where the peer offers it, whoever he is (RFC 7435 §3); in clear where he does not.
+    Opportunistic,
+    /// Encrypted to a host whose certificate holds for its name, or not at all.
+    Required,
+    /// Never encrypted: a sink on this machine.
+    None,
+}
+
+/// How long to wait for the peer. The defaults are the minima of RFC 5321 §4.5.3.2, but for connecting.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Timeouts {
+    /// For the TCP connection to one address.
+    pub connect: Duration,
+    /// For the TLS handshake.
+    pub handshake: Duration,
+    /// RFC 5321 §4.5.3.2.1: the greeting.
+    pub greeting: Duration,
+    /// RFC 5321 §4.5.3.2.2, §4.5.3.2.3: EHLO, MAIL, RCPT.
+    pub command: Duration,
+    /// RFC 5321 §4.5.3.2.4: the answer to DATA.
+    pub data: Duration,
+    /// RFC 5321 §4.5.3.2.5: one block of content leaves.
+    pub block: Duration,
+    /// RFC 5321 §4.5.3.2.6: the answer to the final dot. Shorter ones make duplicates.
+    pub final_dot: Duration,
+    /// For QUIT: nothing depends on its answer.
+    pub quit: Duration,
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        Self {
+            connect: Duration::from_secs(30),
+            handshake: Duration::from_secs(60),
+            greeting: Duration::from_secs(300),
+            command: Duration::from_secs(300),
+            data: Duration::from_secs(120),
+            block: Duration::from_secs(180),
+            final_dot: Duration::from_secs(600),
+            quit: Duration::from_secs(2),
+        }
+    }
+}

@@ -1,0 +1,214 @@
+//! One connection to one site, from its opening to its close: a long-lived task, never one per message.
+//!
+//! Invariants: a worker takes rows only when it has a connection to send them on (or knows that there never will be
+//! one); rows that it did not try go back to where they were; whatever ends it, it is counted out.
+//! Started by `engine`.
+
+use super::attempt::{self, Ended};
+use super::engine::{Engine, Row};
+use super::route::{Never, Route};
+use super::scheduler::{Leaving, Next};
+use super::send::{Link, NotOpened};
+use metrics::counter;
+use model::Timestamp;
+use std::sync::Arc;
+use std::time::Duration;
+use store::{Outcome, OutcomeKind, Suppress};
+use tokio::sync::Notify;
+
+/// A site with which TLS failed is spoken to in clear for so long (A5 T5).
+const TLS_BROKEN_FOR: Duration = Duration::from_secs(3_600);
+
+/// One of the site's connections, counted by the picture.
+struct Seat {
+    engine: Arc<Engine>,
+    site: Arc<str>,
+    /// The picture has already counted it out.
+    given_up: bool,
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        if !self.given_up {
+            self.engine.with(|picture| picture.closed(&self.site));
+        }
+    }
+}
+
+/// Rows taken and not yet tried. They go back when they are dropped.
+pub(crate) struct Batch {
+    engine: Arc<Engine>,
+    site: Arc<str>,
+    rows: std::collections::VecDeque<Row>,
+}
+
+impl Batch {
+    pub(crate) fn rows(&self) -> impl Iterator<Item = &Row> {
+        self.rows.iter()
+    }
+
+    pub(crate) fn rows_mut(&mut self) -> impl Iterator<Item = &mut Row> {
+        self.rows.iter_mut()
+    }
+
+    pub(crate) fn pop(&mut self) -> Option<Row> {
+        self.rows.pop_front()
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.rows.len()
+    }
+}
+
+impl Drop for Batch {
+    fn drop(&mut self) {
+        if !self.rows.is_empty() {
+            let now = self.engine.store.now();
+            let rows = std::mem::take(&mut self.rows);
+            self.engine.with(|picture| picture.put_back(&self.site, rows.into_iter(), now));
+        }
+    }
+}
+
+/// What came of opening a connection.
+pub(crate) enum Opened {
+    Link(Box<Link>),
+    /// DNS says that there is none.
+    Never(Never),
+    Failed(&'static str),
+}
+
+/// The task of one connection.
+pub(crate) async fn run(engine: Arc<Engine>, site: Arc<str>) {
+    let mut seat = Seat { engine: Arc::clone(&engine), site: Arc::clone(&site), given_up: false };
+    match open(&engine, &site).await {
+        Opened::Failed(trouble) => failed(&engine, &site, trouble),
+        Opened::Never(never) => turn_away(&mut seat, never).await,
+        Opened::Link(link) => {
+            if let Some(link) = serve(&mut seat, link).await {
+                link.quit().await;
+            }
+        }
+    }
+}
+
+/// The site is left alone for a while.
+pub(crate) fn failed(engine: &Engine, site: &Arc<str>, trouble: &'static str) {
+    let (now, seed) = (engine.store.now(), engine.seed());
+    counter!("postern_delivery_site_failures_total").increment(1);
+    tracing::debug!(trouble, "a site is left alone for a while");
+    engine.with(|picture| picture.failed(site, now, seed, trouble));
+}
+
+/// Tries the site's addresses in their order.
+pub(crate) async fn open(engine: &Engine, site: &Arc<str>) -> Opened {
+    let hops = match engine.router.route(site, engine.seed()).await {
+        Route::Hops(hops) => hops,
+        Route::Never(never) => return Opened::Never(never),
+        Route::Later(trouble) => return Opened::Failed(trouble),
+    };
+    let mut trouble = "no address to try";
+    for hop in hops {
+        let now = engine.store.now();
+        let mut clear = engine.with(|picture| picture.is_tls_broken(site, now));
+        // RFC 7435: a handshake that fails must not keep back mail that would have gone in clear; once more without.
+        for _ in 0..2 {
+            match engine.dialer.dial(&hop, clear, now).await {
+                Ok(link) => return Opened::Link(Box::new(link)),
+                Err(NotOpened::Unreachable(why)) => {
+                    trouble = why;
+                    break;
+                }
+                Err(NotOpened::Handshake) if engine.dialer.may_go_clear() && !clear => {
+                    counter!("postern_delivery_tls_failures_total").increment(1);
+                    engine.with(|picture| picture.tls_broke(site, now.plus(TLS_BROKEN_FOR)));
+                    clear = true;
+                }
+                Err(NotOpened::Handshake) => {
+                    trouble = "the TLS handshake failed";
+                    break;
+                }
+            }
+        }
+    }
+    Opened::Failed(trouble)
+}
+
+/// Serves rows until the connection is to close; gives it back when it can still say goodbye.
+async fn serve(seat: &mut Seat, link: Box<Link>) -> Option<Box<Link>> {
+    let mut link = link;
+    let mut leaving = Leaving::No;
+    loop {
+        let now = seat.engine.store.now();
+        if is_spent(&seat.engine, &link, now) {
+            leaving = Leaving::InAnyCase;
+        }
+        match seat.engine.with(|picture| picture.next(&seat.site, now, leaving)) {
+            Next::Close => {
+                seat.given_up = true;
+                return Some(link);
+            }
+            Next::Wait(bell) => leaving = wait(seat, &bell).await,
+            Next::Rows(rows) => {
+                leaving = Leaving::No;
+                let batch = batch(seat, rows);
+                match attempt::deliver(&seat.engine, &seat.site, link, batch).await {
+                    Ended::Open(open) => link = open,
+                    Ended::Closed => return None,
+                }
+            }
+        }
+    }
+}
+
+fn batch(seat: &Seat, rows: Vec<Row>) -> Batch {
+    Batch { engine: Arc::clone(&seat.engine), site: Arc::clone(&seat.site), rows: rows.into() }
+}
+
+/// A4 C4: receivers count messages and minutes.
+fn is_spent(engine: &Engine, link: &Link, now: Timestamp) -> bool {
+    let shaping = &engine.settings.shaping;
+    link.carried() >= shaping.messages_per_connection_max || now.since(link.opened_at()) >= shaping.connection_age_max
+}
+
+async fn wait(seat: &Seat, bell: &Notify) -> Leaving {
+    let idle = seat.engine.settings.shaping.connection_idle_max;
+    let rung = tokio::time::timeout(idle, bell.notified()).await;
+    seat.engine.with(|picture| picture.awake(&seat.site));
+    // A bell that rings at the last moment is not missed: the picture is asked once more before leaving.
+    if rung.is_ok() { Leaving::No } else { Leaving::WhenIdle }
+}
+
+/// Every message for a domain that takes none is returned, without a connection (RFC 7505 §4.1).
+async fn turn_away(seat: &mut Seat, never: Never) {
+    loop {
+        let now = seat.engine.store.now();
+        match seat.engine.with(|picture| picture.next(&seat.site, now, Leaving::WhenIdle)) {
+            Next::Close => {
+                seat.given_up = true;
+                return;
+            }
+            Next::Wait(_) => return,
+            Next::Rows(rows) => {
+                let mut batch = batch(seat, rows);
+                while let Some(entry) = batch.pop() {
+                    let suppress = if never.burns_recipient() { Suppress::Yes } else { Suppress::No };
+                    let row = entry.row.row;
+                    seat.engine
+                        .settle(Outcome {
+                            attempt: row.attempts + 1,
+                            row,
+                            started_at: None,
+                            at: now,
+                            verdict: OutcomeKind::Bounced { suppress },
+                            code: None,
+                            enhanced: Some(never.enhanced().to_string()),
+                            rule: None,
+                            transcript: never.sentence().to_owned(),
+                        })
+                        .await;
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,11 @@
+//! Mail in and mail out: submission (the one way in), delivery, feedback.
+//!
+//! Invariants: `submission` and `delivery` never import each other; they meet in the store, as qmail's
+//! programs only share the queue. A message is queued only with a `Permit`; it leaves only with a `Clearance`.
+//! Never: a list, a campaign, an HTTP server, SQL.
+
+pub mod delivery;
+mod error;
+pub mod submission;
+
+pub use error::{Error, Temper};

@@ -1,0 +1,9 @@
+//! Submission: the one way in. SMTP, HTTP, compatible endpoints, campaigns and test sends all call
+//! [`Submission::accept`]; there is no other path to the queue.
+
+mod accept;
+pub mod content;
+
+pub use accept::{Answer, Submission};
+pub use content::{ContentError, ReceivedBy};
+pub use store::Idempotency;
