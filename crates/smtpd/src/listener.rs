@@ -1,0 +1,253 @@
+//! Where connections come in: binds, counts, starts a session for each, and stops in good order.
+//!
+//! Invariants: the only file of this crate that binds; no more connections than [`Connections`] allows; after
+//! [`Listener::drain`] none is left. Never: a reading of the clock, a decision about mail.
+//! Standards: RFC 8314 §3 (implicit TLS), RFC 5321 §3.8 (421).
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::BytesMut;
+use mail::address::Domain;
+use mail::server::{AuthOffer, BareNewlines, Limits, TlsOffer};
+use rustls::ServerConfig;
+use tokio::io::AsyncWriteExt as _;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use tokio::task::{JoinHandle, JoinSet};
+use tokio::time::{sleep, timeout};
+use tokio_rustls::TlsAcceptor;
+
+use crate::connections::Connections;
+use crate::door::Door;
+use crate::replies;
+use crate::session::{self, Context, Phase, Timeouts};
+
+/// After a failed accept (no file descriptors left) so long until the next.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// The peer takes the 421 of a full listener within this time, or does without.
+const FULL_REPLY_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// What a listener is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// RFC 6409 with STARTTLS (587).
+    Submission,
+    /// RFC 8314 §3.3: submission with TLS from the first octet (465).
+    SubmissionTls,
+    /// From networks that the door knows; no AUTH. STARTTLS where there is a certificate.
+    Trusted,
+    /// Anybody may connect, and the door decides to whom mail goes (inbound mail, a mailbox).
+    Open,
+}
+
+impl Kind {
+    /// A word for metrics.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Submission => "submission",
+            Self::SubmissionTls => "submission-tls",
+            Self::Trusted => "trusted",
+            Self::Open => "open",
+        }
+    }
+
+    const fn auth(self) -> AuthOffer {
+        match self {
+            Self::Submission | Self::SubmissionTls => AuthOffer::RequiredOverTls,
+            Self::Trusted => AuthOffer::Trusted,
+            Self::Open => AuthOffer::None,
+        }
+    }
+}
+
+/// How a listener behaves.
+#[derive(Clone)]
+pub struct Settings {
+    /// What it is for.
+    pub kind: Kind,
+    /// Its name in the greeting.
+    pub hostname: Domain,
+    /// Certificate and key; both kinds of submission need them.
+    pub tls: Option<Arc<ServerConfig>>,
+    /// Bounds of a session in octets and counts.
+    pub limits: Limits,
+    /// Bounds of a session in time.
+    pub timeouts: Timeouts,
+    /// What becomes of a CR or LF that stands alone.
+    pub bare_newlines: BareNewlines,
+    /// Shared by all listeners of a node.
+    pub connections: Arc<Connections>,
+}
+
+impl Settings {
+    /// The usual limits.
+    #[must_use]
+    pub fn new(kind: Kind, hostname: Domain, tls: Option<Arc<ServerConfig>>, connections: Arc<Connections>) -> Self {
+        Self {
+            kind,
+            hostname,
+            tls,
+            limits: Limits::default(),
+            timeouts: Timeouts::default(),
+            bare_newlines: BareNewlines::Reject,
+            connections,
+        }
+    }
+
+    /// RFC 8314 §4.1: submission without TLS is not offered at all.
+    fn tls_offer(&self) -> Result<TlsOffer, Error> {
+        match (self.kind, &self.tls) {
+            (Kind::SubmissionTls, Some(_)) => Ok(TlsOffer::Implicit),
+            (_, Some(_)) => Ok(TlsOffer::StartTls),
+            (Kind::Submission | Kind::SubmissionTls, None) => Err(Error::NoCertificate),
+            (Kind::Trusted | Kind::Open, None) => Ok(TlsOffer::None),
+        }
+    }
+}
+
+/// Why a listener does not listen.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The address is taken, not ours, or needs rights that the process has not.
+    #[error("cannot listen on {address}; choose another address or port, or stop what uses it")]
+    Bind {
+        /// What was to be bound.
+        address: SocketAddr,
+        /// What the system says.
+        #[source]
+        source: std::io::Error,
+    },
+    /// RFC 8314: passwords only within TLS.
+    #[error("a submission listener needs a certificate and its key")]
+    NoCertificate,
+}
+
+/// A bound listener. Dropping it ends it and its sessions at once; [`Listener::drain`] is the gentle way.
+#[derive(Debug)]
+pub struct Listener {
+    address: SocketAddr,
+    phase: watch::Sender<Phase>,
+    accepting: JoinHandle<()>,
+}
+
+impl Listener {
+    /// Binds and begins to accept. Port 0 takes a free one: see [`Listener::local_addr`].
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub async fn bind<D: Door>(address: SocketAddr, settings: Settings, door: Arc<D>) -> Result<Self, Error> {
+        let tls_offer = settings.tls_offer()?;
+        let listener = TcpListener::bind(address).await.map_err(|source| Error::Bind { address, source })?;
+        let address = listener.local_addr().map_err(|source| Error::Bind { address, source })?;
+        let (sender, receiver) = watch::channel(Phase::Open);
+        let context = Arc::new(Context {
+            machine: Arc::new(mail::server::Settings {
+                hostname: settings.hostname,
+                tls: tls_offer,
+                auth: settings.kind.auth(),
+                bare_newlines: settings.bare_newlines,
+                limits: settings.limits,
+            }),
+            tls: settings.tls.map(TlsAcceptor::from),
+            door,
+            timeouts: settings.timeouts,
+            phase: receiver,
+        });
+        let accepting = tokio::spawn(accept(listener, settings.kind, context, settings.connections));
+        Ok(Self { address, phase: sender, accepting })
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub const fn local_addr(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Accepts no more, tells sessions without a transaction to go (421), lets the others end within `grace`, then
+    /// cuts what is left: a message that was not answered is the client's to send again (RFC 5321 §6.1).
+    pub async fn drain(mut self, grace: Duration) {
+        self.phase.send_replace(Phase::Draining);
+        if timeout(grace, &mut self.accepting).await.is_err() {
+            self.accepting.abort();
+            // Wait until the task is gone, and its sessions with it.
+            let _ = (&mut self.accepting).await;
+        }
+    }
+}
+
+impl Drop for Listener {
+    fn drop(&mut self) {
+        self.accepting.abort();
+    }
+}
+
+async fn accept<D: Door>(
+    listener: TcpListener,
+    kind: Kind,
+    context: Arc<Context<D>>,
+    connections: Arc<Connections>,
+) {
+    let mut phase = context.phase.clone();
+    // Bounded by the tickets of `connections`.
+    let mut sessions = JoinSet::new();
+    loop {
+        tokio::select! {
+            biased;
+            () = session::draining(&mut phase) => break,
+            Some(ended) = sessions.join_next() => note_end(&ended),
+            accepted = listener.accept() => match accepted {
+                Ok((tcp, peer)) => admit(tcp, peer, kind, &context, &connections, &mut sessions).await,
+                Err(error) => {
+                    tracing::warn!(listener = kind.as_str(), %error, "cannot accept a connection");
+                    sleep(ACCEPT_PAUSE).await;
+                }
+            },
+        }
+    }
+    drop(listener);
+    while let Some(ended) = sessions.join_next().await {
+        note_end(&ended);
+    }
+}
+
+async fn admit<D: Door>(
+    tcp: TcpStream,
+    peer: SocketAddr,
+    kind: Kind,
+    context: &Arc<Context<D>>,
+    connections: &Arc<Connections>,
+    sessions: &mut JoinSet<()>,
+) {
+    let Some(ticket) = connections.admit(peer.ip()) else {
+        metrics::counter!("smtpd_connections_total", "listener" => kind.as_str(), "outcome" => "full").increment(1);
+        refuse(tcp, kind).await;
+        return;
+    };
+    metrics::counter!("smtpd_connections_total", "listener" => kind.as_str(), "outcome" => "open").increment(1);
+    let context = Arc::clone(context);
+    sessions.spawn(async move {
+        session::serve(tcp, peer, context).await;
+        drop(ticket);
+    });
+}
+
+/// RFC 5321 §3.8, §4.5.4.2: a client that reads 421 tries again later. Not said in clear where TLS is awaited.
+async fn refuse(mut tcp: TcpStream, kind: Kind) {
+    if kind == Kind::SubmissionTls {
+        return;
+    }
+    let mut out = BytesMut::new();
+    replies::too_many_connections().write(true, &mut out);
+    let _ = timeout(FULL_REPLY_TIMEOUT, tcp.write_all(&out)).await;
+}
+
+/// A panic ends one connection and is counted; the row or message that it concerned was not answered.
+fn note_end(ended: &Result<(), tokio::task::JoinError>) {
+    if ended.as_ref().is_err_and(tokio::task::JoinError::is_panic) {
+        tracing::error!("a session ended by a fault of ours");
+        metrics::counter!("smtpd_session_panics_total").increment(1);
+    }
+}

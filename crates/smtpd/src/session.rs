@@ -1,0 +1,373 @@
+//! One connection: drives the machine of `mail::server` over a socket and asks the door.
+//!
+//! Invariants: one input buffer a connection, from which content is copied once; replies to a pipelined group leave
+//! in one write (RFC 2920 §3.2); nothing that was read in clear survives STARTTLS; every wait has a limit.
+//! Never: an octet of a peer, or his address, in a log line.
+//! Standards: RFC 5321 §4.5.3.2 (timeouts), §3.8 (421), RFC 3207, RFC 8314.
+
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use mail::reply::Reply;
+use mail::server::{Server, Step, TlsOffer};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio::sync::watch;
+use tokio::time::{Sleep, sleep, timeout};
+use tokio_rustls::TlsAcceptor;
+
+use crate::door::{Attempt, Door, Sender, Tls, Trace, Verdict};
+use crate::replies;
+
+/// Room for one read; a TLS record is no larger.
+const READ_OCTETS: usize = 16 * 1024;
+/// Below this much room the buffer is made larger, or its read part taken back.
+const ROOM_OCTETS_MIN: usize = 2 * 1024;
+/// Replies are written early when so many wait.
+const REPLIES_OCTETS_MAX: usize = 64 * 1024;
+/// After the last reply so much of what the peer still sends is read and dropped.
+const LINGER_OCTETS_MAX: usize = 1024 * 1024;
+
+/// How long things may take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Timeouts {
+    /// Without an octet from the peer. RFC 5321 §4.5.3.2.7: five minutes at least.
+    pub idle: Duration,
+    /// The TLS handshake.
+    pub handshake: Duration,
+    /// The peer takes our replies.
+    pub write: Duration,
+    /// After so long a session is ended between two transactions.
+    pub session: Duration,
+    /// A transaction may go on for so long after that.
+    pub transaction: Duration,
+    /// The peer's last octets after our last reply.
+    pub linger: Duration,
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        Self {
+            idle: Duration::from_secs(300),
+            handshake: Duration::from_secs(30),
+            write: Duration::from_secs(300),
+            session: Duration::from_secs(4 * 3_600),
+            transaction: Duration::from_secs(1_800),
+            linger: Duration::from_secs(2),
+        }
+    }
+}
+
+/// Whether the listener still wants mail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Phase {
+    Open,
+    /// Open transactions end, others do not begin.
+    Draining,
+}
+
+/// Until no more mail is wanted. A listener that is gone wants none.
+pub(crate) async fn draining(phase: &mut watch::Receiver<Phase>) {
+    let _ = phase.wait_for(|phase| *phase == Phase::Draining).await;
+}
+
+/// What all connections of a listener share.
+pub(crate) struct Context<D> {
+    pub(crate) machine: Arc<mail::server::Settings>,
+    pub(crate) tls: Option<TlsAcceptor>,
+    pub(crate) door: Arc<D>,
+    pub(crate) timeouts: Timeouts,
+    pub(crate) phase: watch::Receiver<Phase>,
+}
+
+/// Serves one connection to its end.
+pub(crate) async fn serve<D: Door>(tcp: TcpStream, peer: SocketAddr, context: Arc<Context<D>>) {
+    // A reply is small and the peer waits for it.
+    let _ = tcp.set_nodelay(true);
+    let longest = context.timeouts.session + context.timeouts.transaction;
+    let implicit = context.machine.tls == TlsOffer::Implicit;
+    let served = async {
+        if implicit {
+            let stream = handshake(tcp, &context).await?;
+            let server = Server::new(Arc::clone(&context.machine));
+            return secure(stream, peer, server, Greeting::Send, &context).await;
+        }
+        let mut server = Server::new(Arc::clone(&context.machine));
+        let mut tcp = tcp;
+        match converse(&mut tcp, peer, &mut server, Greeting::Send, &context).await? {
+            End::Closed => linger(&mut tcp, &context.timeouts).await,
+            End::StartTls => {
+                // RFC 3207 §4.2, CVE-2011-0411: the buffer of the clear session is gone with its conversation.
+                let stream = handshake(tcp, &context).await?;
+                server.tls_established();
+                return secure(stream, peer, server, Greeting::Skip, &context).await;
+            }
+        }
+        Ok(())
+    };
+    let reason = match timeout(longest, served).await {
+        Ok(Ok(())) => "done",
+        Ok(Err(gone)) => gone.reason(),
+        Err(_) => "took too long",
+    };
+    tracing::debug!(reason, "session ended");
+    metrics::counter!("smtpd_sessions_ended_total", "reason" => reason).increment(1);
+}
+
+async fn secure<S, D>(
+    mut stream: S,
+    peer: SocketAddr,
+    mut server: Server,
+    greeting: Greeting,
+    context: &Context<D>,
+) -> Result<(), Gone>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send,
+    D: Door,
+{
+    // The machine offers no second STARTTLS, so this conversation ends by closing.
+    converse(&mut stream, peer, &mut server, greeting, context).await?;
+    linger(&mut stream, &context.timeouts).await;
+    Ok(())
+}
+
+async fn handshake<D>(
+    tcp: TcpStream,
+    context: &Context<D>,
+) -> Result<tokio_rustls::server::TlsStream<TcpStream>, Gone> {
+    let acceptor = context.tls.as_ref().ok_or(Gone::Handshake)?;
+    match timeout(context.timeouts.handshake, acceptor.accept(tcp)).await {
+        Ok(Ok(stream)) => Ok(stream),
+        _ => Err(Gone::Handshake),
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Greeting {
+    Send,
+    Skip,
+}
+
+enum End {
+    Closed,
+    StartTls,
+}
+
+/// Why a connection is of no use any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Gone {
+    /// The peer closed, also in the midst of a message: RFC 5321 §4.1.1.4, nothing of it is kept.
+    ByPeer,
+    /// The peer does not read.
+    Write,
+    /// TLS did not come about.
+    Handshake,
+}
+
+impl Gone {
+    const fn reason(self) -> &'static str {
+        match self {
+            Self::ByPeer => "closed by the peer",
+            Self::Write => "the peer does not read",
+            Self::Handshake => "no TLS",
+        }
+    }
+}
+
+async fn converse<S, D>(
+    stream: &mut S,
+    peer: SocketAddr,
+    server: &mut Server,
+    greeting: Greeting,
+    context: &Context<D>,
+) -> Result<End, Gone>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send,
+    D: Door,
+{
+    let mut out = BytesMut::new();
+    // RFC 3207 §4.2: after STARTTLS the door, too, begins anew.
+    let session = match context.door.open(peer) {
+        Ok(session) => session,
+        Err(reply) => {
+            reply.write(true, &mut out);
+            write(stream, &mut out, &context.timeouts).await?;
+            return Ok(End::Closed);
+        }
+    };
+    if greeting == Greeting::Send {
+        server.greeting(&mut out);
+    }
+    let conversation = Conversation {
+        stream,
+        peer,
+        server,
+        session,
+        context,
+        input: BytesMut::with_capacity(READ_OCTETS),
+        out,
+        transaction: Transaction::None,
+        phase: context.phase.clone(),
+        enough: Box::pin(sleep(context.timeouts.session)),
+    };
+    conversation.run().await
+}
+
+/// Whether a transaction is open: then neither drain nor age ends the session.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Transaction {
+    None,
+    Open,
+}
+
+struct Conversation<'a, S, D: Door> {
+    stream: &'a mut S,
+    peer: SocketAddr,
+    server: &'a mut Server,
+    session: D::Session,
+    context: &'a Context<D>,
+    input: BytesMut,
+    out: BytesMut,
+    transaction: Transaction,
+    phase: watch::Receiver<Phase>,
+    enough: Pin<Box<Sleep>>,
+}
+
+impl<S, D> Conversation<'_, S, D>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send,
+    D: Door,
+{
+    async fn run(mut self) -> Result<End, Gone> {
+        let door = Arc::clone(&self.context.door);
+        loop {
+            if self.out.len() > REPLIES_OCTETS_MAX {
+                self.flush().await?;
+            }
+            match self.server.step(&mut self.input, &mut self.out) {
+                Step::NeedInput => self.fill().await?,
+                Step::Authenticate { authzid, username, password, .. } => {
+                    let attempt = Attempt { authzid, username, password };
+                    let verdict = door.authenticate(&mut self.session, attempt).await;
+                    self.answer(verdict);
+                }
+                Step::Mail { reverse_path, size, body, .. } => {
+                    let verdict = door.mail(&mut self.session, Sender { reverse_path, size, body }).await;
+                    self.transaction = if accepts(&verdict) { Transaction::Open } else { Transaction::None };
+                    self.answer(verdict);
+                }
+                Step::Recipient { address, .. } => {
+                    let verdict = door.recipient(&mut self.session, address).await;
+                    self.answer(verdict);
+                }
+                Step::BeginData => self.server.accept(Reply::start_content(), &mut self.out),
+                Step::Message { content } => self.message(&door, content).await,
+                Step::Reset => {
+                    self.transaction = Transaction::None;
+                    door.reset(&mut self.session);
+                }
+                Step::StartTls => {
+                    self.flush().await?;
+                    return Ok(End::StartTls);
+                }
+                Step::AwaitingVerdict => self.server.close(replies::temporary(), &mut self.out),
+                Step::Closed => {
+                    self.flush().await?;
+                    return Ok(End::Closed);
+                }
+            }
+        }
+    }
+
+    async fn message(&mut self, door: &D, content: Bytes) {
+        let tls = if self.server.is_tls() { Tls::Yes } else { Tls::No };
+        let trace = Trace { peer: self.peer, tls, hello: self.server.hello() };
+        let verdict = door.message(&mut self.session, content, trace).await;
+        let outcome = if accepts(&verdict) { "accepted" } else { "refused" };
+        metrics::counter!("smtpd_messages_total", "outcome" => outcome).increment(1);
+        self.transaction = Transaction::None;
+        self.answer(verdict);
+    }
+
+    fn answer(&mut self, verdict: Verdict) {
+        match verdict {
+            Verdict::Accept(reply) => self.server.accept(reply, &mut self.out),
+            Verdict::Refuse(reply) => self.server.refuse(reply, &mut self.out),
+            Verdict::Close(reply) => self.server.close(reply, &mut self.out),
+        }
+    }
+
+    /// Writes what waits, then reads more, unless the session has to end instead.
+    async fn fill(&mut self) -> Result<(), Gone> {
+        self.flush().await?;
+        if self.input.capacity() - self.input.len() < ROOM_OCTETS_MIN {
+            self.input.reserve(READ_OCTETS);
+        }
+        let between = self.transaction == Transaction::None;
+        let ending = tokio::select! {
+            biased;
+            // RFC 5321 §3.8: 421 before closing, and not while a message is on its way.
+            () = draining(&mut self.phase), if between => replies::shutting_down(),
+            () = self.enough.as_mut(), if between => replies::session_long_enough(),
+            read = timeout(self.context.timeouts.idle, self.stream.read_buf(&mut self.input)) => match read {
+                Ok(Ok(1..)) => return Ok(()),
+                Ok(_) => return Err(Gone::ByPeer),
+                Err(_) => replies::idle(),
+            },
+        };
+        self.server.close(ending, &mut self.out);
+        Ok(())
+    }
+
+    async fn flush(&mut self) -> Result<(), Gone> {
+        write(self.stream, &mut self.out, &self.context.timeouts).await
+    }
+}
+
+const fn accepts(verdict: &Verdict) -> bool {
+    matches!(verdict, Verdict::Accept(_))
+}
+
+async fn write<S>(stream: &mut S, out: &mut BytesMut, timeouts: &Timeouts) -> Result<(), Gone>
+where
+    S: AsyncWrite + Unpin,
+{
+    if out.is_empty() {
+        return Ok(());
+    }
+    let written = timeout(timeouts.write, async {
+        stream.write_all(out).await?;
+        stream.flush().await
+    });
+    match written.await {
+        Ok(Ok(())) => {
+            out.clear();
+            Ok(())
+        }
+        _ => Err(Gone::Write),
+    }
+}
+
+/// Says that no more will come, and lets the peer's last octets run out: a close over unread octets would reset the
+/// connection, and the peer might lose our last reply.
+async fn linger<S>(stream: &mut S, timeouts: &Timeouts)
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let _ = timeout(timeouts.linger, async {
+        stream.shutdown().await?;
+        let mut rest = [0; 4096];
+        let mut dropped = 0_usize;
+        while dropped < LINGER_OCTETS_MAX {
+            match stream.read(&mut rest).await? {
+                0 => break,
+                octets => dropped += octets,
+            }
+        }
+        Ok::<(), std::io::Error>(())
+    })
+    .await;
+}

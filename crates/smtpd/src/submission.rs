@@ -1,0 +1,234 @@
+//! Postern's own door: a credential comes in, recipients are asked of the gate one by one, a message is queued.
+//!
+//! Invariants: nothing is accepted but through `mta::submission`; 250 after the final dot only when every queued copy
+//! is durable; a refusal names its rule. Never: an address in a log line or a metric, a word on which half of a
+//! credential was wrong. Standards: RFC 6409 §4.3 (authentication), RFC 4954, RFC 3848 (words of Received).
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use mail::address::{Address, Domain};
+use mail::header::HeaderError;
+use mail::message::MessageError;
+use mail::reply::Reply;
+use model::CredentialId;
+use mta::submission::{Answer, ContentError, ReceivedBy, Submission, content};
+use store::Authority;
+use tokio::time::sleep;
+
+use crate::door::{Attempt, Door, Sender, Tls, Trace, Verdict};
+use crate::network::Network;
+use crate::replies;
+use crate::throttle::{Standing, Throttle};
+
+/// A failed authentication is answered after this time (RFC 4954 §9).
+const FAILURE_DELAY: Duration = Duration::from_secs(1);
+
+/// The door of the submission listeners.
+pub struct SubmissionDoor {
+    submission: Arc<Submission>,
+    throttle: Arc<Throttle>,
+    hostname: Domain,
+    failure_delay: Duration,
+    way: Way,
+}
+
+/// How a client shows who it is.
+enum Way {
+    /// RFC 4954.
+    Credential,
+    /// By its address: the listener stands for a credential.
+    Trusted { credential: CredentialId, networks: Vec<Network> },
+}
+
+/// One connection.
+#[derive(Debug)]
+pub struct Session {
+    peer: IpAddr,
+    authority: Option<Authority>,
+    /// Recipients of the open transaction that the gate did not refuse.
+    recipients: Vec<Address>,
+}
+
+impl SubmissionDoor {
+    /// A door at which clients authenticate. `throttle` is shared by all listeners of a node.
+    #[must_use]
+    pub fn new(submission: Arc<Submission>, hostname: Domain, throttle: Arc<Throttle>) -> Self {
+        Self { submission, throttle, hostname, failure_delay: FAILURE_DELAY, way: Way::Credential }
+    }
+
+    /// A door for clients that can neither TLS nor AUTH: whoever connects from `networks` speaks with `credential`.
+    #[must_use]
+    pub fn trusted(
+        submission: Arc<Submission>,
+        hostname: Domain,
+        credential: CredentialId,
+        networks: Vec<Network>,
+    ) -> Self {
+        let way = Way::Trusted { credential, networks };
+        Self { submission, throttle: Arc::default(), hostname, failure_delay: FAILURE_DELAY, way }
+    }
+
+    /// Another delay after a failed authentication.
+    #[must_use]
+    pub const fn with_failure_delay(mut self, delay: Duration) -> Self {
+        self.failure_delay = delay;
+        self
+    }
+
+    /// RFC 3848: with TLS `S`, with authentication `A`.
+    const fn protocol(&self, trace: &Trace<'_>) -> &'static str {
+        let extended = match trace.hello {
+            Some(hello) => hello.extended,
+            None => false,
+        };
+        match (&self.way, trace.tls) {
+            (Way::Credential, Tls::Yes) => "ESMTPSA",
+            (Way::Credential, Tls::No) => "ESMTPA",
+            (Way::Trusted { .. }, Tls::Yes) => "ESMTPS",
+            (Way::Trusted { .. }, Tls::No) if extended => "ESMTP",
+            (Way::Trusted { .. }, Tls::No) => "SMTP",
+        }
+    }
+
+    async fn failed(&self, peer: IpAddr) -> Verdict {
+        metrics::counter!("smtpd_authentications_failed_total").increment(1);
+        sleep(self.failure_delay).await;
+        match self.throttle.failed(peer, self.submission.store().now()) {
+            Standing::Open => Verdict::Refuse(replies::wrong_credential()),
+            Standing::Closed => Verdict::Close(replies::too_many_failures()),
+        }
+    }
+
+    async fn take(&self, session: &mut Session, content: &Bytes, trace: &Trace<'_>) -> Verdict {
+        let recipients = std::mem::take(&mut session.recipients);
+        let Some(authority) = &session.authority else {
+            return Verdict::Refuse(replies::authenticate_first());
+        };
+        let received = ReceivedBy { host: self.hostname.as_str(), protocol: self.protocol(trace) };
+        let store = self.submission.store();
+        let (draft, ids) = match content::from_smtp(store, authority, content, recipients, received) {
+            Ok(made) => made,
+            Err(error) => return Verdict::Refuse(content_refused(&error)),
+        };
+        // RFC 5321 §6.1: the store has committed when this returns. A crash before it: the client has no 250 and
+        // sends again. A crash after it: the queue has the message.
+        match self.submission.accept_as(authority, draft, ids, |_| None).await {
+            Ok(answers) => told(&answers),
+            Err(error) => Verdict::Refuse(self.failure(&error)),
+        }
+    }
+
+    /// Logged here, once; the peer hears nothing but that he should try again.
+    fn failure(&self, error: &mta::Error) -> Reply {
+        tracing::warn!(%error, "a submission failed");
+        metrics::counter!("smtpd_failures_total").increment(1);
+        replies::temporary()
+    }
+}
+
+impl Door for SubmissionDoor {
+    type Session = Session;
+
+    fn open(&self, peer: SocketAddr) -> Result<Session, Reply> {
+        let authority = match &self.way {
+            Way::Credential => None,
+            Way::Trusted { credential, networks } => {
+                if !networks.iter().any(|network| network.contains(peer.ip())) {
+                    metrics::counter!("smtpd_networks_refused_total").increment(1);
+                    return Err(replies::network_not_trusted());
+                }
+                let authority = self.submission.store().authority_of(*credential);
+                Some(authority.ok_or_else(replies::listener_without_credential)?)
+            }
+        };
+        Ok(Session { peer: peer.ip(), authority, recipients: Vec::new() })
+    }
+
+    async fn authenticate(&self, session: &mut Session, attempt: Attempt) -> Verdict {
+        let store = self.submission.store();
+        if self.throttle.standing(session.peer, store.now()) == Standing::Closed {
+            return Verdict::Close(replies::too_many_failures());
+        }
+        // RFC 4616 §2: nobody may act on another's behalf; naming oneself is harmless.
+        let for_another = attempt.authzid.as_ref().is_some_and(|authzid| *authzid != attempt.username);
+        if for_another {
+            return self.failed(session.peer).await;
+        }
+        match store.authenticate_smtp(&attempt.username, attempt.password.reveal()) {
+            Some(authority) => {
+                session.authority = Some(authority);
+                Verdict::Accept(Reply::authenticated())
+            }
+            None => self.failed(session.peer).await,
+        }
+    }
+
+    async fn mail(&self, session: &mut Session, _sender: Sender) -> Verdict {
+        session.recipients.clear();
+        // RFC 6409 §4.3. The reverse path is not looked at: bounces come to an address of our own.
+        let Some(authority) = &session.authority else {
+            return Verdict::Refuse(replies::authenticate_first());
+        };
+        match self.submission.check_sender(authority) {
+            None => Verdict::Accept(Reply::sender_accepted()),
+            Some(refusal) => Verdict::Refuse(replies::refusal(refusal)),
+        }
+    }
+
+    async fn recipient(&self, session: &mut Session, address: Address) -> Verdict {
+        let Some(authority) = &session.authority else {
+            return Verdict::Refuse(replies::authenticate_first());
+        };
+        // One copy to a person, however often he is named.
+        if session.recipients.contains(&address) {
+            return Verdict::Accept(Reply::recipient_accepted());
+        }
+        match self.submission.check_recipient(authority, &address).await {
+            Ok(None) => {
+                session.recipients.push(address);
+                Verdict::Accept(Reply::recipient_accepted())
+            }
+            Ok(Some(refusal)) => Verdict::Refuse(replies::refusal(refusal)),
+            Err(error) => Verdict::Refuse(self.failure(&error)),
+        }
+    }
+
+    async fn message(&self, session: &mut Session, content: Bytes, trace: Trace<'_>) -> Verdict {
+        self.take(session, &content, &trace).await
+    }
+
+    fn reset(&self, session: &mut Session) {
+        session.recipients.clear();
+    }
+}
+
+/// One reply for all recipients. Whom the gate refused only now is not told apart here: SMTP has one code for the
+/// whole, and a 5xx would make the client send again to those who are queued. The refusal is counted and listed.
+fn told(answers: &[Answer]) -> Verdict {
+    let mut queued = answers.iter().filter_map(|answer| match answer {
+        Answer::Queued(queued) | Answer::Held(queued, _) => Some(queued.public_id.as_str()),
+        Answer::Refused(_) => None,
+    });
+    if let Some(first) = queued.next() {
+        return Verdict::Accept(replies::queued(first, queued.count()));
+    }
+    match answers.first() {
+        Some(Answer::Refused(refusal)) => Verdict::Refuse(replies::refusal(*refusal)),
+        _ => Verdict::Refuse(replies::temporary()),
+    }
+}
+
+fn content_refused(error: &ContentError) -> Reply {
+    match error {
+        ContentError::Header(HeaderError::Loop { .. }) | ContentError::Message(MessageError::Header(HeaderError::Loop { .. })) => {
+            replies::mail_loop(error.to_string())
+        }
+        _ => replies::content(error.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests;

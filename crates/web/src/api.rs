@@ -1,0 +1,148 @@
+//! The sending API, version 1: what its routes share.
+//!
+//! Invariants: a route authenticates before it reads a body; what one controller may not see looks to him exactly
+//! like what does not exist.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use bytes::Bytes;
+use http::HeaderMap;
+use http::header::AUTHORIZATION;
+use metrics_exporter_prometheus::PrometheusHandle;
+use mta::submission::Submission;
+use store::{Authority, Store};
+
+use crate::problem::Problem;
+use crate::router::Fault;
+
+pub(crate) mod body;
+pub(crate) mod consents;
+pub(crate) mod flight;
+pub(crate) mod json;
+pub(crate) mod messages;
+pub(crate) mod openapi;
+pub(crate) mod send;
+pub(crate) mod suppressions;
+
+pub(crate) use send::answer::Disposition;
+
+/// What every route of the API listeners is given. Cheap to clone.
+#[derive(Clone)]
+pub struct Api {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    store: Arc<Store>,
+    submission: Arc<Submission>,
+    base_url: String,
+    metrics: Option<PrometheusHandle>,
+    readiness: Arc<Readiness>,
+    keys: flight::Keys,
+    budget: body::Budget,
+    openapi: Bytes,
+}
+
+/// Whether the node takes mail now: closed until the node has wired everything, and again when it stops.
+#[derive(Debug, Default)]
+pub struct Readiness(AtomicBool);
+
+impl Readiness {
+    /// Everything is wired.
+    pub fn open(&self) {
+        self.0.store(true, Ordering::Release);
+    }
+
+    /// The node stops.
+    pub fn close(&self) {
+        self.0.store(false, Ordering::Release);
+    }
+
+    /// As told last.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.0.load(Ordering::Acquire)
+    }
+}
+
+impl Api {
+    /// `base_url` is how clients reach this node, without a slash at its end: links in answers begin with it.
+    #[must_use]
+    pub fn new(
+        store: Arc<Store>,
+        submission: Arc<Submission>,
+        base_url: &str,
+        metrics: Option<PrometheusHandle>,
+        readiness: Arc<Readiness>,
+    ) -> Self {
+        let base_url = base_url.trim_end_matches('/').to_owned();
+        let openapi = openapi::document(&base_url);
+        let keys = flight::Keys::default();
+        let budget = body::Budget::default();
+        Self { shared: Arc::new(Shared { store, submission, base_url, metrics, readiness, keys, budget, openapi }) }
+    }
+
+    pub(crate) fn store(&self) -> &Arc<Store> {
+        &self.shared.store
+    }
+
+    pub(crate) fn submission(&self) -> &Submission {
+        &self.shared.submission
+    }
+
+    pub(crate) fn base_url(&self) -> &str {
+        &self.shared.base_url
+    }
+
+    pub(crate) fn metrics(&self) -> Option<&PrometheusHandle> {
+        self.shared.metrics.as_ref()
+    }
+
+    pub(crate) fn readiness(&self) -> &Readiness {
+        &self.shared.readiness
+    }
+
+    pub(crate) fn keys(&self) -> &flight::Keys {
+        &self.shared.keys
+    }
+
+    pub(crate) fn budget(&self) -> &body::Budget {
+        &self.shared.budget
+    }
+
+    pub(crate) fn openapi(&self) -> Bytes {
+        self.shared.openapi.clone()
+    }
+
+    /// Who asks. RFC 6750 §2.1: the key in the field, never in the path or body, where logs would keep it.
+    pub(crate) fn authenticate(&self, fields: &HeaderMap) -> Result<Authority, Problem> {
+        let mut given = fields.get_all(AUTHORIZATION).iter();
+        let (Some(field), None) = (given.next(), given.next()) else {
+            return Err(Problem::of(Fault::NotAuthenticated));
+        };
+        let text = field.to_str().unwrap_or_default();
+        let (scheme, key) = text.split_once(' ').unwrap_or_default();
+        if !scheme.eq_ignore_ascii_case("bearer") || key.len() > KEY_OCTETS_MAX {
+            return Err(Problem::of(Fault::NotAuthenticated));
+        }
+        self.store().authenticate_key(key.trim()).ok_or_else(|| Problem::of(Fault::NotAuthenticated))
+    }
+}
+
+/// A key that is longer is none of ours.
+const KEY_OCTETS_MAX: usize = 256;
+
+/// What the store could not do, as an answer. The cause goes to the log, which holds no address either.
+pub(crate) fn store_failed(error: &store::Error) -> Problem {
+    match error.temper() {
+        store::Temper::Temporary => {
+            tracing::warn!(%error, "the store could not do it now");
+            Problem::of(Fault::Temporary)
+        }
+        store::Temper::Permanent => {
+            tracing::error!(%error, "the store could not do it");
+            Problem::of(Fault::Internal)
+        }
+    }
+}

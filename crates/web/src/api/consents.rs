@@ -1,0 +1,168 @@
+//! `POST /v1/consents` and `POST /v1/consents/withdraw`: the lawful basis of mail to one person on one stream.
+//!
+//! Invariants: the time of a consent is the server's, never the client's claim; a withdrawal is in force when it is
+//! answered (GDPR Art. 7(3)).
+
+use axum::Json;
+use axum::extract::{Request, State};
+use http::StatusCode;
+use model::basis::BasisKind;
+use model::{Stream, StreamId};
+use serde::{Deserialize, Serialize};
+use store::{Authority, NewBasis, Store, Verified};
+use utoipa::ToSchema;
+
+use crate::api::suppressions::address;
+use crate::api::{Api, body, json, store_failed};
+use crate::problem::Problem;
+
+/// The basis of mail to a person on a stream.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({
+    "email": "ada@dest.example", "stream": "newsletter", "kind": "consent", "confirmed": true
+}))]
+pub(crate) struct ConsentRequest {
+    /// The address.
+    email: String,
+    /// Name of the stream whose purpose it covers.
+    stream: String,
+    /// What it is.
+    kind: Kind,
+    /// Did the person confirm it (double opt-in)? Unconfirmed consent carries no marketing.
+    confirmed: bool,
+}
+
+/// Kinds of basis that a controller may record here.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize, Serialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Kind {
+    /// Consent (GDPR Art. 6(1)(a), 7).
+    Consent,
+    /// The address of a customer, for similar products (ePrivacy Art. 13(2)).
+    SoftOptIn,
+    /// A contract with the person (GDPR Art. 6(1)(b)).
+    Contract,
+}
+
+/// Which basis ends.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"email": "ada@dest.example", "stream": "newsletter"}))]
+pub(crate) struct WithdrawalRequest {
+    /// The address.
+    email: String,
+    /// Name of the stream.
+    stream: String,
+}
+
+/// What was recorded. The address is not repeated.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, ToSchema)]
+#[schema(example = json!({"stream": "newsletter", "state": "recorded"}))]
+pub(crate) struct Consent {
+    /// Name of the stream.
+    stream: String,
+    /// What holds now.
+    state: Standing,
+}
+
+/// What holds after the request.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Standing {
+    /// The basis is recorded.
+    Recorded,
+    /// It is withdrawn.
+    Withdrawn,
+    /// None was recorded, so none holds.
+    Absent,
+}
+
+/// Records a basis, with the server's time.
+#[utoipa::path(
+    post, path = "/v1/consents", tag = "people", request_body = ConsentRequest,
+    responses(
+        (status = 201, description = "Recorded", body = Consent),
+        (status = 400, description = "A field is at fault", body = Problem, content_type = "application/problem+json"),
+        (status = 401, description = "No valid key", body = Problem, content_type = "application/problem+json"),
+        (status = 415, description = "The body is no JSON", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "Not at the moment", body = Problem, content_type = "application/problem+json"),
+    ),
+    security(("key" = []))
+)]
+pub(crate) async fn post_consent(
+    State(api): State<Api>,
+    request: Request,
+) -> Result<(StatusCode, Json<Consent>), Problem> {
+    let (parts, body) = request.into_parts();
+    let authority = api.authenticate(&parts.headers)?;
+    let received = body::read(api.budget(), &parts.headers, body).await?;
+    let asked: ConsentRequest = json::parse(&received.octets)?;
+    let address = address(&asked.email)?;
+    let stream = stream(&asked.stream, &authority, api.store())?;
+    let basis = basis(asked.kind, asked.confirmed);
+    let done = api.store().record_basis(authority.controller(), stream, &address, basis).await;
+    done.map_err(|error| store_failed(&error))?;
+    Ok((StatusCode::CREATED, Json(Consent { stream: asked.stream, state: Standing::Recorded })))
+}
+
+/// Withdraws a basis. GDPR Art. 7(3): as easy as giving it, and in force at once.
+#[utoipa::path(
+    post, path = "/v1/consents/withdraw", tag = "people", request_body = WithdrawalRequest,
+    responses(
+        (status = 200, description = "Withdrawn, and in force", body = Consent),
+        (status = 400, description = "A field is at fault", body = Problem, content_type = "application/problem+json"),
+        (status = 401, description = "No valid key", body = Problem, content_type = "application/problem+json"),
+        (status = 415, description = "The body is no JSON", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "Not at the moment", body = Problem, content_type = "application/problem+json"),
+    ),
+    security(("key" = []))
+)]
+pub(crate) async fn post_withdrawal(State(api): State<Api>, request: Request) -> Result<Json<Consent>, Problem> {
+    let (parts, body) = request.into_parts();
+    let authority = api.authenticate(&parts.headers)?;
+    let received = body::read(api.budget(), &parts.headers, body).await?;
+    let asked: WithdrawalRequest = json::parse(&received.octets)?;
+    let address = address(&asked.email)?;
+    let stream = stream(&asked.stream, &authority, api.store())?;
+    let state = match api.store().withdraw_basis(authority.controller(), stream, &address).await {
+        Ok(()) => Standing::Withdrawn,
+        Err(store::Error::NotFound { .. }) => Standing::Absent,
+        Err(error) => return Err(store_failed(&error)),
+    };
+    Ok(Json(Consent { stream: asked.stream, state }))
+}
+
+fn stream(name: &str, authority: &Authority, store: &Store) -> Result<StreamId, Problem> {
+    let found: Option<Stream> = store.stream_named(authority.controller(), name);
+    found.map(|stream| stream.id).ok_or_else(|| Problem::field("stream", "there is no stream of this name"))
+}
+
+fn basis(kind: Kind, confirmed: bool) -> NewBasis {
+    let kind = match kind {
+        Kind::Consent => BasisKind::Consent,
+        Kind::SoftOptIn => BasisKind::SoftOptIn,
+        Kind::Contract => BasisKind::Contract,
+    };
+    let confirmed = if confirmed { Verified::Yes } else { Verified::No };
+    NewBasis { kind, confirmed, expires: None }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tests::golden;
+
+    #[test]
+    fn the_answer_does_not_repeat_the_address() {
+        golden("consent.json", &Consent { stream: "newsletter".to_owned(), state: Standing::Recorded });
+    }
+
+    #[test]
+    fn art7_1_confirmation_is_said_and_not_presumed() {
+        let asked = br#"{"email": "ada@dest.example", "stream": "newsletter", "kind": "soft-opt-in"}"#;
+        assert!(json::parse::<ConsentRequest>(asked).is_err(), "`confirmed` must be given");
+        assert_eq!(basis(Kind::Consent, false).confirmed, Verified::No);
+        assert_eq!(basis(Kind::SoftOptIn, true).kind, BasisKind::SoftOptIn);
+    }
+}

@@ -1,0 +1,207 @@
+//! The listening socket: accepts, speaks TLS where it has a configuration, and serves HTTP/1.1 and HTTP/2.
+//!
+//! Invariants: at most [`CONNECTIONS_MAX`] connections at once; a peer that is slow with its TLS greeting, its
+//! request head or its whole request is cut; stopping lets answers under way finish for [`DRAIN_S_MAX`] seconds.
+//! HTTP/2 is spoken where TLS negotiated it (RFC 9113 §3.2); a plain connection is HTTP/1.1, so that the time limit
+//! on the first line holds from the first octet.
+//! Never: a crypto provider of its own choice (it is in the `ServerConfig`), a forwarded header taken for the peer.
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::ConnectInfo;
+use axum::response::{IntoResponse, Response};
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto;
+use hyper_util::server::graceful::{GracefulShutdown, Watcher};
+use rustls::ServerConfig;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::task::JoinSet;
+use tokio_rustls::TlsAcceptor;
+use tower::ServiceExt;
+
+use crate::Error;
+use crate::problem::Problem;
+use crate::router::Fault;
+
+#[cfg(test)]
+mod tests;
+
+/// Connections at once; further ones wait in the kernel's queue.
+pub const CONNECTIONS_MAX: usize = 1_000;
+/// Octets of a request's line and fields.
+pub const HEAD_OCTETS_MAX: usize = 32 * 1024;
+/// Fields of a request.
+pub const HEAD_FIELDS_MAX: usize = 100;
+/// Seconds for a TLS greeting, and for the head of a request.
+pub const HEAD_S_MAX: u64 = 10;
+/// Seconds from the head of a request to its answer.
+pub const REQUEST_S_MAX: u64 = 120;
+/// Seconds that answers under way are given when the node stops.
+pub const DRAIN_S_MAX: u64 = 10;
+/// Requests at once on one HTTP/2 connection.
+const STREAMS_MAX: u32 = 64;
+/// Seconds between signs of life on an HTTP/2 connection.
+const PING_S: u64 = 20;
+/// Milliseconds without accepting after the system refused a socket (out of descriptors).
+const ACCEPT_PAUSE_MS: u64 = 50;
+
+/// A bound socket and what is served on it.
+pub struct Listener {
+    socket: TcpListener,
+    local_addr: SocketAddr,
+    door: Arc<Door>,
+}
+
+/// How a listener ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Drained {
+    /// Every answer under way was given.
+    Whole,
+    /// Some connections were cut when the time was over.
+    Cut,
+}
+
+/// What every connection of a listener shares.
+struct Door {
+    router: Router,
+    tls: Option<TlsAcceptor>,
+    http: auto::Builder<TokioExecutor>,
+}
+
+impl Listener {
+    /// Binds `address`; port 0 lets the system choose. With `tls` the socket speaks HTTPS only.
+    ///
+    /// # Errors
+    /// [`Error::Bind`].
+    pub async fn bind(address: SocketAddr, router: Router, tls: Option<Arc<ServerConfig>>) -> Result<Self, Error> {
+        let bound = |source| Error::Bind { address, source };
+        let socket = TcpListener::bind(address).await.map_err(bound)?;
+        let local_addr = socket.local_addr().map_err(bound)?;
+        let door = Arc::new(Door { router, tls: tls.map(TlsAcceptor::from), http: protocol() });
+        Ok(Self { socket, local_addr, door })
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub const fn local_addr(&self) -> SocketAddr {
+        self.local_addr
+    }
+
+    /// Serves until `stop` is ready, then drains.
+    pub async fn serve(self, stop: impl Future<Output = ()> + Send) -> Drained {
+        let slots = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+        let graceful = GracefulShutdown::new();
+        let mut connections = JoinSet::new();
+        let mut stop = std::pin::pin!(stop);
+        loop {
+            let arrived = tokio::select! {
+                biased;
+                () = &mut stop => break,
+                arrived = next(&self.socket, &slots) => arrived,
+            };
+            if let Some((stream, peer, slot)) = arrived {
+                connections.spawn(Arc::clone(&self.door).connection(stream, peer, slot, graceful.watcher()));
+            }
+            while connections.try_join_next().is_some() {}
+        }
+        // Nobody new: the port is free again before the last answers are given.
+        drop(self.socket);
+        let drained = tokio::time::timeout(Duration::from_secs(DRAIN_S_MAX), graceful.shutdown()).await;
+        connections.shutdown().await;
+        if drained.is_ok() { Drained::Whole } else { Drained::Cut }
+    }
+}
+
+/// The next connection, when there is room for one.
+async fn next(socket: &TcpListener, slots: &Arc<Semaphore>) -> Option<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
+    let slot = Arc::clone(slots).acquire_owned().await.ok()?;
+    match socket.accept().await {
+        Ok((stream, peer)) => Some((stream, peer, slot)),
+        Err(error) => {
+            tracing::warn!(%error, "no socket for a connection");
+            tokio::time::sleep(Duration::from_millis(ACCEPT_PAUSE_MS)).await;
+            None
+        }
+    }
+}
+
+fn protocol() -> auto::Builder<TokioExecutor> {
+    let mut http = auto::Builder::new(TokioExecutor::new());
+    http.http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(Duration::from_secs(HEAD_S_MAX))
+        .max_headers(HEAD_FIELDS_MAX)
+        .max_buf_size(HEAD_OCTETS_MAX);
+    http.http2()
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(STREAMS_MAX)
+        .max_header_list_size(u32::try_from(HEAD_OCTETS_MAX).unwrap_or(u32::MAX))
+        .keep_alive_interval(Duration::from_secs(PING_S))
+        .keep_alive_timeout(Duration::from_secs(HEAD_S_MAX));
+    http
+}
+
+impl Door {
+    async fn connection(
+        self: Arc<Self>,
+        stream: TcpStream,
+        peer: SocketAddr,
+        slot: OwnedSemaphorePermit,
+        end: Watcher,
+    ) {
+        // Small answers leave at once; a failure to say so costs time, not correctness.
+        let _ = stream.set_nodelay(true);
+        match &self.tls {
+            None => self.speak(stream, peer, end, Version::One).await,
+            Some(acceptor) => {
+                let greeting = tokio::time::timeout(Duration::from_secs(HEAD_S_MAX), acceptor.accept(stream)).await;
+                let Ok(Ok(stream)) = greeting else { return };
+                let version = match stream.get_ref().1.alpn_protocol() {
+                    Some(b"h2") => Version::Two,
+                    _ => Version::One,
+                };
+                self.speak(stream, peer, end, version).await;
+            }
+        }
+        drop(slot);
+    }
+
+    async fn speak<S>(&self, stream: S, peer: SocketAddr, end: Watcher, version: Version)
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let http = match version {
+            Version::One => self.http.clone().http1_only(),
+            Version::Two => self.http.clone().http2_only(),
+        };
+        let answer = service_fn(|request| answer(self.router.clone(), peer, request));
+        let connection = http.serve_connection(TokioIo::new(stream), answer);
+        // A peer that breaks the protocol or goes away is no event of ours.
+        let _ = end.watch(connection).await;
+    }
+}
+
+#[derive(Clone, Copy)]
+enum Version {
+    One,
+    Two,
+}
+
+async fn answer(router: Router, peer: SocketAddr, request: http::Request<Incoming>) -> Result<Response, Infallible> {
+    let mut request = request.map(Body::new);
+    request.extensions_mut().insert(ConnectInfo(peer));
+    match tokio::time::timeout(Duration::from_secs(REQUEST_S_MAX), router.oneshot(request)).await {
+        Ok(Ok(response)) => Ok(response),
+        Err(_) => Ok(Problem::of(Fault::Slow).into_response()),
+    }
+}

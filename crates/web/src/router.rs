@@ -1,0 +1,120 @@
+//! The routes, and the one table from faults to HTTP statuses.
+//!
+//! Invariants: a route that is not in [`table`] does not exist; every answer that is no success is an RFC 9457
+//! problem; every answer carries the header fields of [`crate::secure`].
+//! Never: logic. What a route does is in its own file.
+
+use std::net::SocketAddr;
+
+use axum::Router;
+use axum::extract::{ConnectInfo, State};
+use axum::middleware::map_response;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{MethodRouter, get, post};
+use http::header::CONTENT_TYPE;
+
+use crate::api::{self, Api};
+use crate::pages;
+use crate::problem::Problem;
+use crate::secure;
+
+mod fault;
+#[cfg(test)]
+mod tests;
+
+pub(crate) use fault::{Fault, status_of};
+
+/// One path and what it answers.
+pub(crate) struct Route {
+    /// The path, with parameters in braces.
+    pub(crate) path: &'static str,
+    /// Its methods in small letters, for the comparison with the OpenAPI document.
+    #[cfg_attr(not(test), expect(dead_code, reason = "read by the comparison with the OpenAPI document"))]
+    pub(crate) methods: &'static [&'static str],
+    answer: MethodRouter<Api>,
+}
+
+impl Route {
+    fn get<H, T>(path: &'static str, answer: H) -> Self
+    where
+        H: axum::handler::Handler<T, Api>,
+        T: 'static,
+    {
+        Self { path, methods: &["get"], answer: get(answer) }
+    }
+
+    fn post<H, T>(path: &'static str, answer: H) -> Self
+    where
+        H: axum::handler::Handler<T, Api>,
+        T: 'static,
+    {
+        Self { path, methods: &["post"], answer: post(answer) }
+    }
+}
+
+/// Every route of the API listener.
+pub(crate) fn table() -> Vec<Route> {
+    vec![
+        Route::post("/v1/messages", api::send::post_messages),
+        Route::get("/v1/messages/{id}", api::messages::get_message),
+        Route::post("/v1/suppressions", api::suppressions::post_suppression),
+        Route::post("/v1/consents", api::consents::post_consent),
+        Route::post("/v1/consents/withdraw", api::consents::post_withdrawal),
+        Route::get("/v1/openapi.json", api::openapi::get_openapi),
+        Route::get("/", pages::get_start),
+        Route::get("/help/rules", pages::get_rules),
+        Route::get("/problems/{rule}", pages::get_problem),
+        Route::get("/style.css", pages::get_style),
+        Route::get("/healthz", get_alive),
+        Route::get("/readyz", get_ready),
+        Route::get("/metrics", get_metrics),
+    ]
+}
+
+/// The router of the API listeners, for HTTP and HTTPS alike.
+pub fn router(api: Api) -> Router {
+    table()
+        .into_iter()
+        .fold(Router::new(), |router, route| router.route(route.path, route.answer))
+        .fallback(async || Problem::of(Fault::NotFound))
+        .method_not_allowed_fallback(async || Problem::of(Fault::MethodNotAllowed))
+        .layer(map_response(secure::fields))
+        .layer(map_response(counted))
+        .with_state(api)
+}
+
+/// Counts answers by class, so that an operator sees trouble; nothing of the request goes into a label.
+async fn counted(response: Response) -> Response {
+    let class = match response.status().as_u16() {
+        200..=299 => "2xx",
+        300..=399 => "3xx",
+        400..=499 => "4xx",
+        _ => "5xx",
+    };
+    metrics::counter!("postern_http_answers_total", "class" => class).increment(1);
+    response
+}
+
+/// The process lives.
+async fn get_alive() -> &'static str {
+    "ok\n"
+}
+
+/// The node takes mail: it is wired, and not stopping.
+async fn get_ready(State(api): State<Api>) -> Response {
+    if api.readiness().is_open() {
+        "ready\n".into_response()
+    } else {
+        Problem::of(Fault::Temporary).saying("the node is starting or stopping").into_response()
+    }
+}
+
+/// Prometheus text, for the machine itself only: figures tell a stranger the volume of every controller's mail.
+async fn get_metrics(State(api): State<Api>, ConnectInfo(peer): ConnectInfo<SocketAddr>) -> Response {
+    match api.metrics() {
+        Some(metrics) if peer.ip().to_canonical().is_loopback() => {
+            ([(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], metrics.render()).into_response()
+        }
+        _ => Problem::of(Fault::NotFound).into_response(),
+    }
+}
