@@ -1,0 +1,58 @@
+//! The command line. Errors are one sentence and its causes, on standard error, with exit code 1.
+
+mod ledger;
+
+use crate::{demo, log};
+use std::process::ExitCode;
+
+/// It is not known whether the last commit took place; start again to recover.
+pub const EXIT_POISONED: i32 = 75;
+
+/// Postern: email delivery that is a data processor by construction.
+#[derive(clap::Parser, Debug)]
+#[command(name = "postern", version, about, arg_required_else_help = true)]
+pub struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(clap::Subcommand, Debug)]
+enum Command {
+    /// Run a whole node on loopback, with a sample controller and a mailbox to look into.
+    Demo(demo::Arguments),
+    /// Check, prove, copy or rebuild a controller's ledger.
+    #[command(subcommand)]
+    Ledger(ledger::Command),
+}
+
+/// Runs a command to its end.
+#[must_use]
+pub fn run(arguments: Arguments) -> ExitCode {
+    let quiet = matches!(&arguments.command, Command::Demo(demo) if demo.quiet)
+        || matches!(&arguments.command, Command::Ledger(_));
+    log::start(if quiet { log::Default::Quiet } else { log::Default::Usual });
+    let outcome = runtime().and_then(|runtime| {
+        runtime.block_on(async {
+            match arguments.command {
+                Command::Demo(arguments) => demo::run(arguments).await,
+                Command::Ledger(command) => ledger::run(command).await,
+            }
+        })
+    });
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            complain(&error);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
+    Ok(tokio::runtime::Builder::new_multi_thread().enable_all().thread_name("postern").build()?)
+}
+
+#[expect(clippy::print_stderr, reason = "the one place where a failed command says why")]
+fn complain(error: &anyhow::Error) {
+    eprintln!("postern: {error:#}");
+}

@@ -1,0 +1,225 @@
+//! The built-in mailbox: a real SMTP server that keeps what arrives and checks its DKIM signatures.
+//!
+//! Bounds: the last [`KEPT_MAX`] messages. Kept as files too, so that a second start shows them again.
+//! It also takes what comes to the inbound listener: return paths, postmaster, abuse.
+
+use bytes::Bytes;
+use mail::address::{Address, ReversePath};
+use mail::dkim::{self, TxtAnswer};
+use mail::reply::Reply;
+use model::MessageId;
+use parking_lot::Mutex;
+use serde::{Deserialize, Serialize};
+use smtpd::{Attempt, Door, Sender, Tls, Trace, Verdict};
+use std::collections::{BTreeMap, HashMap};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use store::Store;
+use web::mailbox::{Arrived, Mailbox, SignatureVerdict, Summary};
+
+/// Messages kept.
+const KEPT_MAX: usize = 1_000;
+
+/// What arrived.
+pub struct DemoMailbox {
+    store: Arc<Store>,
+    dir: PathBuf,
+    /// TXT records of the sample's keys: the DNS of the demo.
+    records: HashMap<String, String>,
+    kept: Mutex<Kept>,
+}
+
+#[derive(Default)]
+struct Kept {
+    last: u64,
+    messages: BTreeMap<u64, (Arc<Arrived>, Summary)>,
+}
+
+/// The envelope beside a kept message.
+#[derive(Serialize, Deserialize)]
+struct Envelope {
+    at: i64,
+    reverse_path: String,
+    recipients: Vec<String>,
+    tls: Option<String>,
+}
+
+impl DemoMailbox {
+    /// Opens the folder and reads what is in it.
+    ///
+    /// # Errors
+    /// When the folder cannot be made or read.
+    pub fn open(dir: &Path, store: Arc<Store>, records: HashMap<String, String>) -> anyhow::Result<Arc<Self>> {
+        std::fs::create_dir_all(dir)?;
+        let mailbox = Self { store, dir: dir.to_owned(), records, kept: Mutex::default() };
+        let mut numbers: Vec<u64> = std::fs::read_dir(dir)?
+            .flatten()
+            .filter_map(|entry| entry.file_name().to_str()?.strip_suffix(".json")?.parse().ok())
+            .collect();
+        numbers.sort_unstable();
+        for number in numbers {
+            if let Some(arrived) = mailbox.read(number) {
+                mailbox.keep(arrived);
+            }
+        }
+        Ok(Arc::new(mailbox))
+    }
+
+    fn read(&self, number: u64) -> Option<Arrived> {
+        let envelope: Envelope = serde_json::from_slice(&std::fs::read(self.file(number, "json")).ok()?).ok()?;
+        let raw = Bytes::from(std::fs::read(self.file(number, "eml")).ok()?);
+        let at = model::Timestamp::from_micros(envelope.at);
+        let verdicts = self.verify(&raw, at);
+        let Envelope { reverse_path, recipients, tls, .. } = envelope;
+        Some(Arrived { number, at, reverse_path, recipients, raw, verdicts, tls })
+    }
+
+    fn file(&self, number: u64, kind: &str) -> PathBuf {
+        self.dir.join(format!("{number:08}.{kind}"))
+    }
+
+    fn verify(&self, raw: &[u8], at: model::Timestamp) -> Vec<SignatureVerdict> {
+        let lookup = |name: &str| TxtAnswer::from(self.records.get(&name.to_ascii_lowercase()).cloned());
+        let now = u64::try_from(at.seconds()).unwrap_or_default();
+        dkim::verify(raw, &lookup, now).into_iter().map(SignatureVerdict::from).collect()
+    }
+
+    fn keep(&self, arrived: Arrived) {
+        let summary = Summary::of(&arrived);
+        let mut kept = self.kept.lock();
+        kept.last = kept.last.max(arrived.number);
+        kept.messages.insert(arrived.number, (Arc::new(arrived), summary));
+        while kept.messages.len() > KEPT_MAX {
+            if let Some((number, _)) = kept.messages.pop_first() {
+                self.forget(number);
+            }
+        }
+    }
+
+    fn forget(&self, number: u64) {
+        for kind in ["json", "eml"] {
+            if let Err(error) = std::fs::remove_file(self.file(number, kind)) {
+                tracing::debug!(%error, "a kept message was gone already");
+            }
+        }
+    }
+
+    fn arrive(&self, session: Transaction, raw: Bytes, tls: Tls) -> std::io::Result<()> {
+        let at = self.store.now();
+        let number = {
+            let mut kept = self.kept.lock();
+            kept.last += 1;
+            kept.last
+        };
+        let tls = (tls == Tls::Yes).then(|| "TLS".to_owned());
+        let Transaction { reverse_path, recipients } = session;
+        let envelope =
+            Envelope { at: at.micros(), reverse_path: reverse_path.clone(), recipients: recipients.clone(), tls: tls.clone() };
+        // The envelope last: a message is kept when both files are there.
+        std::fs::write(self.file(number, "eml"), &raw)?;
+        std::fs::write(self.file(number, "json"), serde_json::to_vec(&envelope)?)?;
+        let verdicts = self.verify(&raw, at);
+        self.keep(Arrived { number, at, reverse_path, recipients, raw, verdicts, tls });
+        Ok(())
+    }
+}
+
+impl Mailbox for DemoMailbox {
+    fn list(&self) -> Vec<Summary> {
+        self.kept.lock().messages.values().rev().map(|(_, summary)| summary.clone()).collect()
+    }
+
+    fn get(&self, number: u64) -> Option<Arc<Arrived>> {
+        self.kept.lock().messages.get(&number).map(|(arrived, _)| Arc::clone(arrived))
+    }
+
+    fn clear(&self) {
+        let mut kept = self.kept.lock();
+        for number in std::mem::take(&mut kept.messages).into_keys() {
+            self.forget(number);
+        }
+    }
+}
+
+/// Whom a mailbox door takes mail for.
+#[derive(Clone, Debug)]
+pub(super) enum Takes {
+    /// Everybody: the mailbox itself.
+    All,
+    /// Only return paths of messages that were sent, postmaster and abuse of these domains.
+    Reports(Vec<String>),
+}
+
+/// An SMTP door in front of a mailbox.
+pub(super) struct MailboxDoor {
+    pub(super) mailbox: Arc<DemoMailbox>,
+    pub(super) takes: Takes,
+}
+
+/// The open transaction of a connection.
+#[derive(Default)]
+pub(super) struct Transaction {
+    reverse_path: String,
+    recipients: Vec<String>,
+}
+
+impl MailboxDoor {
+    fn takes(&self, address: &Address) -> bool {
+        let Takes::Reports(domains) = &self.takes else { return true };
+        let domain = address.domain().as_str();
+        if !domains.iter().any(|known| domain == known || domain.strip_prefix("bounce.").is_some_and(|d| d == known)) {
+            return false;
+        }
+        let local = address.local().to_ascii_lowercase();
+        // RFC 5321 §4.5.1 and RFC 2142 §4: these two always work.
+        if local == "postmaster" || local == "abuse" {
+            return true;
+        }
+        // A return path counts only when it deciphers to a message: forged bounces are nobody's.
+        let token = local.strip_prefix("b+").unwrap_or_default();
+        self.mailbox.store.parse_public::<MessageId>(&format!("msg_{token}")).is_some()
+    }
+}
+
+impl Door for MailboxDoor {
+    type Session = Transaction;
+
+    fn open(&self, _peer: SocketAddr) -> Result<Transaction, Reply> {
+        Ok(Transaction::default())
+    }
+
+    async fn authenticate(&self, _session: &mut Transaction, _attempt: Attempt) -> Verdict {
+        Verdict::Refuse(Reply::new(503, (5, 5, 1), "no login here"))
+    }
+
+    async fn mail(&self, session: &mut Transaction, sender: Sender) -> Verdict {
+        session.reverse_path = match &sender.reverse_path {
+            ReversePath::Null => String::new(),
+            ReversePath::Address(address) => address.to_wire(),
+        };
+        Verdict::Accept(Reply::sender_accepted())
+    }
+
+    async fn recipient(&self, session: &mut Transaction, address: Address) -> Verdict {
+        if !self.takes(&address) {
+            return Verdict::Refuse(Reply::new(550, (5, 1, 1), "only return paths, postmaster and abuse are here"));
+        }
+        session.recipients.push(address.to_wire());
+        Verdict::Accept(Reply::recipient_accepted())
+    }
+
+    async fn message(&self, session: &mut Transaction, content: Bytes, trace: Trace<'_>) -> Verdict {
+        match self.mailbox.arrive(std::mem::take(session), content, trace.tls) {
+            Ok(()) => Verdict::Accept(Reply::new(250, (2, 0, 0), "in the mailbox")),
+            Err(error) => {
+                tracing::warn!(%error, "the mailbox cannot keep a message");
+                Verdict::Refuse(Reply::new(452, (4, 3, 1), "the mailbox cannot keep it now"))
+            }
+        }
+    }
+
+    fn reset(&self, session: &mut Transaction) {
+        *session = Transaction::default();
+    }
+}

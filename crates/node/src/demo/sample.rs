@@ -1,0 +1,99 @@
+//! The sample controller: made at the first start, found again at the next.
+
+use super::certificates::private;
+use anyhow::Context as _;
+use duties::controller::{Admission, Preset, admit};
+use mail::address::{Address, Domain};
+use model::basis::BasisKind;
+use model::person::{SuppressionReason, SuppressionScope};
+use model::{ControllerId, StreamId};
+use serde::{Deserialize, Serialize};
+use std::path::Path;
+use store::{Authority, NewBasis, Store, Verified};
+
+/// Its name in the store.
+const NAME: &str = "sample";
+/// Its sending domain.
+pub(super) const DOMAIN: &str = "sample.example";
+/// What it may send in a day: enough for any benchmark.
+const MESSAGES_PER_DAY_MAX: u64 = 1_000_000_000;
+/// Recipients with confirmed consent to the newsletter.
+pub(super) const CONSENTED: [&str; 3] = ["ada@dest.example", "bob@dest.example", "grace@dest.example"];
+/// Recipients without.
+pub(super) const UNCONSENTED: [&str; 2] = ["carol@dest.example", "dan@dest.example"];
+/// A recipient who gets nothing.
+pub(super) const SUPPRESSED: &str = "suppressed@dest.example";
+/// Credentials as they were shown at the first start. Only the demo keeps them.
+const FILE: &str = "sample.json";
+
+/// What a client of the sample controller needs.
+#[derive(Clone, Serialize, Deserialize)]
+pub(super) struct Sample {
+    pub(super) username: String,
+    pub(super) password: String,
+    pub(super) api_key: String,
+    pub(super) ready: bool,
+    #[serde(skip)]
+    pub(super) controller: Option<ControllerId>,
+}
+
+impl Sample {
+    /// The credential behind the trusted listener.
+    pub(super) fn authority(&self, store: &Store) -> anyhow::Result<Authority> {
+        store.authority_named(&self.username).context("the sample credential is gone; delete the data folder")
+    }
+}
+
+/// Finds or makes the sample controller.
+pub(super) async fn load_or_make(data: &Path, store: &Store) -> anyhow::Result<Sample> {
+    let file = data.join(FILE);
+    let mut sample = match std::fs::read(&file) {
+        Ok(bytes) => serde_json::from_slice(&bytes).with_context(|| format!("{} is damaged", file.display()))?,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => make(store, &file).await?,
+        Err(error) => return Err(error).with_context(|| format!("cannot read {}", file.display())),
+    };
+    sample.controller = store.authenticate_key(&sample.api_key).map(|authority| authority.controller());
+    if sample.controller.is_none() {
+        anyhow::bail!("{} does not belong to this store; delete the data folder and start again", file.display());
+    }
+    Ok(sample)
+}
+
+async fn make(store: &Store, file: &Path) -> anyhow::Result<Sample> {
+    // A first start that was cut short leaves a controller without a file: a fresh one gets another name.
+    let mut name = NAME.to_owned();
+    while store.controller_named(&name).is_some() {
+        name.push('x');
+    }
+    let domain = Domain::parse(DOMAIN)?;
+    let admission = Admission {
+        name: &name,
+        domain: &domain,
+        verified: Verified::Yes,
+        preset: Preset::Both,
+        username: &name,
+        messages_per_day_max: MESSAGES_PER_DAY_MAX,
+    };
+    let admitted = admit(store, &admission).await?;
+    let newsletter = admitted.newsletter.context("the preset has a newsletter")?;
+    people(store, admitted.controller, newsletter).await?;
+    let sample = Sample {
+        username: admitted.credential.username,
+        password: admitted.credential.password,
+        api_key: admitted.credential.api_key,
+        ready: true,
+        controller: None,
+    };
+    private(file, &serde_json::to_vec_pretty(&sample)?)?;
+    Ok(sample)
+}
+
+async fn people(store: &Store, controller: ControllerId, newsletter: StreamId) -> anyhow::Result<()> {
+    for address in CONSENTED {
+        let basis = NewBasis { kind: BasisKind::Consent, confirmed: Verified::Yes, expires: None };
+        duties::wish::record_basis(store, controller, newsletter, &Address::parse(address)?, basis).await?;
+    }
+    let address = Address::parse(SUPPRESSED)?;
+    duties::wish::suppress(store, controller, &address, SuppressionScope::All, SuppressionReason::OptOut).await?;
+    Ok(())
+}

@@ -1,0 +1,45 @@
+//! What is due from time to time: places in the ledger, checkpoints, refusal counts, old keys.
+
+use std::sync::Arc;
+use std::time::Duration;
+use store::Store;
+use tokio::sync::watch;
+
+/// The inbox of the ledger is drained this often (`architecture.md` §4: 50-200 ms).
+const SEQUENCE_EVERY: Duration = Duration::from_millis(150);
+/// Checkpoints are signed this often (1-10 s).
+const EXPORT_EVERY: u32 = 14;
+/// Refusal counts: one leaf a credential, rule and minute.
+const COUNT_EVERY: u32 = 400;
+/// Keys that nothing needs any more, answers kept for repeats.
+const TIDY_EVERY: u32 = 4_000;
+
+/// Works until `stop` changes.
+pub async fn run(store: Arc<Store>, mut stop: watch::Receiver<bool>) {
+    let mut round: u32 = 0;
+    loop {
+        tokio::select! {
+            _ = stop.changed() => return,
+            () = tokio::time::sleep(SEQUENCE_EVERY) => {}
+        }
+        round = round.wrapping_add(1);
+        if let Err(error) = one_round(&store, round).await {
+            // The work is kept and done in a later round.
+            tracing::warn!(%error, "housekeeping could not be done");
+        }
+    }
+}
+
+async fn one_round(store: &Store, round: u32) -> store::Result<()> {
+    while store.sequence().await? > 0 {}
+    if round.is_multiple_of(EXPORT_EVERY) {
+        store.export_logs().await?;
+    }
+    if round.is_multiple_of(COUNT_EVERY) {
+        store.flush_refusals().await?;
+    }
+    if round.is_multiple_of(TIDY_EVERY) {
+        store.tidy().await?;
+    }
+    Ok(())
+}

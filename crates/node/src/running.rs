@@ -1,0 +1,50 @@
+//! A node at work: store, delivery and housekeeping, and the order in which they stop.
+
+use crate::housekeeping;
+use anyhow::Context as _;
+use mta::delivery::{Delivery, Settings as DeliverySettings};
+use mta::submission::Submission;
+use std::sync::Arc;
+use std::time::Duration;
+use store::Store;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+/// Transactions under way are given this long when the node stops.
+pub const DRAIN: Duration = Duration::from_secs(20);
+
+/// Store, delivery, housekeeping.
+pub struct Running {
+    /// The store.
+    pub store: Arc<Store>,
+    /// The one way in.
+    pub submission: Arc<Submission>,
+    delivery: Delivery,
+    stop: watch::Sender<bool>,
+    housekeeping: JoinHandle<()>,
+}
+
+impl Running {
+    /// Starts delivery and housekeeping over an open store. The doors come after, so that what they take
+    /// in finds its way out.
+    ///
+    /// # Errors
+    /// When the backlog cannot be read.
+    pub async fn start(store: Arc<Store>, settings: DeliverySettings) -> anyhow::Result<Self> {
+        let delivery = Delivery::start(Arc::clone(&store), settings).await.context("delivery cannot begin")?;
+        let (stop, stopped) = watch::channel(false);
+        let housekeeping = tokio::spawn(housekeeping::run(Arc::clone(&store), stopped));
+        let submission = Arc::new(Submission::new(Arc::clone(&store)));
+        Ok(Self { store, submission, delivery, stop, housekeeping })
+    }
+
+    /// Ends what is under way, writes what waits in memory, closes the store. The doors must be closed before.
+    pub async fn stop(self) {
+        self.delivery.drain(DRAIN).await;
+        self.stop.send_replace(true);
+        if self.housekeeping.await.is_err() {
+            tracing::warn!("housekeeping ended by a fault of ours");
+        }
+        self.store.close().await;
+    }
+}
