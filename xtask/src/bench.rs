@@ -1,0 +1,72 @@
+//! `cargo xtask bench`: what Postern costs, beside a yardstick and a stock Postfix, on this machine and now.
+//!
+//! All peers run alone, one after the other and in turns, with the same loader, sink, disk and bodies (4 KiB that do
+//! not compress). Absolute figures drift with the machine; ratios inside one run are what counts.
+
+mod backlog;
+mod load;
+mod machine;
+mod peers;
+mod process;
+mod sink;
+mod smtp;
+mod table;
+
+use std::path::PathBuf;
+
+use anyhow::{Context, Result, bail};
+
+use crate::repo::Repo;
+
+/// What the command line asks for.
+#[derive(Debug)]
+struct Options {
+    messages: Option<u32>,
+    runs: u32,
+    postfix: bool,
+    postern: bool,
+    write: bool,
+    /// Queues and logs lie below it: it has to be on a real disk, and every account has to be able to enter it.
+    folder: PathBuf,
+}
+
+/// Runs one benchmark.
+pub(crate) fn run(repo: &Repo, arguments: &[String]) -> Result<()> {
+    let Some((which, rest)) = arguments.split_first() else {
+        bail!("bench needs a name: smtp or backlog");
+    };
+    let options = Options::parse(rest)?;
+    match which.as_str() {
+        "smtp" => smtp::run(repo, &options),
+        "backlog" => backlog::run(repo, &options),
+        other => bail!("no benchmark {other:?}; there are smtp and backlog"),
+    }
+}
+
+impl Options {
+    fn parse(arguments: &[String]) -> Result<Self> {
+        let folder = PathBuf::from(format!("/var/tmp/postern-bench-{}", std::process::id()));
+        let mut options = Self { messages: None, runs: 3, postfix: true, postern: true, write: false, folder };
+        let mut rest = arguments.iter();
+        while let Some(argument) = rest.next() {
+            let mut value = || rest.next().with_context(|| format!("{argument} needs a value"));
+            match argument.as_str() {
+                "--messages" => options.messages = Some(count(value()?)?),
+                "--runs" => options.runs = count(value()?)?,
+                "--dir" => options.folder = PathBuf::from(value()?).join("postern-bench"),
+                "--no-postfix" => options.postfix = false,
+                "--no-postern" => options.postern = false,
+                "--write" => options.write = true,
+                other => bail!("unknown argument {other:?}"),
+            }
+        }
+        Ok(options)
+    }
+}
+
+fn count(text: &str) -> Result<u32> {
+    match text.parse() {
+        Ok(count) if count > 0 => Ok(count),
+        _ => bail!("{text:?} is not a count of at least 1"),
+    }
+}
