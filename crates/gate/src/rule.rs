@@ -180,16 +180,16 @@ impl Rule {
                 "verify the domain by publishing its DNS records",
                 (Stage::Content, 550, (5, 7, 1), 403, Mender::Controller),
             ),
-            Self::RecipientErased
-            | Self::RecipientRestricted
-            | Self::CaseOpen
-            | Self::Objected
-            | Self::Suppressed => self.person_row(),
-            Self::NoBasis
-            | Self::ConsentMissing
-            | Self::ConsentUnconfirmed
-            | Self::ConsentWithdrawn
-            | Self::ConsentExpired => self.basis_row(),
+            Self::RecipientErased => RECIPIENT_ERASED,
+            Self::RecipientRestricted => RECIPIENT_RESTRICTED,
+            Self::CaseOpen => CASE_OPEN,
+            Self::Objected => OBJECTED,
+            Self::Suppressed => SUPPRESSED,
+            Self::NoBasis => NO_BASIS,
+            Self::ConsentMissing => CONSENT_MISSING,
+            Self::ConsentUnconfirmed => CONSENT_UNCONFIRMED,
+            Self::ConsentWithdrawn => CONSENT_WITHDRAWN,
+            Self::ConsentExpired => CONSENT_EXPIRED,
             Self::Quota => row(
                 "quota",
                 "GDPR Art. 28(3)(a)",
@@ -199,84 +199,84 @@ impl Rule {
             ),
         }
     }
-
-    const fn person_row(self) -> Row {
-        match self {
-            Self::RecipientErased => row(
-                "recipient-erased",
-                "GDPR Art. 17",
-                "this person was erased",
-                "do not mail this person again unless he comes to you anew",
-                (Stage::Recipient, 550, (5, 7, 1), 422, Mender::Person),
-            ),
-            Self::RecipientRestricted => row(
-                "recipient-restricted",
-                "GDPR Art. 18",
-                "processing of this person's data is restricted to storage",
-                "wait until the restriction is lifted",
-                (Stage::Recipient, 550, (5, 7, 1), 422, Mender::Controller),
-            ),
-            Self::CaseOpen => row(
-                "case-open",
-                "GDPR Art. 12(3)",
-                "a rights request of this person is open",
-                "answer the request first",
-                (Stage::Recipient, 550, (5, 7, 1), 422, Mender::Controller),
-            ),
-            Self::Objected => row(
-                "objected",
-                "GDPR Art. 21(3)",
-                "this person objected to direct marketing",
-                "do not mail marketing to this person; only he can lift it",
-                (Stage::Recipient, 550, (5, 7, 1), 422, Mender::Person),
-            ),
-            _ => row(
-                "suppressed",
-                "GDPR Art. 21(3)",
-                "this recipient is on your suppression list for this kind of mail",
-                "see the entry's reason; an opt-out is lifted only by the person himself",
-                (Stage::Recipient, 550, (5, 7, 1), 422, Mender::Person),
-            ),
-        }
-    }
-
-    const fn basis_row(self) -> Row {
-        let at = (Stage::Recipient, 550, (5, 7, 1), 422, Mender::Controller);
-        match self {
-            Self::ConsentUnconfirmed => row(
-                "consent-unconfirmed",
-                "GDPR Art. 7(1)",
-                "this person's consent was never confirmed",
-                "send a confirmation request; the person confirms it himself",
-                at,
-            ),
-            Self::ConsentWithdrawn => row(
-                "consent-withdrawn",
-                "GDPR Art. 7(3)",
-                "this person withdrew his consent",
-                "do not mail this purpose; only the person can consent anew",
-                at,
-            ),
-            Self::ConsentExpired => {
-                row("consent-expired", "GDPR Art. 7(1)", "this person's consent has run out", "ask for it anew", at)
-            }
-            Self::ConsentMissing => row(
-                "consent-missing",
-                "GDPR Art. 6(1)(a)",
-                "what is recorded for this person is not consent to this marketing",
-                "ask for consent, with the words shown to the person",
-                at,
-            ),
-            _ => row(
-                "no-basis",
-                "GDPR Art. 6(1)",
-                "no lawful basis is recorded for marketing to this person",
-                "record consent or a soft opt-in with its evidence",
-                at,
-            ),
-        }
-    }
 }
+
+const AT_RECIPIENT: Wire = (Stage::Recipient, 550, (5, 7, 1), 422, Mender::Controller);
+
+const RECIPIENT_ERASED: Row = row(
+    "recipient-erased",
+    "GDPR Art. 17",
+    "this person was erased",
+    "do not mail this person again unless he comes to you anew",
+    (Stage::Recipient, 550, (5, 7, 1), 422, Mender::Person),
+);
+
+const RECIPIENT_RESTRICTED: Row = row(
+    "recipient-restricted",
+    "GDPR Art. 18",
+    "processing of this person's data is restricted to storage",
+    "wait until the restriction is lifted",
+    (Stage::Recipient, 550, (5, 7, 1), 422, Mender::Controller),
+);
+
+const CASE_OPEN: Row = row(
+    "case-open",
+    "GDPR Art. 12(3)",
+    "a rights request of this person is open",
+    "answer the request first",
+    (Stage::Recipient, 550, (5, 7, 1), 422, Mender::Controller),
+);
+
+const OBJECTED: Row = row(
+    "objected",
+    "GDPR Art. 21(3)",
+    "this person objected to direct marketing",
+    "do not mail marketing to this person; only he can lift it",
+    (Stage::Recipient, 550, (5, 7, 1), 422, Mender::Person),
+);
+
+const SUPPRESSED: Row = row(
+    "suppressed",
+    "GDPR Art. 21(3)",
+    "this recipient is on your suppression list for this kind of mail",
+    "see the entry's reason; an opt-out is lifted only by the person himself",
+    (Stage::Recipient, 550, (5, 7, 1), 422, Mender::Person),
+);
+
+const CONSENT_UNCONFIRMED: Row = row(
+    "consent-unconfirmed",
+    "GDPR Art. 7(1)",
+    "this person's consent was never confirmed",
+    "send a confirmation request; the person confirms it himself",
+    AT_RECIPIENT,
+);
+
+const CONSENT_WITHDRAWN: Row = row(
+    "consent-withdrawn",
+    "GDPR Art. 7(3)",
+    "this person withdrew his consent",
+    "do not mail this purpose; only the person can consent anew",
+    AT_RECIPIENT,
+);
+
+const CONSENT_EXPIRED: Row =
+    row("consent-expired", "GDPR Art. 7(1)", "this person's consent has run out", "ask for it anew", AT_RECIPIENT);
+
+const CONSENT_MISSING: Row = row(
+    "consent-missing",
+    "GDPR Art. 6(1)(a)",
+    "what is recorded for this person is not consent to this marketing",
+    "ask for consent, with the words shown to the person",
+    AT_RECIPIENT,
+);
+
+const NO_BASIS: Row = row(
+    "no-basis",
+    "GDPR Art. 6(1)",
+    "no lawful basis is recorded for marketing to this person",
+    "record consent or a soft opt-in with its evidence",
+    AT_RECIPIENT,
+);
 
 type Wire = (Stage, u16, (u8, u16, u16), u16, Mender);
 
@@ -325,7 +325,8 @@ impl Refusal {
 #[must_use]
 pub fn table_markdown() -> String {
     let mut out = String::from(
-        "# Rules of the gate\n\nGenerated from `gate::rule` by `cargo xtask rules`; a test fails when it is stale.\n\n\
+        "# Rules of the gate\n\nGenerated from `gate::rule` by `POSTERN_BLESS=1 cargo test -p gate rules_page`; \
+         a test fails when it is stale.\n\n\
          | rule | enforces | what it says | what to do | SMTP | HTTP |\n|---|---|---|---|---|---|\n",
     );
     for rule in Rule::ALL {

@@ -84,7 +84,8 @@ fn art28_3_no_agreement_in_force_refuses() {
     for state in [AgreementState::Draft, AgreementState::Signed, AgreementState::Suspended, AgreementState::Ended] {
         cases.push(Some(AgreementFacts { id: AgreementId(1), state, from: Timestamp::default(), until: None }));
     }
-    let in_force = |from, until| Some(AgreementFacts { id: AgreementId(1), state: AgreementState::InForce, from, until });
+    let in_force =
+        |from, until| Some(AgreementFacts { id: AgreementId(1), state: AgreementState::InForce, from, until });
     cases.push(in_force(NOW.plus(std::time::Duration::from_secs(1)), None));
     cases.push(in_force(Timestamp::default(), Some(NOW)));
     for agreement in cases {

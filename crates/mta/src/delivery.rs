@@ -69,7 +69,10 @@ impl Delivery {
         // between is in one of them, and what is in both is in hand once.
         let recovered = engine.store.recover().await?;
         if recovered > 0 {
-            tracing::warn!(messages = recovered, "outcomes were lost in a crash; the messages are sent again and marked");
+            tracing::warn!(
+                messages = recovered,
+                "outcomes were lost in a crash; the messages are sent again and marked"
+            );
         }
         let hinted = Arc::downgrade(&engine);
         engine.store.set_hint(Arc::new(move |rows| {

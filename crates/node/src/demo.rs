@@ -12,6 +12,7 @@ use anyhow::{Context as _, bail};
 use doors::Doors;
 use mta::delivery::{Settings as DeliverySettings, Smarthost, TlsPolicy};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use store::{Homing, Options, Store};
@@ -65,7 +66,10 @@ impl Ports {
 pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let ports = Ports::of(arguments.base_port)?;
     let sink = arguments.sink.as_deref().map(smarthost).transpose()?;
-    std::fs::create_dir_all(&arguments.data)
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(&arguments.data)
         .with_context(|| format!("cannot make the folder {}", arguments.data.display()))?;
     let data = arguments.data.canonicalize().context("cannot find the data folder")?;
     let stop = stop_signal()?;

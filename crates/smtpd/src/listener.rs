@@ -184,12 +184,7 @@ impl Drop for Listener {
     }
 }
 
-async fn accept<D: Door>(
-    listener: TcpListener,
-    kind: Kind,
-    context: Arc<Context<D>>,
-    connections: Arc<Connections>,
-) {
+async fn accept<D: Door>(listener: TcpListener, kind: Kind, context: Arc<Context<D>>, connections: Arc<Connections>) {
     let mut phase = context.phase.clone();
     // Bounded by the tickets of `connections`.
     let mut sessions = JoinSet::new();

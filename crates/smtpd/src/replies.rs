@@ -73,6 +73,10 @@ pub(crate) fn session_long_enough() -> Reply {
     Reply::new(421, (4, 3, 2), "the session has lasted long enough; connect again")
 }
 
+pub(crate) fn not_authenticated_in_time() -> Reply {
+    Reply::new(421, (4, 7, 0), "authenticate sooner; closing the connection")
+}
+
 pub(crate) fn idle() -> Reply {
     Reply::new(421, (4, 4, 2), "nothing was heard for too long")
 }

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use mail::reply::Reply;
-use mail::server::{Server, Step, TlsOffer};
+use mail::server::{AuthOffer, Server, Step, TlsOffer};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
@@ -40,6 +40,8 @@ pub struct Timeouts {
     pub handshake: Duration,
     /// The peer takes our replies.
     pub write: Duration,
+    /// Where AUTH is required, it has to succeed within this time: strangers must not fill the node's places.
+    pub authentication: Duration,
     /// After so long a session is ended between two transactions.
     pub session: Duration,
     /// A transaction may go on for so long after that.
@@ -54,6 +56,7 @@ impl Default for Timeouts {
             idle: Duration::from_secs(300),
             handshake: Duration::from_secs(30),
             write: Duration::from_secs(300),
+            authentication: Duration::from_secs(300),
             session: Duration::from_secs(4 * 3_600),
             transaction: Duration::from_secs(1_800),
             linger: Duration::from_secs(2),
@@ -211,7 +214,7 @@ where
         out,
         transaction: Transaction::None,
         phase: context.phase.clone(),
-        enough: Box::pin(sleep(context.timeouts.session)),
+        enough: Enough::of(context),
     };
     conversation.run().await
 }
@@ -221,6 +224,29 @@ where
 enum Transaction {
     None,
     Open,
+}
+
+/// When a session has lasted long enough, and what it is told then.
+struct Enough {
+    sleep: Pin<Box<Sleep>>,
+    reply: fn() -> Reply,
+}
+
+impl Enough {
+    fn of<D>(context: &Context<D>) -> Self {
+        match context.machine.auth {
+            AuthOffer::RequiredOverTls => {
+                let sleep = Box::pin(sleep(context.timeouts.authentication));
+                Self { sleep, reply: replies::not_authenticated_in_time }
+            }
+            AuthOffer::Trusted | AuthOffer::None => Self::known(&context.timeouts),
+        }
+    }
+
+    /// For a client that has shown who it is.
+    fn known(timeouts: &Timeouts) -> Self {
+        Self { sleep: Box::pin(sleep(timeouts.session)), reply: replies::session_long_enough }
+    }
 }
 
 struct Conversation<'a, S, D: Door> {
@@ -233,7 +259,7 @@ struct Conversation<'a, S, D: Door> {
     out: BytesMut,
     transaction: Transaction,
     phase: watch::Receiver<Phase>,
-    enough: Pin<Box<Sleep>>,
+    enough: Enough,
 }
 
 impl<S, D> Conversation<'_, S, D>
@@ -252,6 +278,9 @@ where
                 Step::Authenticate { authzid, username, password, .. } => {
                     let attempt = Attempt { authzid, username, password };
                     let verdict = door.authenticate(&mut self.session, attempt).await;
+                    if accepts(&verdict) {
+                        self.enough = Enough::known(&self.context.timeouts);
+                    }
                     self.answer(verdict);
                 }
                 Step::Mail { reverse_path, size, body, .. } => {
@@ -311,7 +340,7 @@ where
             biased;
             // RFC 5321 §3.8: 421 before closing, and not while a message is on its way.
             () = draining(&mut self.phase), if between => replies::shutting_down(),
-            () = self.enough.as_mut(), if between => replies::session_long_enough(),
+            () = self.enough.sleep.as_mut(), if between => (self.enough.reply)(),
             read = timeout(self.context.timeouts.idle, self.stream.read_buf(&mut self.input)) => match read {
                 Ok(Ok(1..)) => return Ok(()),
                 Ok(_) => return Err(Gone::ByPeer),

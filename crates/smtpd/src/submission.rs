@@ -222,10 +222,12 @@ fn told(answers: &[Answer]) -> Verdict {
 }
 
 fn content_refused(error: &ContentError) -> Reply {
-    match error {
-        ContentError::Header(HeaderError::Loop { .. }) | ContentError::Message(MessageError::Header(HeaderError::Loop { .. })) => {
-            replies::mail_loop(error.to_string())
-        }
+    let header = match error {
+        ContentError::Header(header) | ContentError::Message(MessageError::Header(header)) => Some(header),
+        ContentError::Message(_) | ContentError::OtherStream => None,
+    };
+    match header {
+        Some(HeaderError::Loop { .. }) => replies::mail_loop(error.to_string()),
         _ => replies::content(error.to_string()),
     }
 }

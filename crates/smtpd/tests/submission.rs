@@ -45,7 +45,8 @@ impl House {
         let store = Store::open_sqlite(folder.path(), Options::new(Arc::clone(&clock) as _, folder.path())).await?;
         let controller = store.create_controller("sample").await?;
         store.sign_agreement(controller, None).await?;
-        let transactional = store.create_stream(controller, "transactional", StreamKind::Transactional, "receipts").await?;
+        let transactional =
+            store.create_stream(controller, "transactional", StreamKind::Transactional, "receipts").await?;
         let newsletter = store.create_stream(controller, "newsletter", StreamKind::Marketing, "news").await?;
         let streams = [transactional, newsletter];
         store.issue_instruction(controller, &Operation::ALL, &streams, 1_000).await?;

@@ -4,7 +4,8 @@
 
 use crate::authority::Authority;
 use crate::engine::{
-    AgreementRow, BasisRow, Change, CredentialRow, DomainRow, EntryRow, InstructionRow, PersonQuery, StreamRow, SuppressionRow,
+    AgreementRow, BasisRow, Change, CredentialRow, DomainRow, EntryRow, InstructionRow, PersonQuery, StreamRow,
+    SuppressionRow,
 };
 use crate::error::{Error, Result};
 use crate::facts::{write_restriction, write_scope};
@@ -105,7 +106,12 @@ impl Store {
     /// Those of the engine.
     pub async fn sign_agreement(&self, controller: ControllerId, until: Option<Timestamp>) -> Result<AgreementId> {
         let id = AgreementId(self.next_id());
-        let version = self.policy.current().controller(controller).and_then(|known| known.agreement.as_ref()).map_or(1, |agreement| agreement.version + 1);
+        let version = self
+            .policy
+            .current()
+            .controller(controller)
+            .and_then(|known| known.agreement.as_ref())
+            .map_or(1, |agreement| agreement.version + 1);
         let row = AgreementRow {
             id: id.0,
             controller: controller.0,
@@ -168,7 +174,12 @@ impl Store {
     ) -> Result<InstructionId> {
         let id = InstructionId(self.next_id());
         let words: Vec<&str> = operations.iter().map(|operation| operation.as_str()).collect();
-        let version = self.policy.current().controller(controller).and_then(|known| known.instruction.as_ref()).map_or(1, |instruction| instruction.version + 1);
+        let version = self
+            .policy
+            .current()
+            .controller(controller)
+            .and_then(|known| known.instruction.as_ref())
+            .map_or(1, |instruction| instruction.version + 1);
         let row = InstructionRow {
             id: id.0,
             controller: controller.0,
@@ -264,7 +275,7 @@ impl Store {
     /// Records why a person may be mailed on a stream (GDPR Art. 6, 7).
     ///
     /// # Errors
-    /// Those of the engine.
+    /// [`Error::Withdrawn`] when the person withdrew it earlier; those of the engine.
     pub async fn record_basis(
         &self,
         controller: ControllerId,
@@ -283,8 +294,10 @@ impl Store {
             withdrawn: None,
             expires: basis.expires,
         };
-        self.write(controller, EventType::BasisRecorded, Change::Basis(row), basis.kind.as_str()).await?;
-        Ok(())
+        match self.write(controller, EventType::BasisRecorded, Change::Basis(row), basis.kind.as_str()).await? {
+            0 => Err(Error::Withdrawn),
+            _ => Ok(()),
+        }
     }
 
     /// Withdraws a basis (GDPR Art. 7(3)): when this returns, no message of that stream passes the gate.

@@ -5,7 +5,7 @@ mod accepting;
 mod accounts;
 mod delivering;
 mod keeping;
-mod rows;
+pub(crate) mod rows;
 
 use crate::engine::Engine;
 use crate::sqlite::{SqliteEngine, SqliteSettings};

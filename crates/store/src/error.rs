@@ -79,6 +79,9 @@ pub enum Error {
         /// Which column.
         column: &'static str,
     },
+    /// GDPR Art. 7(3): what the person withdrew is not put back by somebody else.
+    #[error("this person withdrew; only the person himself can consent anew")]
+    Withdrawn,
     /// Nothing by that name.
     #[error("there is no such {what}")]
     NotFound {

@@ -139,8 +139,7 @@ fn sender(
     now: Timestamp,
 ) -> SenderFacts {
     let known: Option<&ControllerPolicy> = policy.controller(controller);
-    let stream_facts =
-        policy.stream(controller, stream).map(|stream| StreamFacts { id: stream.id, kind: stream.kind });
+    let stream_facts = policy.stream(controller, stream).map(|stream| StreamFacts { id: stream.id, kind: stream.kind });
     SenderFacts {
         controller,
         agreement: known.and_then(|known| known.agreement.as_ref()).map(|agreement| AgreementFacts {

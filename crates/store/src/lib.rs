@@ -28,7 +28,7 @@ pub use authority::Authority;
 pub use error::{Error, Result, Temper};
 pub use facts::Person;
 pub use journal::LogFolder;
-pub use open::{CreateKey, Homing, Options, Store};
+pub use open::{CreateKey, Hint, Homing, Options, Store};
 pub use spool::{
     Acceptance, Backlog, Content, Idempotency, Item, Lane, NotQueued, Outcome, OutcomeKind, QueueRow, Replay, Start,
     Started, Suppress, Uncertain,

@@ -65,7 +65,7 @@ impl Options {
 }
 
 /// Called after each acceptance commit with what was queued and its content.
-pub(crate) type Hint = Arc<dyn Fn(Vec<(QueueRow, Content)>) + Send + Sync>;
+pub type Hint = Arc<dyn Fn(Vec<(QueueRow, Content)>) + Send + Sync>;
 
 /// The store.
 pub struct Store {
@@ -86,7 +86,8 @@ impl Store {
     /// Opens or creates a store of one node on SQLite in `dir`.
     ///
     /// # Errors
-    /// [`crate::Error::Locked`] when another process has the folder; the `MasterKey…` variants; [`crate::Error::NewerSchema`].
+    /// [`crate::Error::Locked`] when another process has the folder; the `MasterKey…` variants;
+    /// [`crate::Error::NewerSchema`].
     pub async fn open_sqlite(dir: &Path, options: Options) -> Result<Arc<Self>> {
         let settings = SqliteSettings { on_poison: options.on_poison.clone() };
         let data_exists = dir.join("keys.db").exists();

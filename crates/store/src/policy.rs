@@ -126,10 +126,9 @@ impl PolicyCache {
         for (id, name) in rows.controllers {
             let id = ControllerId(id);
             self.counter(id);
-            policy.controllers.insert(
-                id,
-                ControllerPolicy { id, name, agreement: None, instruction: None, streams: Vec::new() },
-            );
+            policy
+                .controllers
+                .insert(id, ControllerPolicy { id, name, agreement: None, instruction: None, streams: Vec::new() });
         }
         for row in rows.streams {
             let controller = ControllerId(row.controller);
@@ -218,8 +217,7 @@ fn domain(row: &crate::engine::DomainRow, vault: &Vault) -> Result<DomainPolicy>
         let key = SigningKey::from_pkcs8(&open(sealed)?).map_err(|_| Error::Row { column: "domain.key" })?;
         Signer::new(&row.name, selector, Arc::new(key)).map_err(|_| Error::Row { column: "domain.name" })
     };
-    let signers =
-        vec![signer(&row.rsa_selector, &row.rsa_key)?, signer(&row.ed25519_selector, &row.ed25519_key)?];
+    let signers = vec![signer(&row.rsa_selector, &row.rsa_key)?, signer(&row.ed25519_selector, &row.ed25519_key)?];
     Ok(DomainPolicy {
         id: DomainId(row.id),
         controller: ControllerId(row.controller),
@@ -229,7 +227,10 @@ fn domain(row: &crate::engine::DomainRow, vault: &Vault) -> Result<DomainPolicy>
 }
 
 pub(crate) fn numbers(text: &str, column: &'static str) -> Result<Vec<i64>> {
-    text.split(',').filter(|part| !part.is_empty()).map(|part| part.parse().map_err(|_| Error::Row { column })).collect()
+    text.split(',')
+        .filter(|part| !part.is_empty())
+        .map(|part| part.parse().map_err(|_| Error::Row { column }))
+        .collect()
 }
 
 pub(crate) fn number_list(ids: impl IntoIterator<Item = i64>) -> String {

@@ -11,7 +11,7 @@ use model::{ControllerId, CredentialId};
 use parking_lot::Mutex;
 use std::collections::HashMap;
 
-/// Different (credential, rule) pairs counted in a minute at most; above, the oldest rule of all counts.
+/// Different (credential, rule) pairs counted in a minute at most; further ones are not counted.
 const PAIRS_MAX: usize = 10_000;
 
 /// Counts since the last flush.

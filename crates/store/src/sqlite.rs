@@ -89,8 +89,7 @@ impl SqliteEngine {
         let keys = Arc::new(Shared::new(settings.on_poison));
         let keys_writer = open_writer(&keys_path, migrate::KEYS, &keys, KEYS_LIMITS)?;
         let main_writer = open_writer(&main_path, migrate::MAIN, &main, MAIN_LIMITS)?;
-        let housekeeper =
-            Housekeeper::new(connect::checkpointer(&main_path)?, Arc::clone(&main), Arc::clone(&keys));
+        let housekeeper = Housekeeper::new(connect::checkpointer(&main_path)?, Arc::clone(&main), Arc::clone(&keys));
         let engine = Self {
             main,
             keys,
@@ -268,8 +267,7 @@ impl Engine for SqliteEngine {
     async fn forget_idempotency(&self, before: Timestamp) -> Result<usize> {
         let mut forgotten = 0;
         loop {
-            let slice =
-                self.write_bulk(move |connection| accept::forget(connection, before, FORGET_SLICE)).await?;
+            let slice = self.write_bulk(move |connection| accept::forget(connection, before, FORGET_SLICE)).await?;
             forgotten += slice;
             if slice < FORGET_SLICE {
                 return Ok(forgotten);

@@ -197,7 +197,7 @@ impl Vault {
 
     /// The secret of a person, new or known.
     pub(crate) async fn secret(&self, controller: i64, slot: SlotRef) -> Result<Secret> {
-        Ok(self.secrets(&[(controller, slot)]).await?.pop().flatten().ok_or(Error::Sealed { what: "secret" })?)
+        self.secrets(&[(controller, slot)]).await?.pop().flatten().ok_or(Error::Sealed { what: "secret" })
     }
 
     /// Destroys a person's secret: overwritten in place, forgotten in memory.
@@ -214,7 +214,12 @@ impl Vault {
 
     /// A slot for a person who has none yet. The same person asked twice before his first commit gets
     /// the same slot.
-    pub(crate) async fn new_slot(&self, controller: i64, tag: RecipientTag, block_id: i64) -> Result<(SlotRef, Secret)> {
+    pub(crate) async fn new_slot(
+        &self,
+        controller: i64,
+        tag: RecipientTag,
+        block_id: i64,
+    ) -> Result<(SlotRef, Secret)> {
         self.blocks.allocate(self, controller, tag, block_id).await
     }
 

@@ -53,7 +53,10 @@ enum Action {
     Send(Vec<u8>),
     /// To be sent in base64, after the credential was put in.
     Base64(Vec<u8>),
-    Line { prefix: String, times: usize },
+    Line {
+        prefix: String,
+        times: usize,
+    },
     Reply(u16),
     StartTls,
     Handshake,

@@ -49,10 +49,8 @@ impl FakeDns {
         let (udp, tcp) = bind().await?;
         let address = tcp.local_addr()?;
         let zone = Arc::new(Mutex::new(Zone::default()));
-        let tasks = vec![
-            tokio::spawn(serve_udp(udp, Arc::clone(&zone))),
-            tokio::spawn(serve_tcp(tcp, Arc::clone(&zone))),
-        ];
+        let tasks =
+            vec![tokio::spawn(serve_udp(udp, Arc::clone(&zone))), tokio::spawn(serve_tcp(tcp, Arc::clone(&zone)))];
         Ok(Self { address, zone, tasks })
     }
 

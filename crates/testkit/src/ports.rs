@@ -44,9 +44,8 @@ pub fn base_port() -> u16 {
 }
 
 fn all_free(base: u16) -> bool {
-    let bound: Vec<_> = (base..base + BLOCK_PORTS)
-        .map_while(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).ok())
-        .collect();
+    let bound: Vec<_> =
+        (base..base + BLOCK_PORTS).map_while(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).ok()).collect();
     bound.len() == usize::from(BLOCK_PORTS)
 }
 

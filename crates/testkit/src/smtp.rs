@@ -187,10 +187,7 @@ impl SmtpClient {
     /// Waits until the server closes, and returns what it sent before that and nobody has read.
     pub async fn closed(&mut self) -> Vec<u8> {
         let Some(stream) = self.stream.as_mut() else { return Vec::new() };
-        within("the server to close", async {
-            while let Ok(1..) = stream.read_buf(&mut self.input).await {}
-        })
-        .await;
+        within("the server to close", async { while let Ok(1..) = stream.read_buf(&mut self.input).await {} }).await;
         self.input.to_vec()
     }
 }

@@ -16,3 +16,8 @@ pub async fn within<T>(what: &str, future: impl Future<Output = T>) -> T {
         Err(_) => panic!("waited {WAIT_MAX:?} in vain for {what}"),
     }
 }
+
+/// Lets other tasks run for a moment between two looks at a condition. A test that counts on its length is wrong.
+pub async fn breathe() {
+    tokio::time::sleep(Duration::from_millis(5)).await;
+}

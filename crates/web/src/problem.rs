@@ -4,15 +4,24 @@
 //! and what to do, and never repeat an address, a subject or a key.
 //! Status codes come from [`crate::router`]'s table and from the gate's.
 
+use std::borrow::Cow;
+
 use axum::response::{IntoResponse, Response};
 use gate::Rule;
 use http::StatusCode;
 use http::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use serde::Serialize;
-use utoipa::ToSchema;
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::Schema;
+use utoipa::{PartialSchema, ToSchema};
 
 use crate::api::Disposition;
 use crate::router::{Fault, status_of};
+
+/// A problem: one pointer wide, since it is the other half of nearly every result here.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+#[serde(transparent)]
+pub(crate) struct Problem(Box<Members>);
 
 /// RFC 9457 §3.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, ToSchema)]
@@ -22,7 +31,7 @@ use crate::router::{Fault, status_of};
                is lifted only by the person himself",
     "rule": "suppressed", "article": "GDPR Art. 21(3)", "help": "https://mail.example/help/rules#suppressed"
 }))]
-pub(crate) struct Problem {
+struct Members {
     /// A page that explains it: `/problems/` and the rule.
     #[serde(rename = "type")]
     kind: String,
@@ -51,12 +60,28 @@ pub(crate) struct Problem {
     retry_after_s: Option<u32>,
 }
 
+impl PartialSchema for Problem {
+    fn schema() -> RefOr<Schema> {
+        Members::schema()
+    }
+}
+
+impl ToSchema for Problem {
+    fn name() -> Cow<'static, str> {
+        Cow::Borrowed("Problem")
+    }
+
+    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+        Members::schemas(schemas);
+    }
+}
+
 impl Problem {
     /// A fault of the request or of the node, in the words of the table.
     #[must_use]
     pub(crate) fn of(fault: Fault) -> Self {
         let row = fault.row();
-        Self {
+        Self(Box::new(Members {
             kind: format!("/problems/{}", row.id),
             title: row.title,
             status: row.status.as_u16(),
@@ -67,7 +92,7 @@ impl Problem {
             field: None,
             results: None,
             retry_after_s: row.retry_after_s,
-        }
+        }))
     }
 
     /// A field of the request is at fault. `detail` must not repeat its content.
@@ -75,14 +100,15 @@ impl Problem {
     pub(crate) fn field(field: impl Into<String>, detail: impl Into<String>) -> Self {
         let (field, detail) = (field.into(), detail.into());
         let detail = if field.is_empty() { detail } else { format!("{field}: {detail}") };
-        let field = Some(field).filter(|field| !field.is_empty());
-        Self { detail, field, ..Self::of(Fault::Malformed) }
+        Self::placed(field, detail)
     }
 
     /// A field is at fault, and `detail` already says which.
     #[must_use]
     pub(crate) fn placed(field: String, detail: String) -> Self {
-        Self { detail, field: Some(field).filter(|field| !field.is_empty()), ..Self::of(Fault::Malformed) }
+        let mut problem = Self::of(Fault::Malformed).saying(detail);
+        problem.0.field = Some(field).filter(|field| !field.is_empty());
+        problem
     }
 
     /// The gate said no to the whole request.
@@ -90,7 +116,7 @@ impl Problem {
     pub(crate) fn refused(rule: Rule, base_url: &str) -> Self {
         let row = rule.row();
         let status = status_of(rule);
-        Self {
+        Self(Box::new(Members {
             kind: format!("/problems/{}", row.id),
             title: "Refused by the gate",
             status: status.as_u16(),
@@ -101,20 +127,20 @@ impl Problem {
             field: None,
             results: None,
             retry_after_s: (status == StatusCode::SERVICE_UNAVAILABLE).then_some(RETRY_AFTER_S),
-        }
+        }))
     }
 
     /// With another text.
     #[must_use]
     pub(crate) fn saying(mut self, detail: impl Into<String>) -> Self {
-        self.detail = detail.into();
+        self.0.detail = detail.into();
         self
     }
 
     /// With what became of each recipient.
     #[must_use]
     pub(crate) fn with_results(mut self, results: Vec<Disposition>) -> Self {
-        self.results = Some(results);
+        self.0.results = Some(results);
         self
     }
 
@@ -122,15 +148,16 @@ impl Problem {
     #[must_use]
     pub(crate) fn in_batch(mut self, index: usize) -> Self {
         let place = format!("messages[{index}]");
-        self.detail = format!("{place}: {}", self.detail);
-        self.field = Some(self.field.map_or_else(|| place.clone(), |field| format!("{place}.{field}")));
+        self.0.detail = format!("{place}: {}", self.0.detail);
+        let field = self.0.field.take();
+        self.0.field = Some(field.map_or_else(|| place.clone(), |field| format!("{place}.{field}")));
         self
     }
 
     /// The status with which it is answered.
     #[must_use]
     pub(crate) fn status(&self) -> StatusCode {
-        StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+        StatusCode::from_u16(self.0.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
     }
 }
 
@@ -149,11 +176,11 @@ impl IntoResponse for Problem {
         let mut response = (self.status(), body).into_response();
         let fields = response.headers_mut();
         fields.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
-        if let Some(seconds) = self.retry_after_s {
+        if let Some(seconds) = self.0.retry_after_s {
             fields.insert(RETRY_AFTER, HeaderValue::from(seconds));
         }
         // RFC 9110 §11.6.1: a 401 says how to authenticate; RFC 6750 §3: the scheme is Bearer.
-        if self.status == StatusCode::UNAUTHORIZED.as_u16() {
+        if self.0.status == StatusCode::UNAUTHORIZED.as_u16() {
             fields.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"postern\""));
         }
         response

@@ -14,18 +14,19 @@ mod settling;
 use super::engine::{Engine, Row, expiry};
 use super::send::{Link, NotWritten, Turn};
 use super::worker::{Batch, Opened, open};
-use asking::{Begun, FACTS_AGAIN, Facing, Known, begin, load_facts, may_finish};
+use asking::{Begun, Facing, Known, begin, load_facts, may_finish};
 use gate::Rule;
 use letter::Letter;
-use model::Timestamp;
+use model::{MessageId, Timestamp};
 use settling::{Trial, let_go, lost_on_the_way, settle_gate, unfit};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 use store::{QueueRow, Start, Started};
 
 /// A message whose content does not open is looked at again after so long.
 const CONTENT_AGAIN: Duration = Duration::from_secs(15 * 60);
-/// The store failed at a start: the row is tried again after so long.
+/// The store failed at a start or at the content: the row is tried again after so long.
 const START_AGAIN: Duration = Duration::from_secs(5);
 /// Contents read ahead for a connection are this much, unless a single one is more.
 const AHEAD_OCTETS_MAX: usize = 1 << 20;
@@ -53,15 +54,17 @@ pub(crate) async fn deliver(engine: &Arc<Engine>, site: &Arc<str>, link: Box<Lin
     let began = engine.store.now();
     let before = link.carried();
     let mut link = link;
-    let mut known = load_facts(engine, batch.rows().map(|entry| &entry.row.row).collect()).await;
-    known.reverse();
+    let rows: Vec<&QueueRow> = batch.rows().map(|entry| &entry.row.row).collect();
+    let ids: Vec<MessageId> = rows.iter().map(|row| row.id).collect();
+    // By id: a row that is let go on the way must not leave its facts to the next one.
+    let mut known: HashMap<MessageId, Known> =
+        ids.into_iter().zip(load_facts(engine, rows).await).filter_map(|(id, known)| Some((id, known?))).collect();
     while let Some(mut entry) = take_with_content(engine, &mut batch).await {
-        let facts = known.pop().flatten();
+        let mut facts = known.remove(&entry.id);
         if engine.is_draining() {
             // Nothing begins any more; the row is due and will be read at the next start.
             return Ended::Open(link);
         }
-        let mut facts = facts;
         let mut started = None;
         link = loop {
             match attempt(engine, site, link, entry, facts.take(), started).await {
@@ -91,19 +94,18 @@ pub(crate) async fn deliver(engine: &Arc<Engine>, site: &Arc<str>, link: Box<Lin
 async fn take_with_content(engine: &Engine, batch: &mut Batch) -> Option<Row> {
     loop {
         let missing = batch.rows().next().is_some_and(|entry| entry.row.content.is_none());
-        if missing && !read_contents(engine, batch).await {
-            // It is gone, or does not open: not ours to deliver now. Others must not wait for it.
-            let entry = batch.pop()?;
-            let again = engine.store.now().plus(CONTENT_AGAIN);
-            let_go(engine, &entry, Some(again));
-            continue;
-        }
-        return batch.pop();
+        let wait = if missing { read_contents(engine, batch).await } else { None };
+        let entry = batch.pop()?;
+        let Some(wait) = wait else { return Some(entry) };
+        // It is gone, or does not open: not ours to deliver now. Others must not wait for it.
+        let_go(engine, &entry, Some(engine.store.now().plus(wait)));
     }
 }
 
-/// Reads the content of the first row, and then of the others while there is room; false when the first has none.
-async fn read_contents(engine: &Engine, batch: &mut Batch) -> bool {
+/// Reads the content of the first row, and then of the others while there is room. When the first has none: how long
+/// to leave it.
+async fn read_contents(engine: &Engine, batch: &mut Batch) -> Option<Duration> {
+    let mut wait = CONTENT_AGAIN;
     let mut octets = 0;
     let mut ahead = 1;
     let mut done = 0;
@@ -113,6 +115,7 @@ async fn read_contents(engine: &Engine, batch: &mut Batch) -> bool {
             Ok(contents) => contents,
             Err(error) => {
                 tracing::warn!(%error, "contents could not be read");
+                wait = START_AGAIN;
                 break;
             }
         };
@@ -125,7 +128,7 @@ async fn read_contents(engine: &Engine, batch: &mut Batch) -> bool {
         // The first tells how large they are here: small ones come all together.
         ahead = if octets < AHEAD_OCTETS_MAX / 8 { batch.len() } else { 1 };
     }
-    batch.rows().next().is_some_and(|entry| entry.row.content.is_some())
+    if batch.rows().next().is_some_and(|entry| entry.row.content.is_some()) { None } else { Some(wait) }
 }
 
 /// One row on one connection. `known`: facts read for the batch. `started`: this attempt's start is recorded already.
@@ -148,7 +151,7 @@ async fn attempt(
         return Tried::Done(link);
     };
     let Some(letter) = Letter::write(&engine.store, &engine.settings, row, content, now) else {
-        let refusal = Facing::Held(Rule::FactsUnavailable, FACTS_AGAIN);
+        let refusal = Facing::Held(Rule::FactsUnavailable, CONTENT_AGAIN);
         settle_gate(engine, &entry, refusal, started, String::new()).await;
         return Tried::Done(link);
     };
@@ -231,4 +234,3 @@ async fn start(engine: &Engine, row: &QueueRow, at: Timestamp, recorded: bool) -
     }
     started
 }
-

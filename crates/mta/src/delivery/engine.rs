@@ -16,7 +16,7 @@ use parking_lot::Mutex;
 use std::sync::Arc;
 use std::time::Duration;
 use store::{Content, Lane, Outcome, OutcomeKind, QueueRow, Store};
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::JoinSet;
 
 /// Longest sleep while something waits: a clock that was set is noticed.
@@ -56,6 +56,7 @@ pub(crate) struct Engine {
     pub(crate) notes: mpsc::Sender<Note>,
     picture: Mutex<Picture<Hand>>,
     wake: Notify,
+    stopping: watch::Sender<bool>,
 }
 
 impl Engine {
@@ -67,7 +68,8 @@ impl Engine {
         notes: mpsc::Sender<Note>,
         picture: Picture<Hand>,
     ) -> Self {
-        Self { store, settings, router, dialer, notes, picture: Mutex::new(picture), wake: Notify::new() }
+        let (picture, stopping) = (Mutex::new(picture), watch::Sender::new(false));
+        Self { store, settings, router, dialer, notes, picture, wake: Notify::new(), stopping }
     }
 
     /// Looks at or changes the picture, and wakes its owner when that gave him something to do.
@@ -92,7 +94,14 @@ impl Engine {
     /// Nothing more is handed out.
     pub(crate) fn stop(&self) {
         self.with(Picture::drain);
+        self.stopping.send_replace(true);
         self.wake.notify_one();
+    }
+
+    /// Returns when [`Engine::stop`] was called: a connection that is only being opened is given up then.
+    pub(crate) async fn stopped(&self) {
+        // The sender lives as long as this, so the wait cannot fail.
+        let _ = self.stopping.subscribe().wait_for(|stopping| *stopping).await;
     }
 
     pub(crate) fn is_draining(&self) -> bool {
@@ -124,8 +133,7 @@ impl Engine {
     }
 
     async fn read(&self, read: Read) {
-        let lane =
-            Lane { site: Arc::clone(&read.site), class: read.key.class, controller: read.key.controller };
+        let lane = Lane { site: Arc::clone(&read.site), class: read.key.class, controller: read.key.controller };
         // Asked without an upper end of due, so that the row after the last due one tells when to read again.
         let answer = self.store.due(&lane, Timestamp::MAX, read.limit).await;
         let now = self.store.now();

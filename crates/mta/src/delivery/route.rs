@@ -7,12 +7,12 @@
 
 use super::settings::{Settings, Smarthost};
 use super::spread;
+use hickory_resolver::TokioResolver;
 use hickory_resolver::config::{ConnectionConfig, LookupIpStrategy, NameServerConfig, ResolverConfig};
 use hickory_resolver::net::runtime::TokioRuntimeProvider;
 use hickory_resolver::net::{DnsError, NetError};
 use hickory_resolver::proto::op::ResponseCode;
 use hickory_resolver::proto::rr::{RData, RecordType};
-use hickory_resolver::TokioResolver;
 use mail::reply::EnhancedCode;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;

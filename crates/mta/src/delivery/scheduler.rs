@@ -3,12 +3,12 @@
 //! State table of a row: in the store only → *ready* (hinted by an acceptance, or read in a page) → taken by a
 //! connection → its outcome is durable → let go (and waiting in the store again, if it was deferred).
 //! Invariants: at most [`Bounds`] rows and octets are held; half of each bound is for whoever comes, the rest is
-//! parted equally and kept for newcomers, so that one site or controller cannot shut out another; a row is in hand once.
+//! parted equally and kept for newcomers, so that no site or controller can shut out another; a row is in hand once.
 //! Pure: no socket, no store, no clock; `R` is what a row carries. It sits behind one lock that is never held
 //! across an await. Its owner is `engine`, its other callers are the connection workers and the acceptance hint.
 
-mod site;
 mod plan;
+mod site;
 #[cfg(test)]
 mod tests;
 
@@ -227,7 +227,12 @@ impl<R: Hot> Picture<R> {
     }
 
     /// Rows that a connection took and did not try: back to the head of their lanes.
-    pub(crate) fn put_back(&mut self, name: &Arc<str>, rows: impl DoubleEndedIterator<Item = Entry<R>>, now: Timestamp) {
+    pub(crate) fn put_back(
+        &mut self,
+        name: &Arc<str>,
+        rows: impl DoubleEndedIterator<Item = Entry<R>>,
+        now: Timestamp,
+    ) {
         for mut entry in rows.rev() {
             let Some(site) = self.sites.get_mut(name) else { return };
             if self.draining || site.pressure.backing_off(now).is_some() {

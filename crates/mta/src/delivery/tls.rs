@@ -30,7 +30,8 @@ impl Tls {
     /// A root certificate in the settings is not one.
     pub(crate) fn new(settings: &Settings) -> Result<Self, rustls::Error> {
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let builder = ClientConfig::builder_with_provider(Arc::clone(&provider)).with_safe_default_protocol_versions()?;
+        let builder =
+            ClientConfig::builder_with_provider(Arc::clone(&provider)).with_safe_default_protocol_versions()?;
         let verifier: Arc<dyn ServerCertVerifier> = match settings.tls {
             TlsPolicy::Required => named(settings, provider)?,
             TlsPolicy::Opportunistic | TlsPolicy::None => Arc::new(Anyone { provider }),

@@ -81,7 +81,11 @@ pub(crate) enum Opened {
 /// The task of one connection.
 pub(crate) async fn run(engine: Arc<Engine>, site: Arc<str>) {
     let mut seat = Seat { engine: Arc::clone(&engine), site: Arc::clone(&site), given_up: false };
-    match open(&engine, &site).await {
+    let opened = tokio::select! {
+        opened = open(&engine, &site) => opened,
+        () = engine.stopped() => return,
+    };
+    match opened {
         Opened::Failed(trouble) => failed(&engine, &site, trouble),
         Opened::Never(never) => turn_away(&mut seat, never).await,
         Opened::Link(link) => {

@@ -73,7 +73,13 @@ impl Submission {
         Ok(refusal)
     }
 
-    fn ask(&self, sender: &SenderFacts, recipient: &RecipientFacts, generation: u64, now: Timestamp) -> Option<Refusal> {
+    fn ask(
+        &self,
+        sender: &SenderFacts,
+        recipient: &RecipientFacts,
+        generation: u64,
+        now: Timestamp,
+    ) -> Option<Refusal> {
         let facts = Facts {
             now,
             generation,

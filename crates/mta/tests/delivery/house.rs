@@ -15,27 +15,28 @@ use store::{Authority, DomainKeys, Homing, MessageView, NewCredential, Options, 
 use testkit::{FakeDns, FakeMx, ManualClock, within};
 
 /// What the tests stand on.
-pub struct House {
-    pub clock: Arc<ManualClock>,
-    pub store: Arc<Store>,
-    pub submission: Submission,
-    pub authority: Authority,
-    pub controller: ControllerId,
-    pub stream: StreamId,
-    pub dir: tempfile::TempDir,
+pub(crate) struct House {
+    pub(crate) clock: Arc<ManualClock>,
+    pub(crate) store: Arc<Store>,
+    pub(crate) submission: Submission,
+    pub(crate) authority: Authority,
+    pub(crate) controller: ControllerId,
+    pub(crate) stream: StreamId,
+    pub(crate) dir: tempfile::TempDir,
     homing: Homing,
 }
 
-pub const BODY: &str = "Dear reader,\r\n.a line with a dot\r\nbye  \r\n\r\n";
+pub(crate) const BODY: &str = "Dear reader,\r\n.a line with a dot\r\nbye  \r\n\r\n";
 
 impl House {
-    pub async fn new(homing: Homing) -> Self {
+    pub(crate) async fn new(homing: Homing) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let clock = ManualClock::start();
         let store = open(dir.path(), &clock, &homing).await;
         let controller = store.create_controller("Sample").await.unwrap();
         store.sign_agreement(controller, None).await.unwrap();
-        let stream = store.create_stream(controller, "transactional", StreamKind::Transactional, "receipts").await.unwrap();
+        let stream =
+            store.create_stream(controller, "transactional", StreamKind::Transactional, "receipts").await.unwrap();
         store.issue_instruction(controller, &Operation::ALL, &[stream], 1_000_000).await.unwrap();
         let keys = DomainKeys {
             rsa_selector: "r1".into(),
@@ -45,8 +46,7 @@ impl House {
         };
         let domain = Domain::parse("sample.example").unwrap();
         store.add_domain(controller, &domain, &keys, Verified::Yes).await.unwrap();
-        let credential =
-            NewCredential { username: "shop", default_stream: stream, streams: &[stream], expires: None };
+        let credential = NewCredential { username: "shop", default_stream: stream, streams: &[stream], expires: None };
         let credential = store.create_credential(controller, credential).await.unwrap();
         let authority = store.authority_of(credential.id).unwrap();
         let submission = Submission::new(Arc::clone(&store));
@@ -54,28 +54,25 @@ impl House {
     }
 
     /// Closes the store and opens it again, as a restart does.
-    pub async fn restart(&mut self) {
-        self.store.close().await;
-        let (_, shelf) = (std::mem::replace(&mut self.submission, Submission::new(Arc::clone(&self.store))), ());
-        let () = shelf;
-        let other = tempfile::tempdir().unwrap();
-        let idle = open(other.path(), &self.clock, &self.homing).await;
-        // Every handle on the old store goes before its folder is opened again.
-        self.submission = Submission::new(Arc::clone(&idle));
-        self.store = idle;
-        self.store = open(self.dir.path(), &self.clock, &self.homing).await;
-        self.submission = Submission::new(Arc::clone(&self.store));
+    pub(crate) async fn restart(self) -> Self {
+        let Self { clock, store, submission, controller, stream, dir, homing, .. } = self;
+        store.close().await;
+        drop((store, submission));
+        let store = open(dir.path(), &clock, &homing).await;
+        let authority = store.authority_named("shop").unwrap();
+        let submission = Submission::new(Arc::clone(&store));
+        Self { clock, store, submission, authority, controller, stream, dir, homing }
     }
 
-    pub async fn deliver(&self, settings: Settings) -> Delivery {
+    pub(crate) async fn deliver(&self, settings: Settings) -> Delivery {
         Delivery::start(Arc::clone(&self.store), settings).await.unwrap()
     }
 
-    pub async fn try_send(&self, to: &str) -> Answer {
+    pub(crate) async fn try_send(&self, to: &str) -> Answer {
         self.send_body(to, BODY).await
     }
 
-    pub async fn send_body(&self, to: &str, body: &str) -> Answer {
+    pub(crate) async fn send_body(&self, to: &str, body: &str) -> Answer {
         let head = format!(
             "From: Shop <shop@sample.example>\r\nTo: <{to}>\r\nSubject: Receipt\r\n\
              Date: Thu, 15 Jan 2027 12:00:00 +0000\r\nMessage-ID: <1@sample.example>\r\n\r\n"
@@ -91,19 +88,19 @@ impl House {
         self.submission.accept(&self.authority, draft, None).await.unwrap().remove(0)
     }
 
-    pub async fn send(&self, to: &str) -> Queued {
+    pub(crate) async fn send(&self, to: &str) -> Queued {
         match self.try_send(to).await {
             Answer::Queued(queued) => queued,
             other => panic!("{other:?}"),
         }
     }
 
-    pub async fn view(&self, id: MessageId) -> MessageView {
+    pub(crate) async fn view(&self, id: MessageId) -> MessageView {
         self.store.message(self.controller, id).await.unwrap().unwrap()
     }
 
     /// Waits until the store says so.
-    pub async fn until(&self, what: &str, id: MessageId, so: impl Fn(&MessageView) -> bool) -> MessageView {
+    pub(crate) async fn until(&self, what: &str, id: MessageId, so: impl Fn(&MessageView) -> bool) -> MessageView {
         within(what, async {
             loop {
                 let view = self.view(id).await;
@@ -116,23 +113,23 @@ impl House {
         .await
     }
 
-    pub async fn until_state(&self, id: MessageId, state: MessageState) -> MessageView {
+    pub(crate) async fn until_state(&self, id: MessageId, state: MessageState) -> MessageView {
         self.until(&format!("state {state:?}"), id, |view| view.state == state).await
     }
 
     /// Waits until the timeline has this event so often.
-    pub async fn until_event(&self, id: MessageId, event: &str, count: usize) -> MessageView {
+    pub(crate) async fn until_event(&self, id: MessageId, event: &str, count: usize) -> MessageView {
         self.until(event, id, |view| events(view, event) >= count).await
     }
 }
 
-pub fn events(view: &MessageView, event: &str) -> usize {
+pub(crate) fn events(view: &MessageView, event: &str) -> usize {
     view.timeline.iter().filter(|item| item.event == event).count()
 }
 
 /// Lets other tasks run for a moment between two looks at a condition.
-pub async fn pause() {
-    tokio::time::sleep(Duration::from_millis(5)).await;
+pub(crate) async fn pause() {
+    testkit::wait::breathe().await;
 }
 
 async fn open(dir: &Path, clock: &Arc<ManualClock>, homing: &Homing) -> Arc<Store> {
@@ -142,7 +139,7 @@ async fn open(dir: &Path, clock: &Arc<ManualClock>, homing: &Homing) -> Arc<Stor
 }
 
 /// Settings for receivers that DNS names on this machine.
-pub fn by_dns(dns: &FakeDns, mx: &FakeMx) -> Settings {
+pub(crate) fn by_dns(dns: &FakeDns, mx: &FakeMx) -> Settings {
     let mut settings = quick();
     settings.resolver = Some(dns.addr());
     settings.mx_port = mx.addr().port();
@@ -150,7 +147,7 @@ pub fn by_dns(dns: &FakeDns, mx: &FakeMx) -> Settings {
 }
 
 /// Settings for one receiver that takes everything.
-pub fn by_smarthost(mx: &FakeMx) -> Settings {
+pub(crate) fn by_smarthost(mx: &FakeMx) -> Settings {
     let mut settings = quick();
     let smarthost = mta::delivery::Smarthost { host: mx.addr().ip().to_string(), port: mx.addr().port() };
     settings.smarthost = Some(smarthost);

@@ -136,7 +136,8 @@ fn verify(arguments: &Verify) -> anyhow::Result<()> {
     }
     for folder in folders {
         let key = key(&folder, arguments.key.as_deref())?;
-        let earlier = arguments.checkpoint.iter().map(|file| earlier(file, &key)).collect::<anyhow::Result<Vec<_>>>()?;
+        let earlier =
+            arguments.checkpoint.iter().map(|file| earlier(file, &key)).collect::<anyhow::Result<Vec<_>>>()?;
         let audit = Audit { log: &key, witnesses: &[], earlier: &earlier };
         let report =
             ledger::folder::verify(&folder, &audit).with_context(|| format!("{} is not right", folder.display()))?;

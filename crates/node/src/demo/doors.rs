@@ -8,9 +8,8 @@ use mail::address::Domain;
 use metrics_exporter_prometheus::PrometheusHandle;
 use rustls::ServerConfig;
 use smtpd::connections::Bounds;
-use smtpd::{Connections, Kind, Listener as SmtpListener, Settings as SmtpSettings, SubmissionDoor};
 use smtpd::throttle::Throttle;
-use std::collections::HashMap;
+use smtpd::{Connections, Kind, Listener as SmtpListener, Settings as SmtpSettings, SubmissionDoor};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
@@ -40,8 +39,13 @@ impl Doors {
     ) -> anyhow::Result<Self> {
         let (stop, stopped) = watch::channel(false);
         let readiness = Arc::new(Readiness::default());
-        let smtp = Smtp { host: Domain::parse("localhost")?, tls: Arc::clone(tls), connections: Connections::new(Bounds::default()) };
-        let mailbox = DemoMailbox::open(&data.join("mailbox"), Arc::clone(&running.store), records(running, sample))?;
+        let smtp = Smtp {
+            host: Domain::parse("localhost")?,
+            tls: Arc::clone(tls),
+            connections: Connections::new(Bounds::default()),
+        };
+        let mailbox =
+            DemoMailbox::open(&data.join("mailbox"), Arc::clone(&running.store), sample.dns_records(&running.store))?;
         let mut doors =
             Self { smtp: Vec::new(), web: Vec::new(), stop, readiness: Arc::clone(&readiness), mailbox: None };
         if !sink {
@@ -87,8 +91,12 @@ impl Doors {
     pub(super) async fn close(self, grace: Duration) -> Option<SmtpListener> {
         self.readiness.close();
         self.stop.send_replace(true);
-        for listener in self.smtp {
-            listener.drain(grace).await;
+        // All at once: each may take the whole grace.
+        let draining: Vec<_> = self.smtp.into_iter().map(|listener| tokio::spawn(listener.drain(grace))).collect();
+        for listener in draining {
+            if listener.await.is_err() {
+                tracing::warn!("an SMTP listener ended by a fault of ours");
+            }
         }
         for listener in self.web {
             if listener.await.is_err() {
@@ -112,21 +120,4 @@ impl Smtp {
             SmtpSettings::new(kind, self.host.clone(), Some(Arc::clone(&self.tls)), Arc::clone(&self.connections));
         Ok(SmtpListener::bind(address, settings, Arc::new(door)).await?)
     }
-}
-
-/// The TXT records that the sample's domain would publish.
-fn records(running: &Running, sample: &Sample) -> HashMap<String, String> {
-    let store = &running.store;
-    let signers = sample.controller.zip(Domain::parse(DOMAIN).ok()).and_then(|(controller, domain)| {
-        let (_, domain) = store.from_domain(controller, &domain);
-        store.dkim_signers(domain?)
-    });
-    let signers = signers.unwrap_or_default();
-    signers
-        .iter()
-        .filter_map(|signer| {
-            let name = format!("{}._domainkey.{}", signer.selector(), signer.domain());
-            Some((name.to_ascii_lowercase(), signer.key().public_dns_value().ok()?))
-        })
-        .collect()
 }

@@ -9,6 +9,9 @@ use store::Store;
 
 /// The demo file of `architecture.md` §10.
 pub(super) fn describe(data: &Path, ports: Ports, sink: bool, store: &Store, sample: &Sample) -> Value {
+    // What the sample's domain would publish: whoever checks signatures himself needs it.
+    let mut dns: Vec<(String, String)> = sample.dns_records(store).into_iter().collect();
+    dns.sort();
     let address = |offset| Value::String(ports.at(offset).to_string());
     let url = |scheme: &str, offset| Value::String(format!("{scheme}://{}", ports.at(offset)));
     let mailbox = |value: Value| if sink { Value::Null } else { value };
@@ -31,6 +34,7 @@ pub(super) fn describe(data: &Path, ports: Ports, sink: bool, store: &Store, sam
         "suppressed": SUPPRESSED,
         "consented": CONSENTED,
         "unconsented": UNCONSENTED,
+        "dns": dns,
     })
 }
 
@@ -79,7 +83,8 @@ Send with swaks:
 
 Send with curl:
   curl -sS {http}/v1/messages -H 'Authorization: Bearer {key}' -H 'Content-Type: application/json' \
-    -d '{{"stream":"transactional","from":{{"email":"shop@{DOMAIN}"}},"to":[{{"email":"ada@dest.example"}}],"subject":"Your receipt","text":"Thank you."}}'
+    -d '{{"stream":"transactional","from":{{"email":"shop@{DOMAIN}"}},"to":[{{"email":"ada@dest.example"}}],
+         "subject":"Your receipt","text":"Thank you."}}'
 
 Send with Python:
   python3 - <<'PY'

@@ -114,8 +114,12 @@ impl DemoMailbox {
         };
         let tls = (tls == Tls::Yes).then(|| "TLS".to_owned());
         let Transaction { reverse_path, recipients } = session;
-        let envelope =
-            Envelope { at: at.micros(), reverse_path: reverse_path.clone(), recipients: recipients.clone(), tls: tls.clone() };
+        let envelope = Envelope {
+            at: at.micros(),
+            reverse_path: reverse_path.clone(),
+            recipients: recipients.clone(),
+            tls: tls.clone(),
+        };
         // The envelope last: a message is kept when both files are there.
         std::fs::write(self.file(number, "eml"), &raw)?;
         std::fs::write(self.file(number, "json"), serde_json::to_vec(&envelope)?)?;

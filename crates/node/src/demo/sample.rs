@@ -8,6 +8,7 @@ use model::basis::BasisKind;
 use model::person::{SuppressionReason, SuppressionScope};
 use model::{ControllerId, StreamId};
 use serde::{Deserialize, Serialize};
+use std::collections::HashMap;
 use std::path::Path;
 use store::{Authority, NewBasis, Store, Verified};
 
@@ -32,7 +33,6 @@ pub(super) struct Sample {
     pub(super) username: String,
     pub(super) password: String,
     pub(super) api_key: String,
-    pub(super) ready: bool,
     #[serde(skip)]
     pub(super) controller: Option<ControllerId>,
 }
@@ -41,6 +41,24 @@ impl Sample {
     /// The credential behind the trusted listener.
     pub(super) fn authority(&self, store: &Store) -> anyhow::Result<Authority> {
         store.authority_named(&self.username).context("the sample credential is gone; delete the data folder")
+    }
+}
+
+impl Sample {
+    /// The TXT records that the sample's domain would publish, by name.
+    pub(super) fn dns_records(&self, store: &Store) -> HashMap<String, String> {
+        let signers = self.controller.zip(Domain::parse(DOMAIN).ok()).and_then(|(controller, domain)| {
+            let (_, domain) = store.from_domain(controller, &domain);
+            store.dkim_signers(domain?)
+        });
+        signers
+            .unwrap_or_default()
+            .iter()
+            .filter_map(|signer| {
+                let name = format!("{}._domainkey.{}", signer.selector(), signer.domain());
+                Some((name.to_ascii_lowercase(), signer.key().public_dns_value().ok()?))
+            })
+            .collect()
     }
 }
 
@@ -81,7 +99,6 @@ async fn make(store: &Store, file: &Path) -> anyhow::Result<Sample> {
         username: admitted.credential.username,
         password: admitted.credential.password,
         api_key: admitted.credential.api_key,
-        ready: true,
         controller: None,
     };
     private(file, &serde_json::to_vec_pretty(&sample)?)?;

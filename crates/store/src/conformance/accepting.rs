@@ -3,6 +3,7 @@
 use super::rows::{DAY, OTHER, QUOTA, SHOP, acceptance, at, message, question, slot};
 use crate::engine::*;
 
+#[expect(clippy::cognitive_complexity, reason = "assertions in a row, each expanded by its macro")]
 pub(super) async fn tell(engine: &dyn Engine) {
     let before = engine.inbox(100).await.unwrap().len();
     let mut first = acceptance(vec![message(101, 1, 101)]);
@@ -37,6 +38,7 @@ pub(super) async fn tell(engine: &dyn Engine) {
 }
 
 /// Slots, quota and ids that clash.
+#[expect(clippy::cognitive_complexity, reason = "assertions in a row, each expanded by its macro")]
 pub(super) async fn tell_of_races(engine: &dyn Engine) {
     // Person 1 got slot 1; another acceptance believed he had none and took slot 77 for him.
     let mut late = message(103, 1, 103);

@@ -146,8 +146,15 @@ pub(super) async fn tell_of_persons(engine: &dyn Engine) {
     assert_eq!(person.basis.as_ref().map(|basis| (basis.confirmed, basis.withdrawn)), Some((Some(at(2)), Some(at(3)))));
     assert_eq!(person.slot, None);
 
-    // A basis given anew stands in the place of the old one.
-    engine.change(vec![Change::Basis(basis)], Vec::new()).await.unwrap();
+    // GDPR Art. 7(3): what was withdrawn is not put back by recording it anew …
+    assert_eq!(engine.change(vec![Change::Basis(basis.clone())], Vec::new()).await.unwrap(), [0]);
     let persons = engine.persons(vec![question(SHOP, 200)]).await.unwrap();
-    assert_eq!(persons[0].basis.as_ref().unwrap().withdrawn, None);
+    assert_eq!(persons[0].basis.as_ref().unwrap().withdrawn, Some(at(3)));
+    // … while one that stands is replaced.
+    let first = BasisRow { stream: 4, confirmed: None, ..basis };
+    let second = BasisRow { confirmed: Some(at(9)), ..first.clone() };
+    assert_eq!(engine.change(vec![Change::Basis(first), Change::Basis(second)], Vec::new()).await.unwrap(), [1, 1]);
+    let asked = crate::engine::PersonQuery { stream: 4, ..question(SHOP, 200) };
+    let persons = engine.persons(vec![asked]).await.unwrap();
+    assert_eq!(persons[0].basis.as_ref().unwrap().confirmed, Some(at(9)));
 }

@@ -14,6 +14,7 @@ async fn start(engine: &dyn Engine, id: i64, attempt: u32) -> bool {
     engine.start(StartRow { id, attempt, at: at(10) }).await.unwrap()
 }
 
+#[expect(clippy::cognitive_complexity, reason = "assertions in a row, each expanded by its macro")]
 pub(super) async fn tell_of_attempts(engine: &dyn Engine) {
     let backlog = engine.backlog().await.unwrap();
     let lanes: Vec<_> = backlog.iter().map(|row| (row.class, row.controller, row.due, row.count)).collect();
@@ -68,11 +69,10 @@ pub(super) async fn tell_of_recovery(engine: &dyn Engine) {
     assert_eq!(engine.inbox(100).await.unwrap().len(), before + 2);
     assert!(engine.started(10).await.unwrap().is_empty());
     let due = engine.due(SITE, 0, SHOP, at(20), 10).await.unwrap();
-    assert_eq!(due.iter().map(|row| (row.id, row.attempts, row.uncertain)).collect::<Vec<_>>(), [
-        (106, 0, false),
-        (111, 0, false),
-        (101, 2, true)
-    ]);
+    assert_eq!(
+        due.iter().map(|row| (row.id, row.attempts, row.uncertain)).collect::<Vec<_>>(),
+        [(106, 0, false), (111, 0, false), (101, 2, true)]
+    );
     assert_eq!(engine.message(SHOP, 105).await.unwrap().unwrap().state, "held");
     let record = engine.message(SHOP, 101).await.unwrap().unwrap();
     let attempts: Vec<_> =
@@ -82,6 +82,7 @@ pub(super) async fn tell_of_recovery(engine: &dyn Engine) {
     assert_eq!(record.attempts[0].enhanced.as_deref(), Some("4.3.0"));
 }
 
+#[expect(clippy::cognitive_complexity, reason = "assertions in a row, each expanded by its macro")]
 pub(super) async fn tell_of_ends(engine: &dyn Engine) {
     let bounced = |until| SettleRow {
         suppress: Some(SuppressionRow {

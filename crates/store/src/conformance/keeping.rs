@@ -37,6 +37,7 @@ pub(super) async fn tell_of_keys(engine: &dyn Engine) {
     assert_eq!(slots, [full(254), None, None, full(1), full(254)]);
 }
 
+#[expect(clippy::cognitive_complexity, reason = "assertions in a row, each expanded by its macro")]
 pub(super) async fn tell_of_the_ledger(engine: &dyn Engine) {
     let inbox = engine.inbox(100).await.unwrap();
     assert!(inbox.windows(2).all(|pair| pair[0].0 < pair[1].0), "in the order of their ids");

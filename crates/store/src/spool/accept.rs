@@ -7,7 +7,7 @@ use crate::engine::{
 };
 use crate::error::{Error, Result};
 use crate::journal::MessageEvent;
-use crate::open::Store;
+use crate::open::{Hint, Store};
 use crate::vault::{Key, Secret, crypto};
 use bytes::Bytes;
 use model::event::EventType;
@@ -70,7 +70,7 @@ impl Store {
     }
 
     /// Who is told of each acceptance: the scheduler, which then needs no read.
-    pub fn set_hint(&self, hint: Arc<dyn Fn(Vec<(QueueRow, Content)>) + Send + Sync>) {
+    pub fn set_hint(&self, hint: Hint) {
         *self.hint.write() = Some(hint);
     }
 
@@ -78,9 +78,7 @@ impl Store {
         let mut out = Vec::with_capacity(items.len());
         for item in items {
             out.push(match item.person.slot {
-                Some(slot) => {
-                    PersonSlot { slot, secret: self.vault.secret(controller.0, slot).await?, is_new: false }
-                }
+                Some(slot) => PersonSlot { slot, secret: self.vault.secret(controller.0, slot).await?, is_new: false },
                 None => {
                     let (slot, secret) = self.vault.new_slot(controller.0, item.person.tag, self.next_id()).await?;
                     PersonSlot { slot, secret, is_new: true }
@@ -98,9 +96,7 @@ impl Store {
         let mut out = Vec::with_capacity(items.len());
         for person in persons {
             out.push(match person.slot {
-                Some(slot) => {
-                    PersonSlot { slot, secret: self.vault.secret(controller.0, slot).await?, is_new: false }
-                }
+                Some(slot) => PersonSlot { slot, secret: self.vault.secret(controller.0, slot).await?, is_new: false },
                 None => {
                     let (slot, secret) = self.vault.new_slot(controller.0, person.tag, self.next_id()).await?;
                     PersonSlot { slot, secret, is_new: true }
@@ -256,11 +252,8 @@ impl Store {
                     body: row.body,
                     slot: row.slot,
                 };
-                let content = Content {
-                    recipient: item.address.clone(),
-                    head: item.head.clone(),
-                    body: acceptance.body.clone(),
-                };
+                let content =
+                    Content { recipient: item.address.clone(), head: item.head.clone(), body: acceptance.body.clone() };
                 (queue_row, content)
             })
             .collect()

@@ -11,6 +11,7 @@ use crate::vault::{Key, Secret, crypto};
 use bytes::Bytes;
 use mail::address::Address;
 use serde::{Deserialize, Serialize};
+use std::cell::RefCell;
 
 /// Bodies above this many sealed octets go to a file of their own.
 pub(super) const ROW_BODY_OCTETS_MAX: usize = 256 * 1024;
@@ -75,16 +76,32 @@ pub(super) fn seal_body(wrap: &Key, id: i64, body: &[u8]) -> Result<(Vec<u8>, Ve
 fn pack(body: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(body.len() + 64);
     out.push(COMPRESSED);
-    if let Ok(packed) = zstd::bulk::compress(body, COMPRESSION_LEVEL)
-        && packed.len() < body.len()
-    {
-        out.extend_from_slice(&packed);
+    if compress_into(body, &mut out) && out.len() <= body.len() {
         return out;
     }
     out.clear();
     out.push(STORED);
     out.extend_from_slice(body);
     out
+}
+
+thread_local! {
+    // A compressor's tables are larger than most bodies: made once a thread, not once a message.
+    static COMPRESSOR: RefCell<Option<zstd::bulk::Compressor<'static>>> =
+        RefCell::new(zstd::bulk::Compressor::new(COMPRESSION_LEVEL).ok());
+}
+
+/// Appends the compressed body; false when it could not be done or would not be smaller.
+fn compress_into(body: &[u8], out: &mut Vec<u8>) -> bool {
+    COMPRESSOR.with_borrow_mut(|compressor| {
+        let Some(compressor) = compressor.as_mut() else { return false };
+        let start = out.len();
+        // No more room than the body itself takes: what does not fit is not worth it.
+        out.resize(start + body.len(), 0);
+        let written = out.get_mut(start..).and_then(|room| compressor.compress_to_buffer(body, room).ok());
+        out.truncate(start + written.unwrap_or_default());
+        written.is_some()
+    })
 }
 
 fn unpack(plain: Vec<u8>) -> Result<Bytes> {

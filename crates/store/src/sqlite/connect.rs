@@ -12,8 +12,10 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
 use std::time::Duration;
 
-/// Bytes of a page. Measured with 4 KiB incompressible bodies: see docs/decisions.
-pub(super) const PAGE_BYTES: u32 = 8192;
+/// Bytes of a page. Measured with 4 KiB incompressible bodies, 50 callers, accepted, started and settled: 19 KB are
+/// written a message, against 29 KB with pages of 8 KiB (a page holds one body and is half empty) and 40 KB with
+/// 16 KiB; CPU time is the same.
+pub(super) const PAGE_BYTES: u32 = 4096;
 /// Statements kept prepared on a connection.
 const STATEMENTS_MAX: usize = 128;
 /// KiB of page cache of the writer.

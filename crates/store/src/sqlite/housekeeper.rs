@@ -17,7 +17,7 @@ use std::time::Duration;
 /// How often it looks: under full load the log grows by 16 MiB in less than half a second.
 const TICK: Duration = Duration::from_millis(100);
 /// Ticks without a commit after which a log is emptied, and ticks after an erasure in which it is at the latest.
-const EMPTY_AFTER_TICKS: u32 = 100;
+pub(super) const EMPTY_AFTER_TICKS: u32 = 100;
 /// Pages added to the log since the last pass that are worth another (16 MiB).
 const PASS_PAGES: u64 = 16 * 1024 * 1024 / super::connect::PAGE_BYTES as u64;
 
@@ -52,7 +52,8 @@ pub(super) struct Housekeeper {
     passed: u64,
 }
 
-struct Watch {
+/// Sees to it that one log is emptied in time.
+pub(super) struct Watch {
     shared: Arc<Shared>,
     commits: u64,
     quiet_ticks: u32,
@@ -62,8 +63,7 @@ struct Watch {
 impl Housekeeper {
     /// A housekeeper with a connection to the main database.
     pub(super) fn new(connection: Connection, main: Arc<Shared>, keys: Arc<Shared>) -> Self {
-        let watch = |shared| Watch { shared, commits: 0, quiet_ticks: 0, erased_ticks: 0 };
-        let watches = [watch(Arc::clone(&main)), watch(keys)];
+        let watches = [Watch::new(Arc::clone(&main)), Watch::new(keys)];
         Self { connection, main, watches, passed: 0 }
     }
 
@@ -97,7 +97,13 @@ impl Housekeeper {
 }
 
 impl Watch {
-    fn look(&mut self) {
+    /// Nothing seen yet.
+    pub(super) const fn new(shared: Arc<Shared>) -> Self {
+        Self { shared, commits: 0, quiet_ticks: 0, erased_ticks: 0 }
+    }
+
+    /// Once a tick.
+    pub(super) fn look(&mut self) {
         let commits = self.shared.commits.load(Ordering::Relaxed);
         let emptied = self.shared.emptied.load(Ordering::Acquire);
         self.quiet_ticks = if commits == self.commits { self.quiet_ticks.saturating_add(1) } else { 0 };

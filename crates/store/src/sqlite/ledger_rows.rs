@@ -49,11 +49,6 @@ pub(super) fn heads(connection: &Connection) -> Result<Vec<HeadRow>> {
 pub(super) fn chunks(connection: &Connection, controller: i64, from: u64, rows: usize) -> Result<Vec<ChunkRow>> {
     let from = signed(from, "ledger_chunk.first_index")?;
     many(connection, &sql::CHUNKS, params![controller, from, limit(rows)], |row| {
-        Ok(ChunkRow {
-            controller: row.get(0)?,
-            first: unsigned(row.get(1)?),
-            entries: row.get(2)?,
-            count: row.get(3)?,
-        })
+        Ok(ChunkRow { controller: row.get(0)?, first: unsigned(row.get(1)?), entries: row.get(2)?, count: row.get(3)? })
     })
 }

@@ -47,9 +47,8 @@ pub(super) fn run(connection: &Connection, steps: &[Migration]) -> Result<()> {
 fn apply(connection: &Connection, steps: &[Migration]) -> Result<()> {
     connection.execute_batch(RECORD).map_err(fault)?;
     let known = i64::try_from(steps.len()).unwrap_or(i64::MAX);
-    let found: i64 = connection
-        .query_row("SELECT COALESCE(MAX(number), 0) FROM migration", [], |row| row.get(0))
-        .map_err(fault)?;
+    let found: i64 =
+        connection.query_row("SELECT COALESCE(MAX(number), 0) FROM migration", [], |row| row.get(0)).map_err(fault)?;
     if found > known {
         return Err(Error::NewerSchema { found, known });
     }
@@ -58,11 +57,10 @@ fn apply(connection: &Connection, steps: &[Migration]) -> Result<()> {
         if number > found {
             connection.execute_batch(step.text).map_err(fault)?;
             connection
-                .execute("INSERT INTO migration (number, name, sha256) VALUES (?1, ?2, ?3)", params![
-                    number,
-                    step.name,
-                    hash.as_ref()
-                ])
+                .execute(
+                    "INSERT INTO migration (number, name, sha256) VALUES (?1, ?2, ?3)",
+                    params![number, step.name, hash.as_ref()],
+                )
                 .map_err(fault)?;
             continue;
         }
@@ -70,7 +68,10 @@ fn apply(connection: &Connection, steps: &[Migration]) -> Result<()> {
             .query_row("SELECT sha256 FROM migration WHERE number = ?1", [number], |row| row.get(0))
             .map_err(fault)?;
         if recorded != hash.as_ref() {
-            return Err(Error::Engine(format!("migration {} has run with another text; use the right binary", step.name)));
+            return Err(Error::Engine(format!(
+                "migration {} has run with another text; use the right binary",
+                step.name
+            )));
         }
     }
     Ok(())

@@ -1,8 +1,6 @@
 //! Accounts: all of them are read together, and changed one by one.
 
-use crate::engine::{
-    AgreementRow, BasisRow, Change, CredentialRow, DomainRow, InstructionRow, PolicyRows, StreamRow,
-};
+use crate::engine::{AgreementRow, BasisRow, Change, CredentialRow, DomainRow, InstructionRow, PolicyRows, StreamRow};
 use crate::error::{Error, Result};
 use crate::sqlite::facts::{moment, moment_if_any, unsigned};
 use crate::sqlite::query::{fault, is_conflict, many, prepared, run};
@@ -126,12 +124,7 @@ pub(super) fn change(connection: &Connection, change: &Change) -> Result<usize> 
     }
 }
 
-fn insert(
-    connection: &Connection,
-    statement: &Statement,
-    what: &'static str,
-    values: impl Params,
-) -> Result<usize> {
+fn insert(connection: &Connection, statement: &Statement, what: &'static str, values: impl Params) -> Result<usize> {
     match prepared(connection, statement)?.execute(values) {
         Err(error) if is_conflict(&error) => Err(Error::Exists { what }),
         outcome => outcome.map_err(fault),
@@ -148,16 +141,8 @@ fn instruction(connection: &Connection, row: &InstructionRow) -> Result<usize> {
     run(connection, &sql::INSTRUCTION_SUPERSEDE, [row.controller])?;
     // A number beyond the column's range means `as many as there are`.
     let max = i64::try_from(row.messages_per_day_max).unwrap_or(i64::MAX);
-    let values = params![
-        row.id,
-        row.controller,
-        row.version,
-        row.state,
-        row.from.micros(),
-        row.operations,
-        row.streams,
-        max
-    ];
+    let values =
+        params![row.id, row.controller, row.version, row.state, row.from.micros(), row.operations, row.streams, max];
     insert(connection, &sql::INSTRUCTION_INSERT, "instruction", values)
 }
 

@@ -155,6 +155,19 @@ impl Shared {
         take(&mut lanes)
     }
 
+    /// Jobs that wait.
+    #[cfg(test)]
+    pub(super) fn waiting(&self) -> usize {
+        let lanes = self.lanes.lock();
+        lanes.short.len() + lanes.bulk.len()
+    }
+
+    /// Was the writer asked to empty the log?
+    #[cfg(test)]
+    pub(super) fn take_truncate(&self) -> bool {
+        std::mem::take(&mut self.lanes.lock().truncate)
+    }
+
     /// Asks the writer to empty the log before its next batch.
     pub(super) fn ask_truncate(&self) {
         self.lanes.lock().truncate = true;

@@ -7,8 +7,8 @@
 //! Never: a savepoint (a full disk may roll back the whole transaction under it); work that is not SQL.
 
 use crate::error::{Error, Result};
-use crate::sqlite::{connect, fault};
 use crate::sqlite::shared::{Job, Lanes, Shared};
+use crate::sqlite::{connect, fault};
 use rusqlite::Connection;
 use rusqlite::wal::CheckpointMode;
 use std::sync::Arc;

@@ -73,7 +73,7 @@ statements! { POLICY:
     BASIS_PUT(8) = "INSERT INTO basis (controller, tag, stream, kind, given, confirmed, withdrawn, expires) \
         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT (controller, tag, stream) DO UPDATE \
         SET kind = excluded.kind, given = excluded.given, confirmed = excluded.confirmed, \
-        withdrawn = excluded.withdrawn, expires = excluded.expires";
+        withdrawn = excluded.withdrawn, expires = excluded.expires WHERE basis.withdrawn IS NULL";
     /// Withdraws a basis; the first withdrawal's time stays.
     BASIS_WITHDRAW(4) = "UPDATE basis SET withdrawn = ?4 \
         WHERE controller = ?1 AND tag = ?2 AND stream = ?3 AND withdrawn IS NULL";

@@ -1,3 +1,5 @@
+//! The registry against SQLite, against the portable core, and the tables against `docs/personal-data.md`.
+
 use super::{JOURNAL, POLICY, SPOOL, VAULT};
 use crate::sqlite::{open_keys_for_tests, open_main_for_tests};
 use crate::statement::table::Table;
@@ -34,7 +36,8 @@ fn every_text_keeps_to_what_both_engines_understand() {
             assert!(text.contains(&format!("?{number}")), "{} has no ?{number}", statement.name);
         }
         // A `?` without a number would be counted differently by the two engines.
-        let bare = text.match_indices('?').any(|(at, _)| !text[at + 1..].starts_with(|next: char| next.is_ascii_digit()));
+        let bare =
+            text.match_indices('?').any(|(at, _)| !text[at + 1..].starts_with(|next: char| next.is_ascii_digit()));
         assert!(!bare, "{} has a parameter without a number", statement.name);
         if text.contains("LIMIT") {
             assert!(text.contains("ORDER BY"), "{} has a limit without an order", statement.name);
@@ -68,8 +71,7 @@ fn gdpr_30_every_table_is_in_the_list_and_in_the_page_and_no_other() {
 }
 
 fn tables(connection: &Connection) -> BTreeSet<String> {
-    let mut statement = connection
-        .prepare("SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'")
-        .unwrap();
+    let mut statement =
+        connection.prepare("SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'").unwrap();
     statement.query_map([], |row| row.get(0)).unwrap().collect::<rusqlite::Result<_>>().unwrap()
 }

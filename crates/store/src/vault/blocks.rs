@@ -35,10 +35,13 @@ impl Secret {
     }
 }
 
+/// A slot given to a person whose first commit is not over: the slot, its secret, and how many acceptances use it.
+type Pending = (SlotRef, Secret, u32);
+
 #[derive(Default)]
 pub(super) struct Blocks {
     free: tokio::sync::Mutex<HashMap<i64, Vec<(SlotRef, Secret)>>>,
-    pending: Mutex<HashMap<(i64, RecipientTag), (SlotRef, Secret, u32)>>,
+    pending: Mutex<HashMap<(i64, RecipientTag), Pending>>,
     cache: Mutex<HashMap<SlotRef, Secret>>,
 }
 

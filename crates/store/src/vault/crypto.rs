@@ -52,10 +52,8 @@ pub(crate) fn open(key: &Key, context: &[u8], sealed: &[u8], what: &'static str)
     let (nonce, text) = sealed.split_at(NONCE_LEN);
     let nonce = Nonce::try_assume_unique_for_key(nonce).map_err(|_| Error::Sealed { what })?;
     let mut buffer = text.to_vec();
-    let length = cipher(key)?
-        .open_in_place(nonce, Aad::from(context), &mut buffer)
-        .map_err(|_| Error::Sealed { what })?
-        .len();
+    let length =
+        cipher(key)?.open_in_place(nonce, Aad::from(context), &mut buffer).map_err(|_| Error::Sealed { what })?.len();
     buffer.truncate(length);
     Ok(buffer)
 }

@@ -39,7 +39,8 @@ impl MasterKey {
     fn create(file: &Path) -> Result<Self> {
         let key = crypto::new_key()?;
         let failed = |error: std::io::Error| Error::file(file, &error);
-        let mut out = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(file).map_err(failed)?;
+        let mut out =
+            std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(file).map_err(failed)?;
         out.write_all(format!("{}\n", STANDARD.encode(key.as_slice())).as_bytes()).map_err(failed)?;
         // Durable before anything is sealed under it.
         out.sync_all().map_err(failed)?;

@@ -36,7 +36,11 @@ fn public_ids_come_back_and_do_not_mix() {
         let shown = ids.show(MessageId(raw));
         assert_eq!(shown.len(), 4 + 26);
         assert_eq!(ids.read(&shown), Some(MessageId(raw)));
-        assert_eq!(ids.read(&shown.to_uppercase().replace("MSG_", "msg_")), Some(MessageId(raw)), "case is lost on the way");
+        assert_eq!(
+            ids.read(&shown.to_uppercase().replace("MSG_", "msg_")),
+            Some(MessageId(raw)),
+            "case is lost on the way"
+        );
         assert_eq!(ids.read::<ControllerId>(&shown.replace("msg_", "ctl_")), None, "another kind");
     }
     let other = PublicIds::new(&[8; 16]).unwrap();

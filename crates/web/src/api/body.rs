@@ -72,3 +72,29 @@ fn ensure_json(fields: &HeaderMap) -> Result<(), Problem> {
     let plain = fields.get(CONTENT_ENCODING).is_none_or(|coding| coding.as_bytes().eq_ignore_ascii_case(b"identity"));
     if kind.eq_ignore_ascii_case("application/json") && plain { Ok(()) } else { Err(Problem::of(Fault::MediaType)) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn announcing(octets: usize) -> HeaderMap {
+        let mut fields = HeaderMap::new();
+        fields.insert(CONTENT_TYPE, http::HeaderValue::from_static("application/json; charset=utf-8"));
+        fields.insert(CONTENT_LENGTH, http::HeaderValue::from(octets));
+        fields
+    }
+
+    #[tokio::test]
+    async fn all_bodies_together_are_limited_and_room_comes_back() {
+        let budget = Budget::default();
+        let mut kept = Vec::new();
+        for _ in 0..TOGETHER_OCTETS_MAX / OCTETS_MAX {
+            kept.push(read(&budget, &announcing(OCTETS_MAX), Body::from("{}")).await.ok().unwrap());
+        }
+        let refused = read(&budget, &announcing(OCTETS_MAX), Body::from("{}")).await.err().unwrap();
+        assert_eq!(refused.status().as_u16(), 503);
+        assert!(read(&budget, &announcing(2), Body::from("{}")).await.is_ok(), "a small one still finds room");
+        kept.pop();
+        assert!(read(&budget, &announcing(OCTETS_MAX), Body::from("{}")).await.is_ok());
+    }
+}

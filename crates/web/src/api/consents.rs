@@ -15,6 +15,7 @@ use utoipa::ToSchema;
 use crate::api::suppressions::address;
 use crate::api::{Api, body, json, store_failed};
 use crate::problem::Problem;
+use crate::router::Fault;
 
 /// The basis of mail to a person on a stream.
 #[derive(Deserialize, ToSchema)]
@@ -83,6 +84,7 @@ pub(crate) enum Standing {
     post, path = "/v1/consents", tag = "people", request_body = ConsentRequest,
     responses(
         (status = 201, description = "Recorded", body = Consent),
+        (status = 409, description = "The person withdrew", body = Problem, content_type = "application/problem+json"),
         (status = 400, description = "A field is at fault", body = Problem, content_type = "application/problem+json"),
         (status = 401, description = "No valid key", body = Problem, content_type = "application/problem+json"),
         (status = 415, description = "The body is no JSON", body = Problem, content_type = "application/problem+json"),
@@ -102,8 +104,11 @@ pub(crate) async fn post_consent(
     let stream = stream(&asked.stream, &authority, api.store())?;
     let basis = basis(asked.kind, asked.confirmed);
     let done = api.store().record_basis(authority.controller(), stream, &address, basis).await;
-    done.map_err(|error| store_failed(&error))?;
-    Ok((StatusCode::CREATED, Json(Consent { stream: asked.stream, state: Standing::Recorded })))
+    match done {
+        Ok(()) => Ok((StatusCode::CREATED, Json(Consent { stream: asked.stream, state: Standing::Recorded }))),
+        Err(store::Error::Withdrawn) => Err(Problem::of(Fault::Withdrawn)),
+        Err(error) => Err(store_failed(&error)),
+    }
 }
 
 /// Withdraws a basis. GDPR Art. 7(3): as easy as giving it, and in force at once.

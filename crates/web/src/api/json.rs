@@ -102,8 +102,8 @@ const LIMIT: &str = "limit: ";
 /// Longest name of a field that is repeated in an answer.
 const NAME_CHARACTERS_MAX: usize = 64;
 
-/// What is wrong, and at which name (as given), without what was given: the reader's own texts quote values, and a value may be
-/// an address.
+/// What is wrong, and at which name (as given), without any value: the reader's own texts quote values, and a value
+/// may be an address.
 fn without_content(error: &serde_json::Error) -> (Option<String>, String) {
     let place = format!(" at line {} column {}", error.line(), error.column());
     let full = error.to_string();

@@ -86,7 +86,8 @@ pub(crate) struct Happening {
 /// The message with this id.
 #[utoipa::path(
     get, path = "/v1/messages/{id}", tag = "messages",
-    params(("id" = String, Path, description = "The id that POST /v1/messages answered", example = "msg_2f9c6a1be07d4483")),
+    params(("id" = String, Path, description = "The id that POST /v1/messages answered",
+            example = "msg_2f9c6a1be07d4483")),
     responses(
         (status = 200, description = "The message and its timeline", body = Message),
         (status = 401, description = "No valid key", body = Problem, content_type = "application/problem+json"),

@@ -3,7 +3,8 @@
 //! The whole request is read and checked before anything of it is taken in, so a fault in the last message of a batch
 //! leaves nothing half-stored. What is taken in goes through [`mta::submission::Submission::accept`], message by
 //! message, each in a commit of its own together with its part of the Idempotency-Key: a repeat after a crash gets
-//! the stored answers and sends only what was not yet taken in.
+//! the stored answers and sends only what was not yet taken in. A message none of whose recipients was taken in keeps
+//! no answer: its repeat is decided anew, by the facts of that moment.
 //! Never: a recipient's address in an error or a log line; it stands in the results alone, as the client gave it.
 
 use aws_lc_rs::digest::{SHA256, digest};
@@ -56,7 +57,7 @@ struct Ready {
 struct Done {
     told: StatusCode,
     json: Vec<u8>,
-    problem: Option<Box<Problem>>,
+    problem: Option<Problem>,
     replayed: Replayed,
 }
 

@@ -16,6 +16,9 @@ use crate::timestamp::for_people;
 /// Octets of the source that a page shows; the rest is behind the link to the whole.
 const SOURCE_OCTETS_SHOWN_MAX: usize = 512 * 1024;
 
+/// Messages on the list's page, the newest; the JSON list has all.
+const LINES_SHOWN_MAX: usize = 500;
+
 /// Which part of a message is shown.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -61,6 +64,7 @@ pub(super) struct Asked {
 #[template(path = "mailbox_list.html")]
 struct List {
     lines: Vec<Line>,
+    all: usize,
 }
 
 struct Line {
@@ -100,7 +104,9 @@ struct Signature<'m> {
 
 /// `GET /`
 pub(super) async fn get_list(State(mailbox): Shared) -> Response {
-    let lines = mailbox.list().into_iter().map(|summary| Line {
+    let list = mailbox.list();
+    let all = list.len();
+    let lines = list.into_iter().take(LINES_SHOWN_MAX).map(|summary| Line {
         number: summary.number,
         at: for_people(summary.at),
         from: or(summary.from, "(no sender)"),
@@ -108,7 +114,7 @@ pub(super) async fn get_list(State(mailbox): Shared) -> Response {
         subject: or(summary.subject, "(no subject)"),
         dkim: word(summary.dkim),
     });
-    page(&List { lines: lines.collect() })
+    page(&List { lines: lines.collect(), all })
 }
 
 /// `GET /messages/{number}?show=…`

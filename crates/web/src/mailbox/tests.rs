@@ -159,6 +159,17 @@ async fn a_strangers_name_for_this_machine_opens_nothing() {
     }
 }
 
+#[tokio::test]
+async fn a_long_list_is_cut_on_the_page_and_says_so() {
+    let (kept, router) = mailbox();
+    assert!(!ask(&router, "GET", "/", &[]).await.2.contains("are shown"));
+    kept.0.lock().extend((3..=600).map(|number| arrived(number, "Subject: one of many\r\n\r\n")));
+    let (_, _, text) = ask(&router, "GET", "/", &[]).await;
+    assert!(text.contains("600 in the mailbox, newest first; the newest 500 are shown."));
+    assert!(text.contains("/messages/600\"") && !text.contains("/messages/100\""));
+    assert!(ask(&router, "GET", "/api/messages", &[]).await.2.contains("\"number\":1,"));
+}
+
 #[test]
 fn one_bad_signature_is_seen_in_the_whole() {
     let one = |passed| SignatureVerdict {

@@ -23,6 +23,8 @@ pub(crate) enum Fault {
     IdempotencyConflict,
     /// A request with this Idempotency-Key is being done at this moment.
     IdempotencyInProgress,
+    /// The person withdrew what is to be recorded anew.
+    Withdrawn,
     /// The body is too large.
     TooLarge,
     /// The body is no JSON by its own word.
@@ -55,7 +57,7 @@ pub(crate) struct FaultRow {
 
 impl Fault {
     /// Every fault.
-    pub(crate) const ALL: [Self; 14] = [
+    pub(crate) const ALL: [Self; 15] = [
         Self::Malformed,
         Self::NotAuthenticated,
         Self::NotFound,
@@ -63,6 +65,7 @@ impl Fault {
         Self::BodyTimeout,
         Self::IdempotencyConflict,
         Self::IdempotencyInProgress,
+        Self::Withdrawn,
         Self::TooLarge,
         Self::MediaType,
         Self::RecipientsRefused,
@@ -116,6 +119,13 @@ impl Fault {
                 "The body must be JSON",
                 "send `Content-Type: application/json` and no Content-Encoding",
                 StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            ),
+            // GDPR Art. 7(3): a withdrawal is the person's; no system of the controller takes it back.
+            Self::Withdrawn => row(
+                "consent-withdrawn",
+                "This person withdrew",
+                "only the person himself can consent anew; do not record it for him",
+                StatusCode::CONFLICT,
             ),
             Self::IdempotencyConflict | Self::IdempotencyInProgress => self.repeat_row(),
             Self::BodyTimeout | Self::Internal | Self::Busy | Self::Slow | Self::Temporary => self.node_row(),

@@ -4,9 +4,9 @@
 //! generation has moved is asked for again, never stretched; facts that cannot be read hold the message.
 //! Standards: GDPR Art. 5(2), 7(3), 21(3).
 
-use super::letter::Letter;
 use super::super::engine::Engine;
 use super::super::send::{Link, NotBegun};
+use super::letter::Letter;
 use gate::facts::{FromDomain, QuotaFacts};
 use gate::{Facts, MessageFacts, RecipientFacts, Refusal, Rule, SenderFacts, Verdict};
 use mail::client::BeginError;
@@ -15,7 +15,7 @@ use std::time::Duration;
 use store::QueueRow;
 
 /// A message held for want of facts is asked about again after so long.
-pub(super) const FACTS_AGAIN: Duration = Duration::from_secs(60);
+const FACTS_AGAIN: Duration = Duration::from_secs(60);
 /// A message held for a human.
 pub(super) const HELD_AGAIN: Duration = Duration::from_secs(15 * 60);
 /// Times that facts are read again because they changed under our eyes; then the message waits.
@@ -78,7 +78,13 @@ impl Facing {
 }
 
 /// Asks the gate and uses its clearance up, with facts read anew as often as they changed meanwhile.
-pub(super) async fn begin(engine: &Engine, link: &mut Link, row: &QueueRow, letter: &Letter, known: Option<Known>) -> Begun {
+pub(super) async fn begin(
+    engine: &Engine,
+    link: &mut Link,
+    row: &QueueRow,
+    letter: &Letter,
+    known: Option<Known>,
+) -> Begun {
     let mut known = known;
     for _ in 0..FACTS_READ_MAX {
         if known.as_ref().is_none_or(|known| known.3 != engine.store.generation(row.controller)) {
@@ -116,4 +122,3 @@ pub(super) async fn may_finish(engine: &Engine, row: &QueueRow, generation: u64)
     }
     Some(Facing::Held(Rule::FactsUnavailable, FACTS_AGAIN))
 }
-

@@ -4,13 +4,13 @@
 //! concerns the site, the message for what concerns the message.
 //! Standards: RFC 5321 §4.5.3.2.6, §6.1; RFC 1870 §6.1; RFC 6152 §3.
 
-use super::Tried;
-use super::asking::Facing;
 use super::super::engine::{Engine, Row};
 use super::super::outcome::reply::{Answer, Blame, Judgement, Press, Stage, judge, press, retry_due};
 use super::super::send::Link;
 use super::super::spread::seed_of;
 use super::super::worker::failed;
+use super::Tried;
+use super::asking::Facing;
 use mail::client::{BeginError, Lost, Stage as Place};
 use model::Timestamp;
 use std::sync::Arc;
@@ -33,8 +33,12 @@ impl Trial<'_> {
             self.deferred(row, now, transcript).await;
             return Tried::Closed;
         };
-        let answer =
-            Answer { stage: stage_of(outcome.decided_at), code: reply.code, enhanced: reply.enhanced, text: &reply.text };
+        let answer = Answer {
+            stage: stage_of(outcome.decided_at),
+            code: reply.code,
+            enhanced: reply.enhanced,
+            text: &reply.text,
+        };
         let judgement = if outcome.is_delivered(0) { Judgement::Delivered } else { not_delivered(judge(&answer)) };
         let pressing = press(&answer);
         self.engine
@@ -155,7 +159,13 @@ pub(super) async fn lost_on_the_way(engine: &Engine, site: &Arc<str>, entry: Row
     failed(engine, site, trouble);
 }
 
-pub(super) async fn settle_gate(engine: &Engine, entry: &Row, facing: Facing, started: Option<Timestamp>, transcript: String) {
+pub(super) async fn settle_gate(
+    engine: &Engine,
+    entry: &Row,
+    facing: Facing,
+    started: Option<Timestamp>,
+    transcript: String,
+) {
     let now = engine.store.now();
     let (verdict, rule) = match facing {
         Facing::Stopped(rule) => (OutcomeKind::Stopped, rule),
@@ -167,7 +177,13 @@ pub(super) async fn settle_gate(engine: &Engine, entry: &Row, facing: Facing, st
 }
 
 /// The peer said at EHLO that it cannot take such a message (RFC 1870 §6.1, RFC 6152 §3).
-pub(super) async fn unfit(engine: &Engine, link: Box<Link>, entry: &Row, error: BeginError, started: Option<Timestamp>) -> Tried {
+pub(super) async fn unfit(
+    engine: &Engine,
+    link: Box<Link>,
+    entry: &Row,
+    error: BeginError,
+    started: Option<Timestamp>,
+) -> Tried {
     let enhanced = match error {
         BeginError::TooLarge { .. } => "5.3.4",
         BeginError::EightBitBody => "5.6.3",

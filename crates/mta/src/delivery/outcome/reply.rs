@@ -6,8 +6,8 @@
 //! Standards: RFC 5321 §4.2, RFC 3463, RFC 7505.
 
 use mail::reply::EnhancedCode;
-use model::stream::RetryPlan;
 use model::Timestamp;
+use model::stream::RetryPlan;
 use std::time::Duration;
 
 use crate::delivery::spread::jittered;

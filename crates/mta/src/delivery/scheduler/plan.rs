@@ -1,8 +1,8 @@
 //! What the picture's owner has to do now: reads of the store, connections to open, expired rows to look for.
 
 use super::{BATCH_MAX, Entry, Hot, LANE_READ_EVERY, LaneKey, Picture};
-use model::stream::Class;
 use model::Timestamp;
+use model::stream::Class;
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;

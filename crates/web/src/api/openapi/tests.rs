@@ -76,3 +76,14 @@ fn the_examples_are_requests_that_are_taken() {
     let crate::api::send::request::Submitted::One(message) = read else { panic!("not one message") };
     assert!(message.check().is_ok());
 }
+
+#[test]
+fn required_fields_are_told_apart_from_the_others() {
+    let document = described();
+    let schema = &document["components"]["schemas"]["MessageRequest"];
+    assert_eq!(schema["required"], serde_json::json!(["from", "to", "subject"]), "{schema}");
+    let body = &document["paths"]["/v1/messages"]["post"]["requestBody"];
+    assert_eq!(body["required"], true);
+    let key = &document["paths"]["/v1/messages"]["post"]["parameters"][0];
+    assert_eq!((&key["name"], &key["required"]), (&"Idempotency-Key".into(), &false.into()));
+}

@@ -80,7 +80,7 @@ pub(crate) enum Told {
     /// None was.
     Problem {
         /// Why.
-        problem: Box<Problem>,
+        problem: Problem,
     },
 }
 
@@ -150,7 +150,7 @@ impl Told {
 
     /// A message none of whose recipients was taken in.
     pub(crate) fn problem(problem: Problem) -> Self {
-        Self::Problem { problem: Box::new(problem) }
+        Self::Problem { problem }
     }
 
     /// As JSON.

@@ -1,0 +1,1 @@
+//! Long campaigns: run with `cargo xtask test --long`.

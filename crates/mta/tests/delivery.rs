@@ -1,0 +1,11 @@
+//! Delivery against receivers and a DNS on loopback, over a real store.
+#![cfg(test)]
+
+#[path = "delivery/house.rs"]
+mod house;
+#[path = "delivery/outcomes.rs"]
+mod outcomes;
+#[path = "delivery/routes.rs"]
+mod routes;
+#[path = "delivery/withdrawals.rs"]
+mod withdrawals;
