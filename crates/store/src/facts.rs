@@ -2,6 +2,10 @@
 //!
 //! The generation is read **before** the facts, so that a change in between shows as a stale one.
 
+mod cache;
+
+pub(crate) use cache::FactsCache;
+
 use crate::authority::Authority;
 use crate::engine::{PersonQuery, PersonRow, SlotRef};
 use crate::error::{Error, Result};
@@ -29,6 +33,9 @@ pub struct Person {
     pub facts: RecipientFacts,
     pub(crate) slot: Option<SlotRef>,
 }
+
+/// Of whom something is asked: controller, stream, person.
+type Whom = (ControllerId, StreamId, RecipientTag);
 
 impl Store {
     /// Facts about the sender, and the controller's generation as of before they were read.
@@ -62,9 +69,33 @@ impl Store {
     /// # Errors
     /// Those of the engine.
     pub async fn quota(&self, controller: ControllerId) -> Result<QuotaFacts> {
-        let allowed = self.quota_max(controller);
-        let used = self.engine.quota_used(controller.0, self.now().utc_day()).await?;
+        let (allowed, day) = (self.quota_max(controller), self.now().utc_day());
+        let known = self.quotas.lock().get(&controller).filter(|(of, _)| *of == day).map(|(_, used)| *used);
+        let used = match known {
+            Some(used) => used,
+            None => {
+                let used = self.engine.quota_used(controller.0, day).await?;
+                self.quotas.lock().insert(controller, (day, used));
+                used
+            }
+        };
         Ok(QuotaFacts { allowed, used })
+    }
+
+    /// Counts in memory what a commit took from the day's allowance, so that the next decision needs no read.
+    /// The commit itself is what enforces it.
+    pub(crate) fn quota_taken(&self, controller: ControllerId, day: i64, count: usize) {
+        if let Some((of, used)) = self.quotas.lock().get_mut(&controller)
+            && *of == day
+        {
+            *used = used.saturating_add(u64::try_from(count).unwrap_or(u64::MAX));
+        }
+    }
+
+    /// What memory says of the day's allowance is doubtful: it is read anew at the next decision. Called
+    /// whenever it refused something, so that a refusal always rests on what is written.
+    pub fn quota_unknown(&self, controller: ControllerId) {
+        self.quotas.lock().remove(&controller);
     }
 
     pub(crate) fn quota_max(&self, controller: ControllerId) -> u64 {
@@ -87,12 +118,41 @@ impl Store {
     ) -> Result<Vec<Person>> {
         let tags: Vec<RecipientTag> =
             addresses.iter().map(|address| self.vault.tag(controller, address)).collect::<Result<_>>()?;
-        let queries =
-            tags.iter().map(|tag| PersonQuery { controller: controller.0, stream: stream.0, tag: tag.0 }).collect();
-        let rows = self.engine.persons(queries).await?;
-        tags.into_iter()
-            .zip(rows)
-            .map(|(tag, row)| Ok(Person { tag, slot: row.slot, facts: recipient(row)? }))
+        let whom: Vec<Whom> = tags.into_iter().map(|tag| (controller, stream, tag)).collect();
+        Ok(self.persons(&whom).await?.into_iter().map(|(person, _)| person).collect())
+    }
+
+    /// Persons and the generation under which what is said of them is true, in the order asked. Those
+    /// that are not in memory are read together.
+    async fn persons(&self, whom: &[Whom]) -> Result<Vec<(Person, u64)>> {
+        // The generations first: a change in between shows as a stale one.
+        let mut known: Vec<(Option<Person>, u64)> = whom
+            .iter()
+            .map(|who| {
+                let generation = self.generation(who.0);
+                (self.facts.get(*who, generation), generation)
+            })
+            .collect();
+        let missing: Vec<usize> =
+            (0..known.len()).filter(|at| known.get(*at).is_some_and(|one| one.0.is_none())).collect();
+        if !missing.is_empty() {
+            let asked: Vec<Whom> = missing.iter().filter_map(|at| whom.get(*at).copied()).collect();
+            let queries = asked
+                .iter()
+                .map(|(controller, stream, tag)| PersonQuery { controller: controller.0, stream: stream.0, tag: tag.0 })
+                .collect();
+            let rows = self.engine.persons(queries).await?;
+            for ((at, who), row) in missing.into_iter().zip(asked).zip(rows) {
+                let person = Person { tag: who.2, slot: row.slot, facts: recipient(row)? };
+                if let Some((place, generation)) = known.get_mut(at) {
+                    self.facts.put(who, *generation, &person);
+                    *place = Some(person);
+                }
+            }
+        }
+        known
+            .into_iter()
+            .map(|(person, generation)| Ok((person.ok_or(Error::NotFound { what: "person" })?, generation)))
             .collect()
     }
 
@@ -104,24 +164,17 @@ impl Store {
         &self,
         rows: &[&QueueRow],
     ) -> Result<Vec<(SenderFacts, MessageFacts, RecipientFacts, u64)>> {
-        let generations: Vec<u64> = rows.iter().map(|row| self.generation(row.controller)).collect();
-        let queries = rows
-            .iter()
-            .map(|row| PersonQuery { controller: row.controller.0, stream: row.stream.0, tag: row.tag.0 })
-            .collect();
-        let persons = self.engine.persons(queries).await?;
+        let whom: Vec<Whom> = rows.iter().map(|row| (row.controller, row.stream, row.tag)).collect();
+        let persons = self.persons(&whom).await?;
         let policy = self.policy.current();
         let now = self.now();
-        rows.iter()
-            .zip(persons)
-            .zip(generations)
-            .map(|((row, person), generation)| {
-                let sender = sender(&policy, row.controller, row.stream, None, now);
-                let verified = policy.domain_by_id(row.domain).is_some_and(|domain| domain.verified);
-                let from_domain = if verified { FromDomain::Verified } else { FromDomain::NotVerified };
-                Ok((sender, MessageFacts { from_domain }, recipient(person)?, generation))
-            })
-            .collect()
+        let facts = rows.iter().zip(persons).map(|(row, (person, generation))| {
+            let sender = sender(&policy, row.controller, row.stream, None, now);
+            let verified = policy.domain_by_id(row.domain).is_some_and(|domain| domain.verified);
+            let from_domain = if verified { FromDomain::Verified } else { FromDomain::NotVerified };
+            (sender, MessageFacts { from_domain }, person.facts, generation)
+        });
+        Ok(facts.collect())
     }
 
     /// The two signers of a verified domain (RSA and Ed25519).

@@ -2,6 +2,7 @@
 
 use crate::engine::Engine;
 use crate::error::Result;
+use crate::facts::FactsCache;
 use crate::journal::Journal;
 use crate::policy::PolicyCache;
 use crate::refusals::Refusals;
@@ -12,7 +13,8 @@ use crate::vault::{MasterKey, Vault};
 use mail::address::Domain;
 use model::ids::PublicKind;
 use model::{Clock, ControllerId, MessageId, Timestamp};
-use parking_lot::RwLock;
+use parking_lot::{Mutex, RwLock};
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -74,6 +76,9 @@ pub struct Store {
     pub(crate) policy: PolicyCache,
     pub(crate) journal: Journal,
     pub(crate) refusals: Refusals,
+    pub(crate) facts: FactsCache,
+    /// UTC day and messages accepted in it, by controller.
+    pub(crate) quotas: Mutex<HashMap<ControllerId, (i64, u64)>>,
     pub(crate) bodies: BodyFiles,
     pub(crate) hint: RwLock<Option<Hint>>,
     clock: Arc<dyn Clock>,
@@ -110,6 +115,8 @@ impl Store {
             journal: Journal::open(dir, &*engine).await?,
             bodies: BodyFiles::open(dir, &*engine).await?,
             refusals: Refusals::default(),
+            facts: FactsCache::default(),
+            quotas: Mutex::default(),
             hint: RwLock::new(None),
             smarthost_site: Arc::from("smarthost"),
             last_id: AtomicI64::new(0),

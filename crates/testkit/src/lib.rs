@@ -14,7 +14,7 @@ pub mod ports;
 pub mod smtp;
 pub mod stream;
 pub mod tls;
-mod wait;
+pub mod wait;
 
 pub use clock::{ManualClock, SystemClock};
 pub use dns::FakeDns;

@@ -4,7 +4,7 @@
 
 use crate::error::Error;
 use gate::facts::{FromDomain, QuotaFacts};
-use gate::{Facts, MessageFacts, Permit, RecipientFacts, Refusal, SenderFacts, Verdict, check, decide};
+use gate::{Facts, MessageFacts, Permit, RecipientFacts, Refusal, Rule, SenderFacts, Verdict, check, decide};
 use mail::address::Address;
 use model::message::{Draft, Queued};
 use model::{MessageId, Timestamp};
@@ -168,6 +168,9 @@ impl Submission {
         }
         for answer in &answers {
             if let Answer::Refused(refusal) = answer {
+                if refusal.rule() == Rule::Quota {
+                    self.store.quota_unknown(controller);
+                }
                 self.store.count_refusal(controller, authority.credential(), refusal.rule());
             }
         }

@@ -38,17 +38,23 @@ impl Store {
         let mut outcome = AcceptOutcome::SlotTaken;
         for _ in 0..TRIES_MAX {
             let rows = self.rows(&acceptance, &slots).await?;
-            let waiting = self.queue_rows(&acceptance, &rows);
+            let (day, waiting) = (rows.day, self.queue_rows(&acceptance, &rows));
             let accepted = self.engine.accept(rows).await;
             self.settle_slots(controller, &acceptance.items, &slots);
             outcome = accepted?;
             match outcome {
                 AcceptOutcome::Done => {
+                    self.quota_taken(controller, day, acceptance.items.len());
+                    self.remember_slots(&acceptance.items, &slots);
                     self.hand_over(waiting);
                     return Ok(acceptance.items.iter().map(|item| self.queued(item)).collect());
                 }
                 AcceptOutcome::SlotTaken => slots = self.slots_again(controller, &acceptance.items).await?,
-                AcceptOutcome::Quota | AcceptOutcome::Repeated => break,
+                AcceptOutcome::Quota => {
+                    self.quota_unknown(controller);
+                    break;
+                }
+                AcceptOutcome::Repeated => break,
             }
         }
         Err(match outcome {
@@ -92,6 +98,9 @@ impl Store {
     async fn slots_again(&self, controller: ControllerId, items: &[Item<'_>]) -> Result<Vec<PersonSlot>> {
         let stream = items.first().map_or(model::StreamId(0), |item| item.permit.stream());
         let addresses: Vec<_> = items.iter().map(|item| item.address).collect();
+        for item in items {
+            self.facts.forget((controller, stream, item.person.tag));
+        }
         let persons = self.recipient_facts(controller, stream, &addresses).await?;
         let mut out = Vec::with_capacity(items.len());
         for person in persons {
@@ -104,6 +113,14 @@ impl Store {
             });
         }
         Ok(out)
+    }
+
+    /// Persons who just got their secret: what is in memory says that they have none.
+    fn remember_slots(&self, items: &[Item<'_>], slots: &[PersonSlot]) {
+        for (item, slot) in items.iter().zip(slots).filter(|(_, slot)| slot.is_new) {
+            let who = (item.permit.controller(), item.permit.stream(), item.person.tag);
+            self.facts.set_slot(who, slot.slot);
+        }
     }
 
     fn settle_slots(&self, controller: ControllerId, items: &[Item<'_>], slots: &[PersonSlot]) {

@@ -122,7 +122,7 @@ impl Fault {
             ),
             // GDPR Art. 7(3): a withdrawal is the person's; no system of the controller takes it back.
             Self::Withdrawn => row(
-                "consent-withdrawn",
+                "person-withdrew",
                 "This person withdrew",
                 "only the person himself can consent anew; do not record it for him",
                 StatusCode::CONFLICT,

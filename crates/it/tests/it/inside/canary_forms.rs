@@ -36,7 +36,7 @@ pub(crate) fn forms(text: &str) -> Vec<(String, Vec<u8>)> {
 
 /// The forms of `text` that stand in `octets`.
 pub(crate) fn found(text: &str, octets: &[u8]) -> Vec<String> {
-    let stands = |form: &[u8]| octets.windows(form.len()).any(|window| window == form);
+    let stands = |form: &[u8]| memchr::memmem::find(octets, form).is_some();
     forms(text).into_iter().filter(|(_, form)| stands(form)).map(|(name, _)| name).collect()
 }
 

@@ -102,8 +102,8 @@ pub(crate) struct House {
     pub(crate) mx: FakeMx,
     pub(crate) shop: Tenant,
     pub(crate) http: Http,
+    pub(crate) http_at: SocketAddr,
     pub(crate) submission: SocketAddr,
-    pub(crate) submission_tls: SocketAddr,
     pub(crate) trusted: SocketAddr,
     pub(crate) ca: TestCa,
     pub(crate) dir: TempDir,
@@ -139,20 +139,18 @@ impl House {
             let door = door(&running, kind, &shop, &throttle);
             async move { Listener::bind(LOOPBACK, settings, Arc::new(door)).await.unwrap() }
         };
-        let listeners =
-            vec![bind(Kind::Submission).await, bind(Kind::SubmissionTls).await, bind(Kind::Trusted).await];
-        let [submission, submission_tls, trusted] =
-            [0, 1, 2].map(|at: usize| listeners.get(at).map(Listener::local_addr).unwrap());
-        let (stop, http, web) = serve(&running, plan.metrics).await;
+        let listeners = vec![bind(Kind::Submission).await, bind(Kind::Trusted).await];
+        let [submission, trusted] = [0, 1].map(|at: usize| listeners.get(at).map(Listener::local_addr).unwrap());
+        let (stop, http_at, web) = serve(&running, plan.metrics).await;
         Self {
             clock,
             store,
             dns,
             mx,
             shop,
-            http,
+            http: Http::plain(http_at),
+            http_at,
             submission,
-            submission_tls,
             trusted,
             ca,
             dir,
@@ -380,18 +378,18 @@ fn door(running: &Running, kind: Kind, shop: &Tenant, throttle: &Arc<Throttle>) 
 async fn serve(
     running: &Running,
     metrics: Option<PrometheusHandle>,
-) -> (watch::Sender<bool>, Http, JoinHandle<web::Drained>) {
+) -> (watch::Sender<bool>, SocketAddr, JoinHandle<web::Drained>) {
     let readiness = Arc::new(Readiness::default());
     readiness.open();
     let (store, submission) = (Arc::clone(&running.store), Arc::clone(&running.submission));
     let router = web::router(Api::new(store, submission, "https://mail.sample.example", metrics, readiness));
     let listener = web::Listener::bind(LOOPBACK, router, None).await.unwrap();
-    let http = Http::plain(listener.local_addr());
+    let http_at = listener.local_addr();
     let (stop, mut stopped) = watch::channel(false);
     let task = tokio::spawn(listener.serve(async move {
         let _ = stopped.changed().await;
     }));
-    (stop, http, task)
+    (stop, http_at, task)
 }
 
 fn smtp_told(reply: &ReceivedReply) -> Told {

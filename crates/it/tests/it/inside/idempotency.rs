@@ -93,7 +93,7 @@ async fn a_batch_is_repeated_message_by_message() {
     let two = letter(Some("newsletter"), &house.shop.from, &[BOB]);
     let body = serde_json::json!({"messages": [one, two]}).to_string();
     let first = json_of(&post(&house, "batch-1", &body).await);
-    assert_eq!(first["results"][1]["rule"], "no-basis");
+    assert_eq!(first["results"][1]["problem"]["rule"], "no-basis");
     house.consent(BOB).await;
     let second = json_of(&post(&house, "batch-1", &body).await);
     assert_eq!(first["results"][0], second["results"][0], "what was taken in is not sent again");

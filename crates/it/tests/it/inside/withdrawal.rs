@@ -1,7 +1,7 @@
 //! What is withdrawn, suppressed, ended or restricted between acceptance and delivery stops the message, down to the
 //! final dot; what concerns somebody else does not.
 
-use super::house::{ADA, BOB, HOUR, House, address, last};
+use super::house::{ADA, BOB, HOUR, House, MINUTE, address, content, last};
 use model::agreement::AgreementState;
 use model::instruction::InstructionState;
 use model::person::Restriction;
@@ -106,8 +106,12 @@ async fn art28_3_agreement_or_instruction_ended_after_acceptance_stops_the_retry
 }
 
 #[tokio::test]
-async fn art17_art18_restriction_or_erasure_after_acceptance_stops_the_retry() {
+async fn art18_restriction_after_acceptance_stops_the_retry() {
     deferred_then(Some(Taken::Restriction)).await;
+}
+
+#[tokio::test]
+async fn art17_erasure_after_acceptance_stops_the_retry() {
     deferred_then(Some(Taken::Erasure)).await;
 }
 
@@ -200,4 +204,94 @@ async fn rfc5321_6_1_a_withdrawal_after_the_final_dot_is_too_late_and_said_so() 
     house.until_state(&id, "delivered").await;
     let shop = &house.shop;
     assert_eq!(house.by_http(shop, Some("newsletter"), &shop.from, ADA).await.rule(), "consent-withdrawn");
+}
+
+#[tokio::test]
+async fn art28_3_a_held_instruction_holds_and_its_confirmation_lets_go() {
+    let house = House::new().await;
+    let (store, controller) = (&house.store, house.shop.controller);
+    store.set_instruction_state(controller, InstructionState::Held).await.unwrap();
+    let id = house.send("transactional", ADA).await;
+    assert_eq!(house.message(&id).await["state"], "held");
+    store.set_instruction_state(controller, InstructionState::InForce).await.unwrap();
+    house.clock.advance(20 * MINUTE);
+    house.until_state(&id, "delivered").await;
+}
+
+#[tokio::test]
+async fn art28_3_twin_a_held_instruction_goes_on_holding_what_was_queued_before() {
+    let house = House::new().await;
+    let (store, controller) = (&house.store, house.shop.controller);
+    house.mx.treat_next(ADA, Conduct::defer(451, "4.3.0 busy"));
+    let id = house.send("transactional", ADA).await;
+    house.until_event(&id, "deferred", 1).await;
+    store.set_instruction_state(controller, InstructionState::Held).await.unwrap();
+    house.clock.advance(10 * MINUTE);
+    let message = house.until_state(&id, "held").await;
+    assert_eq!(last(&message)["rule"], "instruction-infringing");
+    house.clock.advance(20 * MINUTE);
+    house.until_event(&id, "held", 2).await;
+    assert_eq!(house.mx.counts().mails, 1);
+    store.set_instruction_state(controller, InstructionState::InForce).await.unwrap();
+    house.clock.advance(20 * MINUTE);
+    house.until_state(&id, "delivered").await;
+}
+
+#[tokio::test]
+async fn rfc3463_a_hard_bounce_stops_what_else_waits_for_that_mailbox() {
+    let house = House::new().await;
+    house.mx.treat_next(ADA, Conduct::defer(451, "4.3.0 busy"));
+    let first = house.send("transactional", ADA).await;
+    house.until_event(&first, "deferred", 1).await;
+    house.mx.treat_next(ADA, Conduct::reject(550, "5.1.1", "no such mailbox"));
+    let second = house.send("transactional", ADA).await;
+    house.until_state(&second, "bounced").await;
+    house.clock.advance(HOUR);
+    assert_eq!(last(&house.until_state(&first, "stopped").await)["rule"], "suppressed");
+    assert_eq!(house.mx.counts().recipients[ADA], 2);
+}
+
+#[tokio::test]
+async fn art7_3_withdrawal_between_rcpt_and_the_final_dot_of_submission_is_refused_there() {
+    let house = House::new().await;
+    let shop = &house.shop;
+    house.consent(ADA).await;
+    house.consent(BOB).await;
+    let login = format!("{}+newsletter", shop.username);
+    let mut client = house.session(&login, &shop.password).await.unwrap();
+    for (withdrawn, to) in [(true, ADA), (false, BOB)] {
+        assert_eq!(client.command(&format!("MAIL FROM:<{}>", shop.from)).await.unwrap().code, 250);
+        assert_eq!(client.command(&format!("RCPT TO:<{to}>")).await.unwrap().code, 250);
+        assert_eq!(client.command("DATA").await.unwrap().code, 354);
+        client.raw(&content(&shop.from, to)).await.unwrap();
+        if withdrawn {
+            house.withdraw(to).await;
+        }
+        client.raw(b".\r\n").await.unwrap();
+        let reply = client.reply().await.unwrap();
+        assert_eq!(reply.code, if withdrawn { 550 } else { 250 }, "{}", reply.text);
+        assert_eq!(reply.text.starts_with("consent-withdrawn "), withdrawn);
+    }
+    house.mx.wait_for_recipient(BOB, 1).await;
+    house.until_empty().await;
+    assert_eq!(house.mx.counts().recipients.get(ADA), None);
+}
+
+#[tokio::test]
+async fn art29_a_credential_revoked_within_a_session_sends_no_more() {
+    let house = House::new().await;
+    let shop = &house.shop;
+    let mut client = house.session(&shop.username, &shop.password).await.unwrap();
+    assert_eq!(client.send(&shop.from, &[ADA], &content(&shop.from, ADA)).await.unwrap().code, 250);
+    assert_eq!(client.command(&format!("MAIL FROM:<{}>", shop.from)).await.unwrap().code, 250);
+    assert_eq!(client.command(&format!("RCPT TO:<{ADA}>")).await.unwrap().code, 250);
+    house.store.revoke_credential(shop.controller, shop.credential).await.unwrap();
+    let reply = client.data(&content(&shop.from, ADA)).await.unwrap();
+    assert!(reply.text.starts_with("credential-scope "), "{} {}", reply.code, reply.text);
+    let reply = client.command(&format!("MAIL FROM:<{}>", shop.from)).await.unwrap();
+    assert!(reply.text.starts_with("credential-scope "), "{} {}", reply.code, reply.text);
+    // What was taken in before stays taken in: the credential spoke at acceptance.
+    house.mx.wait_for(1).await;
+    house.until_empty().await;
+    assert_eq!(house.mx.received().len(), 1);
 }

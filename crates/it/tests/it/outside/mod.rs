@@ -1,1 +1,12 @@
-//! The binary, as a person runs it.
+//! The binary, as a person runs it: by foreign clients, in a browser, on a full disk, killed and started again.
+
+mod browser;
+mod demo_file;
+mod full_disk;
+mod harness;
+mod kills;
+mod ledger;
+mod loads;
+mod starts_refused;
+mod terminate;
+mod walk;
