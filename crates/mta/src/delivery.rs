@@ -15,6 +15,7 @@ mod scheduler;
 mod send;
 mod settings;
 mod shaping;
+mod signing;
 mod spread;
 mod tls;
 mod worker;
@@ -29,6 +30,7 @@ use outcome::Note;
 use route::Router;
 use scheduler::{Bounds, Picture};
 use send::Dialer;
+use signing::Signing;
 use std::sync::Arc;
 use std::time::Duration;
 use store::Store;
@@ -62,9 +64,11 @@ impl Delivery {
             .map_err(|error| Error::Delivery(format!("the DNS resolver cannot be set up: {error}; name one")))?;
         let dialer = Dialer::new(&settings)
             .map_err(|error| Error::Delivery(format!("TLS cannot be set up: {error}; look at the extra roots")))?;
+        let signing = Signing::start()
+            .map_err(|error| Error::Delivery(format!("no threads for signing: {error}; look at the process limits")))?;
         let (notes, inbox) = mpsc::channel(outcome::WAITING_MAX);
         let picture = Picture::new(Bounds::default(), settings.shaping, settings.site_retry_first);
-        let engine = Arc::new(Engine::new(store, settings, router, dialer, notes, picture));
+        let engine = Arc::new(Engine::new(store, settings, router, dialer, signing, notes, picture));
         // Recovery first: what it finds is in the backlog then. The hint before the backlog: what is accepted in
         // between is in one of them, and what is in both is in hand once.
         let recovered = engine.store.recover().await?;

@@ -150,7 +150,7 @@ async fn attempt(
         let_go(engine, &entry, Some(now.plus(CONTENT_AGAIN)));
         return Tried::Done(link);
     };
-    let Some(letter) = Letter::write(&engine.store, &engine.settings, row, content, now) else {
+    let Some(letter) = Letter::write(engine, row, content, now).await else {
         let refusal = Facing::Held(Rule::FactsUnavailable, CONTENT_AGAIN);
         settle_gate(engine, &entry, refusal, started, String::new()).await;
         return Tried::Done(link);

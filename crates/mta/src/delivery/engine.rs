@@ -9,6 +9,7 @@ use super::route::Router;
 use super::scheduler::{Entry, Hot, LaneKey, Picture, Read};
 use super::send::Dialer;
 use super::settings::Settings;
+use super::signing::Signing;
 use super::{spread, worker};
 use metrics::{counter, gauge};
 use model::Timestamp;
@@ -53,6 +54,7 @@ pub(crate) struct Engine {
     pub(crate) settings: Settings,
     pub(crate) router: Router,
     pub(crate) dialer: Dialer,
+    pub(crate) signing: Signing,
     pub(crate) notes: mpsc::Sender<Note>,
     picture: Mutex<Picture<Hand>>,
     wake: Notify,
@@ -65,11 +67,12 @@ impl Engine {
         settings: Settings,
         router: Router,
         dialer: Dialer,
+        signing: Signing,
         notes: mpsc::Sender<Note>,
         picture: Picture<Hand>,
     ) -> Self {
         let (picture, stopping) = (Mutex::new(picture), watch::Sender::new(false));
-        Self { store, settings, router, dialer, notes, picture, wake: Notify::new(), stopping }
+        Self { store, settings, router, dialer, signing, notes, picture, wake: Notify::new(), stopping }
     }
 
     /// Looks at or changes the picture, and wakes its owner when that gave him something to do.

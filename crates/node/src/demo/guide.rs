@@ -91,7 +91,7 @@ Send with Python:
   import smtplib, ssl
   from email.message import EmailMessage
   m = EmailMessage(); m["From"] = "shop@{DOMAIN}"; m["To"] = "bob@dest.example"; m["Subject"] = "Hello"
-  m.set_content("From Python.")
+  m.set_content("Sent by Python.")
   s = smtplib.SMTP("{host}", {port}); s.starttls(context=ssl.create_default_context(cafile="{ca}"))
   s.login("{username}", "{password}"); s.send_message(m); s.quit()
   PY

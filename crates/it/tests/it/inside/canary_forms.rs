@@ -14,9 +14,12 @@ pub(crate) fn forms(text: &str) -> Vec<(String, Vec<u8>)> {
         add("plain", text.into());
         add("UTF-16LE", text.encode_utf16().flat_map(u16::to_le_bytes).collect());
         add("UTF-16BE", text.encode_utf16().flat_map(u16::to_be_bytes).collect());
-        for (name, before, upper) in
-            [("hexadecimal", "", false), ("HEXADECIMAL", "", true), ("percent", "%", true), ("quoted-printable", "=", true)]
-        {
+        for (name, before, upper) in [
+            ("hexadecimal", "", false),
+            ("HEXADECIMAL", "", true),
+            ("percent", "%", true),
+            ("quoted-printable", "=", true),
+        ] {
             let mut out = String::new();
             for octet in text.bytes() {
                 let _ = if upper { write!(out, "{before}{octet:02X}") } else { write!(out, "{before}{octet:02x}") };

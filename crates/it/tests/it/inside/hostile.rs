@@ -172,7 +172,8 @@ async fn rfc5321_6_1_clients_that_go_away_leave_nothing() {
     let mut half = TcpStream::connect(house.http_at).await.unwrap();
     let head = format!("POST /v1/messages HTTP/1.1\r\nHost: x\r\nAuthorization: {}\r\n", bearer(shop));
     let body = letter(None, &shop.from, &[ADA]).to_string();
-    let request = format!("{head}Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{}", body.len(), &body[..20]);
+    let request =
+        format!("{head}Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{}", body.len(), &body[..20]);
     half.write_all(request.as_bytes()).await.unwrap();
     drop(half);
     is_well(&house, 0).await;

@@ -58,11 +58,8 @@ async fn requests_at_the_same_moment_make_one_message() {
             post(&house, &key, &body)
         );
         let answers = [answers.0, answers.1, answers.2, answers.3];
-        let ids: std::collections::BTreeSet<String> = answers
-            .iter()
-            .filter(|answer| answer.status == 202)
-            .map(|answer| http_told(answer).id())
-            .collect();
+        let ids: std::collections::BTreeSet<String> =
+            answers.iter().filter(|answer| answer.status == 202).map(|answer| http_told(answer).id()).collect();
         assert_eq!(ids.len(), 1, "one message, however often it is told");
         for answer in answers.iter().filter(|answer| answer.status != 202) {
             assert_eq!((answer.status, &json_of(answer)["rule"]), (409, &Value::from("idempotency-in-progress")));

@@ -29,8 +29,7 @@ async fn busy() -> (House, Vec<Value>, PathBuf) {
     house.withdraw(ADA).await;
     house.clock.advance(HOUR);
     let mut messages = Vec::new();
-    for (id, state) in
-        [(stopped, "stopped"), (delivered, "delivered"), (bounced, "bounced"), (uncertain, "delivered")]
+    for (id, state) in [(stopped, "stopped"), (delivered, "delivered"), (bounced, "bounced"), (uncertain, "delivered")]
     {
         messages.push(house.until_state(&id, state).await);
     }

@@ -97,7 +97,7 @@ async fn rfc5891_a_domain_in_u_labels_goes_to_its_a_labels() {
     let received = house.mx.received().remove(0);
     assert_eq!(received.to, ["ada@xn--bcher-kva.example"]);
     assert!(received.content.is_ascii(), "no octet above 127 leaves without SMTPUTF8");
-    assert_eq!(received.parameters.contains("SMTPUTF8"), false);
+    assert!(!received.parameters.contains("SMTPUTF8"));
 }
 
 /// A receiver on the same port of another address.

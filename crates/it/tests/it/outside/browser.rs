@@ -2,47 +2,69 @@
 
 use super::harness::tools::{run, word};
 use super::harness::{Demo, Place};
+use parking_lot::Mutex;
 use serde_json::json;
 use std::fs;
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use testkit::http::Http;
+use testkit::within;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::{JoinHandle, JoinSet};
 
-/// A page that others want to be asked for; it counts who asks.
+/// A place that others want to be asked; it writes down what is asked for.
 struct Canary {
-    port: u16,
-    asked: Arc<AtomicU64>,
+    address: SocketAddr,
+    listening: JoinHandle<Vec<String>>,
 }
+
+/// The request that ends a canary's work.
+const LAST: &str = "GET /last HTTP/1.1";
 
 impl Canary {
     async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let port = listener.local_addr().unwrap().port();
-        let asked = Arc::new(AtomicU64::new(0));
-        let counted = Arc::clone(&asked);
-        tokio::spawn(async move {
-            while let Ok((mut stream, _)) = listener.accept().await {
-                counted.fetch_add(1, Ordering::SeqCst);
-                tokio::spawn(async move {
-                    let mut request = [0; 4096];
-                    let _ = stream.read(&mut request).await;
-                    let _ = stream.write_all(b"HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n").await;
-                });
-            }
-        });
-        Self { port, asked }
+        let address = listener.local_addr().unwrap();
+        Self { address, listening: tokio::spawn(listen(listener)) }
     }
 
-    fn asked(&self) -> u64 {
-        self.asked.load(Ordering::SeqCst)
+    /// Everything that it was asked for, connections without a word included. They are taken in the order in which they
+    /// came: who has come before this call is in the list.
+    async fn asked(self) -> Vec<String> {
+        Http::plain(self.address).get("/last", &[]).await.unwrap();
+        let mut asked = within("the canary", self.listening).await.unwrap();
+        asked.retain(|line| line != LAST);
+        asked
     }
 }
 
+async fn listen(listener: TcpListener) -> Vec<String> {
+    let asked = Arc::new(Mutex::new(Vec::new()));
+    let mut connections = JoinSet::new();
+    while !asked.lock().iter().any(|line| line == LAST) {
+        tokio::select! {
+            accepted = listener.accept() => connections.spawn(answer(accepted.unwrap().0, Arc::clone(&asked))),
+            Some(_) = connections.join_next() => continue,
+        };
+    }
+    // The browser has ended by now, and its connections with it.
+    connections.join_all().await;
+    Arc::try_unwrap(asked).unwrap().into_inner()
+}
+
+async fn answer(mut stream: TcpStream, asked: Arc<Mutex<Vec<String>>>) {
+    let mut request = [0; 4096];
+    let octets = stream.read(&mut request).await.unwrap_or_default();
+    let line = String::from_utf8_lossy(&request[..octets]).lines().next().unwrap_or_default().to_owned();
+    let _ = stream.write_all(b"HTTP/1.1 204 No Content\r\nContent-Length: 0\r\nConnection: close\r\n\r\n").await;
+    asked.lock().push(line);
+}
+
 /// Everything a message may try in order to run, to be seen, or to send the reader elsewhere.
-fn hostile(port: u16) -> String {
-    let away = format!("http://127.0.0.1:{port}");
+fn hostile(canary: &Canary) -> String {
+    let away = format!("http://{}", canary.address);
     format!(
         r##"<html><head><title>harmless</title>
 <base href="{away}/base/"><link rel="stylesheet" href="{away}/style"><link rel="prefetch" href="{away}/prefetch">
@@ -86,21 +108,23 @@ async fn dom(url: &str, profile: &Path) -> String {
 async fn a_hostile_message_is_shown_and_does_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let profile = folder.path().join("profile");
-    let canary = Canary::start().await;
-    let html = hostile(canary.port);
     // What the browser does with it when nobody restrains it: only then does silence later mean anything.
+    let canary = Canary::start().await;
     let bare = folder.path().join("bare.html");
     // Leaving the page would take the traces of its scripts with it.
-    fs::write(&bare, html.replace("submit()", "reset()").replace("http-equiv=\"refresh\"", "")).unwrap();
+    let loose = hostile(&canary).replace("submit()", "reset()").replace("http-equiv=\"refresh\"", "");
+    fs::write(&bare, loose).unwrap();
     let seen = dom(&format!("file://{}", word(&bare)), &profile).await;
     assert!(seen.contains("PWNED") && seen.contains("SCRIPT RAN"), "{seen}");
-    let asked = canary.asked();
-    assert!(asked >= 3, "the canary was asked {asked} times");
+    let asked = canary.asked().await;
+    assert!(asked.iter().any(|line| line.starts_with("GET /fetch")), "{asked:?}");
+    assert!(asked.iter().any(|line| line.starts_with("GET /pixel")), "{asked:?}");
 
+    let canary = Canary::start().await;
     let demo = Demo::start(Place::below(folder.path())).await;
     let sent = json!({
         "stream": "transactional", "from": {"email": "shop@sample.example"}, "to": [{"email": "ada@dest.example"}],
-        "subject": "A <b>bold</b> subject <script>document.title = 'PWNED'</script>", "html": html,
+        "subject": "A <b>bold</b> subject <script>document.title = 'PWNED'</script>", "html": hostile(&canary),
     });
     let answer = demo.post(&sent).await;
     assert_eq!(answer.status, 202, "{}", answer.text());
@@ -125,5 +149,6 @@ async fn a_hostile_message_is_shown_and_does_nothing() {
     // In its frame its scripts stand, and have not run.
     assert!(!frame.contains("SCRIPT RAN<") && !frame.contains("<title>PWNED"), "{frame}");
     assert!(!frame.contains("SCRIPT RAN</body>"), "{frame}");
-    assert_eq!(canary.asked(), asked, "somebody was asked for something");
+    let asked = canary.asked().await;
+    assert!(asked.is_empty(), "somebody was asked for something: {asked:?}");
 }

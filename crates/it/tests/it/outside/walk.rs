@@ -70,7 +70,7 @@ import smtplib, ssl, sys
 from email.message import EmailMessage
 host, port, authority, name, password, to, subject = sys.argv[1:]
 m = EmailMessage(); m["From"] = "shop@sample.example"; m["To"] = to; m["Subject"] = subject
-m.set_content("From Python.\n.\n..dots at the beginning of lines\n")
+m.set_content("Sent by Python.\n.\n..dots at the beginning of lines\n")
 m.add_alternative("<p>From <b>Python</b>, zażółć gęślą jaźń.</p>", subtype="html")
 trust = ssl.create_default_context(cafile=authority or None)
 s = smtplib.SMTP(host, int(port)); s.starttls(context=trust)
@@ -130,7 +130,7 @@ async fn mail_by_swaks_smtplib_and_curl_arrives_signed_twice_in_the_eyes_of_dkim
     }
     assert_eq!(dkimpy(&eyes).await, expected);
     let python = demo.arrived("smtplib").await;
-    assert_eq!(python["text"], "From Python.\r\n.\r\n..dots at the beginning of lines\r\n");
+    assert_eq!(python["text"], "Sent by Python.\r\n.\r\n..dots at the beginning of lines\r\n");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -4,11 +4,11 @@
 //! for all signatures; neither header nor body is copied.
 //! Standards: RFC 5321 §4.5.5 (return path), RFC 6376.
 
-use crate::delivery::settings::Settings;
+use crate::delivery::engine::Engine;
 use mail::client::{BodyKind, Transaction};
 use model::Timestamp;
 use std::time::Duration;
-use store::{Content, QueueRow, Store};
+use store::{Content, QueueRow};
 
 /// A signature outlives every queue the message may still wait in, and is of no use to replay it for ever.
 const SIGNATURE_LIFE: Duration = Duration::from_secs(7 * 86_400);
@@ -23,17 +23,12 @@ pub(super) struct Letter {
 impl Letter {
     /// Signs the message. `None` when there is no key for its domain, or it cannot be signed: it does not leave
     /// unsigned.
-    pub(super) fn write(
-        store: &Store,
-        settings: &Settings,
-        row: &QueueRow,
-        content: &Content,
-        now: Timestamp,
-    ) -> Option<Self> {
+    pub(super) async fn write(engine: &Engine, row: &QueueRow, content: &Content, now: Timestamp) -> Option<Self> {
+        let Engine { store, settings, signing, .. } = engine;
         let signers = store.dkim_signers(row.domain)?;
         let at = u64::try_from(now.seconds()).ok()?;
         let expires = at.saturating_add(SIGNATURE_LIFE.as_secs());
-        let signatures = match mail::dkim::sign(&content.head, &content.body, &signers, at, Some(expires)) {
+        let signatures = match signing.sign(content, &signers, at, expires).await {
             Ok(signatures) => signatures,
             Err(error) => {
                 tracing::warn!(%error, message = row.id.0, "the message could not be signed");

@@ -100,16 +100,15 @@ async fn session(shared: Arc<Shared>) {
             let mut books = shared.books.lock();
             match told {
                 Ok(reply) if reply.is_positive() => {
-                    let line = reply.text;
-                    let id = line.split_whitespace().find(|word| word.starts_with("msg_"));
+                    let id = reply.text.split_whitespace().find(|word| word.starts_with("msg_"));
                     books.answered.insert(number, id.expect("250 names the message").to_owned());
                 }
                 Ok(reply) if reply.is_transient() => {
-                    books.put_off.insert(number, format!("{} {}", reply.code, reply.text));
+                    books.put_off.insert(number, line(&reply));
                     break;
                 }
                 Ok(reply) => {
-                    books.refused.insert(number, format!("{} {}", reply.code, reply.text));
+                    books.refused.insert(number, line(&reply));
                     break;
                 }
                 Err(_) => {
@@ -136,6 +135,12 @@ async fn connect(shared: &Shared) -> Option<SmtpClient> {
         }
     };
     tokio::time::timeout(BACK_WITHIN, trying).await.ok().flatten()
+}
+
+/// A reply as it stood on the wire, as far as it matters: `451 4.3.0 later`.
+fn line(reply: &ReceivedReply) -> String {
+    let enhanced = reply.enhanced.map(|code| format!("{code} ")).unwrap_or_default();
+    format!("{} {enhanced}{}", reply.code, reply.text)
 }
 
 async fn send(client: &mut SmtpClient, number: u64) -> io::Result<ReceivedReply> {
