@@ -19,6 +19,12 @@ pub(crate) const FRAME_POLICY: HeaderValue = HeaderValue::from_static(
      frame-ancestors 'self'",
 );
 
+/// The policy does not keep a browser from connecting ahead (`rel=preconnect`, a frame that is then refused), and a
+/// connection alone tells the sender that his message was opened. With this field one that knows it (WICG
+/// Connection-Allowlist) connects to nobody on behalf of the document.
+pub(crate) const FRAME_CONNECTIONS: (HeaderName, HeaderValue) =
+    (HeaderName::from_static("connection-allowlist"), HeaderValue::from_static("()"));
+
 /// Adds the fields.
 pub(crate) async fn fields(mut response: Response) -> Response {
     let fields = response.headers_mut();

@@ -10,7 +10,7 @@ use super::json::word;
 use super::parsed::{File, Parsed};
 use super::{Arrived, Shared, SignatureVerdict, not_found, together};
 use crate::pages::page;
-use crate::secure::FRAME_POLICY;
+use crate::secure::{FRAME_CONNECTIONS, FRAME_POLICY};
 use crate::timestamp::for_people;
 
 /// Octets of the source that a page shows; the rest is behind the link to the whole.
@@ -150,7 +150,7 @@ pub(super) async fn get_message(
 pub(super) async fn get_frame(State(mailbox): Shared, Path(number): Path<u64>) -> Response {
     let html = mailbox.get(number).and_then(|arrived| Parsed::of(&arrived.raw).html);
     match html {
-        Some(html) => ([(CONTENT_SECURITY_POLICY, FRAME_POLICY)], Html(html)).into_response(),
+        Some(html) => ([(CONTENT_SECURITY_POLICY, FRAME_POLICY), FRAME_CONNECTIONS], Html(html)).into_response(),
         None => not_found().into_response(),
     }
 }

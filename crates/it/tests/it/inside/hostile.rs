@@ -6,6 +6,7 @@ use smtpd::Kind;
 use std::path::{Path, PathBuf};
 use testkit::dialogue::{Dialogue, Scene};
 use testkit::smtp::SmtpClient;
+use testkit::wait::breathe;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
@@ -273,7 +274,7 @@ async fn connections_beyond_the_limit_are_told_to_come_back() {
             if greeting.code == 220 {
                 return;
             }
-            super::house::pause().await;
+            breathe().await;
         }
     })
     .await;

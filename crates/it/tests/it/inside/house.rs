@@ -26,6 +26,7 @@ use tempfile::TempDir;
 use testkit::http::{Http, HttpAnswer};
 use testkit::smtp::SmtpClient;
 use testkit::tls::TestCa;
+use testkit::wait::breathe;
 use testkit::{FakeDns, FakeMx, ManualClock, within};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -257,7 +258,7 @@ impl House {
                 if so(&message) {
                     return message;
                 }
-                pause().await;
+                breathe().await;
             }
         })
         .await
@@ -277,7 +278,7 @@ impl House {
     pub(crate) async fn until_empty(&self) {
         within("an empty queue", async {
             while !self.store.backlog().await.unwrap().is_empty() {
-                pause().await;
+                breathe().await;
             }
         })
         .await;
@@ -461,9 +462,4 @@ pub(crate) fn events(message: &Value, event: &str) -> usize {
 /// The last line of the timeline.
 pub(crate) fn last(message: &Value) -> &Value {
     message["timeline"].as_array().unwrap().last().unwrap()
-}
-
-/// Lets other tasks run for a moment between two looks at a condition.
-pub(crate) async fn pause() {
-    tokio::time::sleep(Duration::from_millis(5)).await;
 }

@@ -1,8 +1,9 @@
 //! Where mail goes: RFC 5321 §5.1, RFC 7505 and RFC 5891, from the HTTP door to the receiver.
 
-use super::house::{ADA, BOB, HOUR, House, last, pause};
+use super::house::{ADA, BOB, HOUR, House, last};
 use std::net::SocketAddr;
 use testkit::dns::RecordType;
+use testkit::wait::breathe;
 use testkit::{FakeMx, within};
 
 #[tokio::test]
@@ -61,7 +62,7 @@ async fn rfc5321_5_1_a_failing_dns_loses_nothing_and_keeps_nobody_else_waiting()
     let id = house.send("transactional", "ada@broken.example").await;
     within("a question", async {
         while house.dns.queries("broken.example", RecordType::Mx) == 0 {
-            pause().await;
+            breathe().await;
         }
     })
     .await;

@@ -68,6 +68,7 @@ fn hostile(canary: &Canary) -> String {
     format!(
         r##"<html><head><title>harmless</title>
 <base href="{away}/base/"><link rel="stylesheet" href="{away}/style"><link rel="prefetch" href="{away}/prefetch">
+<link rel="preconnect" href="{away}"><link rel="dns-prefetch" href="{away}"><link rel="icon" href="{away}/icon">
 <style>@import url("{away}/import"); body {{ background: url("{away}/background") }}</style>
 <meta http-equiv="refresh" content="0; url={away}/refresh">
 <script>document.title = "PWNED"; fetch("{away}/fetch"); new Image().src = "{away}/image"</script>

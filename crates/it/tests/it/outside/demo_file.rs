@@ -95,7 +95,8 @@ async fn a_node_that_cannot_listen_writes_no_file_and_says_where() {
         let port = place.base_port + taken;
         let occupied = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).unwrap();
         let (base, file) = (place.base_port.to_string(), place.file());
-        let arguments = ["demo", "--data", tools::word(&place.data), "--base-port", &base, "--json", tools::word(&file)];
+        let arguments =
+            ["demo", "--data", tools::word(&place.data), "--base-port", &base, "--json", tools::word(&file)];
         let said = tools::run_postern(&arguments).await.refusal();
         assert!(said.contains(&port.to_string()), "the sentence names the port {port}: {said}");
         assert!(!file.exists(), "a file was written, though port {port} was taken");

@@ -99,7 +99,8 @@ async fn a_wrong_missing_or_damaged_master_key_is_refused_and_nothing_is_written
         let after = files(&data);
         let names = |files: &BTreeMap<PathBuf, Vec<u8>>| files.keys().cloned().collect::<Vec<_>>();
         assert_eq!(names(&before), names(&after), "{case}: files came or went");
-        let changed: Vec<_> = before.iter().filter(|(path, octets)| after[*path] != **octets).map(|one| one.0).collect();
+        let changed: Vec<_> =
+            before.iter().filter(|(path, octets)| after[*path] != **octets).map(|one| one.0).collect();
         assert!(changed.is_empty(), "{case}: {changed:?} changed");
     }
     fs::write(&key, &good).unwrap();

@@ -106,8 +106,10 @@ async fn mail_by_swaks_smtplib_and_curl_arrives_signed_twice_in_the_eyes_of_dkim
 
     // The keys as the sample's domain would publish them.
     let dns = demo.told["dns"].as_array().expect("the demo file has the records of the domain under `dns`");
-    let keys: String =
-        dns.iter().map(|record| format!("{}\t{}\n", record[0].as_str().unwrap(), record[1].as_str().unwrap())).collect();
+    let keys: String = dns
+        .iter()
+        .map(|record| format!("{}\t{}\n", record[0].as_str().unwrap(), record[1].as_str().unwrap()))
+        .collect();
     let eyes = walk.folder.path().join("dkimpy");
     fs::create_dir(&eyes).unwrap();
     fs::write(eyes.join("keys.txt"), keys).unwrap();

@@ -53,7 +53,8 @@ fn cargo_build(folder: &Path) {
     let mut cargo = Command::new(env!("CARGO"));
     // What cargo told this test about its package is not meant for the next cargo.
     for (name, _) in env::vars_os() {
-        let told = name.to_str().is_some_and(|name| name.starts_with("CARGO_PKG") || name.starts_with("CARGO_MANIFEST"));
+        let told =
+            name.to_str().is_some_and(|name| name.starts_with("CARGO_PKG") || name.starts_with("CARGO_MANIFEST"));
         if told {
             cargo.env_remove(&name);
         }

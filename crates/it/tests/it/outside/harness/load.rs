@@ -151,7 +151,11 @@ async fn send(client: &mut SmtpClient, number: u64) -> io::Result<ReceivedReply>
 async fn greet(peer: SocketAddr) -> io::Result<SmtpClient> {
     let (mut client, greeting) = SmtpClient::connect(peer).await?;
     let hello = client.command("EHLO client.example").await?;
-    if greeting.is_positive() && hello.is_positive() { Ok(client) } else { Err(io::ErrorKind::ConnectionRefused.into()) }
+    if greeting.is_positive() && hello.is_positive() {
+        Ok(client)
+    } else {
+        Err(io::ErrorKind::ConnectionRefused.into())
+    }
 }
 
 /// Who sends.

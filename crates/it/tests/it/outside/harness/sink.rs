@@ -22,7 +22,8 @@ impl Arrivals {
 
     /// Those of its messages that are asked for.
     pub(crate) async fn among(sink: &FakeMx, asked: impl Fn(&Received) -> bool) -> Self {
-        sink.wait_until("the sink's books", |received, _| Some(Self::of(received.iter().filter(|one| asked(one))))).await
+        sink.wait_until("the sink's books", |received, _| Some(Self::of(received.iter().filter(|one| asked(one)))))
+            .await
     }
 
     fn of<'a>(received: impl Iterator<Item = &'a Received>) -> Self {
