@@ -41,13 +41,14 @@ pub fn check(facts: &Facts<'_>) -> Verdict<()> {
 
 /// May this message, queued earlier, leave now?
 pub fn clear(facts: &Facts<'_>) -> Verdict<Clearance> {
-    let Some(sender) = facts.sender else {
+    let (Some(sender), Some(recipient)) = (facts.sender, facts.recipient) else {
         return Verdict::Hold(Refusal::by(Rule::FactsUnavailable));
     };
     match ask(facts, rules::CLEARANCE) {
         Ok(Some(rule)) => Verdict::Hold(Refusal::by(rule)),
         Ok(None) => Verdict::Pass(Clearance {
             controller: sender.controller,
+            tag: recipient.tag,
             generation: facts.generation,
             deadline: facts.now.plus(CLEARANCE_LIFE),
         }),
@@ -97,9 +98,10 @@ fn ask(facts: &Facts<'_>, questions: &[rules::Question]) -> Result<Option<Rule>,
 
 fn permit(facts: &Facts<'_>, held: Option<Refusal>) -> Verdict<Permit> {
     let unavailable = || Verdict::Hold(Refusal::by(Rule::FactsUnavailable));
-    let Some(SenderFacts { controller, agreement, instruction, stream, credential }) = facts.sender else {
+    let (Some(sender), Some(recipient)) = (facts.sender, facts.recipient) else {
         return unavailable();
     };
+    let SenderFacts { controller, agreement, instruction, stream, credential } = sender;
     let (Some(agreement), Some(instruction), Some(stream), Some(credential)) =
         (agreement, instruction, stream, credential)
     else {
@@ -107,6 +109,7 @@ fn permit(facts: &Facts<'_>, held: Option<Refusal>) -> Verdict<Permit> {
     };
     Verdict::Pass(Permit {
         controller: *controller,
+        tag: recipient.tag,
         agreement: agreement.id,
         instruction: instruction.id,
         credential: credential.id,

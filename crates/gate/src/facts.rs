@@ -4,7 +4,7 @@ use model::agreement::AgreementState;
 use model::basis::{BasisKind, BasisRecord};
 use model::instruction::InstructionState;
 use model::person::{Restriction, SuppressionReason, SuppressionScope};
-use model::{AgreementId, ControllerId, CredentialId, InstructionId, StreamId, StreamKind, Timestamp};
+use model::{AgreementId, ControllerId, CredentialId, InstructionId, RecipientTag, StreamId, StreamKind, Timestamp};
 
 /// Facts about the sender, the same for every recipient of a batch.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -106,6 +106,8 @@ pub enum FromDomain {
 /// Facts about one recipient.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct RecipientFacts {
+    /// Who it is: what the gate gives is given for him and for nobody else.
+    pub tag: RecipientTag,
     /// Suppressions of this person by this controller.
     pub suppressions: Vec<SuppressionFacts>,
     /// Restriction, erasure, open case.

@@ -1,7 +1,7 @@
 //! The right to be queued.
 
 use crate::rule::Refusal;
-use model::{AgreementId, ControllerId, CredentialId, InstructionId, StreamId, StreamKind, Timestamp};
+use model::{AgreementId, ControllerId, CredentialId, InstructionId, RecipientTag, StreamId, StreamKind, Timestamp};
 
 /// This message may be **queued** for this recipient. Made by [`crate::decide`] alone; the store takes
 /// no message without one. It has no `Clone` and cannot be written down: a queued row records
@@ -17,6 +17,7 @@ use model::{AgreementId, ControllerId, CredentialId, InstructionId, StreamId, St
 #[must_use = "a permit that is not used means a message that was not queued"]
 pub struct Permit {
     pub(crate) controller: ControllerId,
+    pub(crate) tag: RecipientTag,
     pub(crate) agreement: AgreementId,
     pub(crate) instruction: InstructionId,
     pub(crate) credential: CredentialId,
@@ -32,6 +33,11 @@ impl Permit {
     #[must_use]
     pub const fn controller(&self) -> ControllerId {
         self.controller
+    }
+    /// For whom. The store refuses it for anybody else.
+    #[must_use]
+    pub const fn tag(&self) -> RecipientTag {
+        self.tag
     }
     /// The agreement it rests on.
     #[must_use]

@@ -3,6 +3,7 @@
 //! Each file of `forbidden/` is a program that must not compile, for the reason (the compiler's error code) that
 //! its first line names. They are compiled with the libraries this very test was linked with, which takes
 //! seconds; a program that must compile goes first, so that a broken set-up is no success.
+#![cfg(test)]
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

@@ -27,6 +27,8 @@ pub enum EventType {
     MessageDelivered,
     /// An attempt failed for now.
     MessageDeferred,
+    /// The gate holds a message that was already queued (GDPR Art. 28(3), last subparagraph).
+    MessageHeld,
     /// A message was refused for good.
     MessageBounced,
     /// The gate stopped a message that was already queued.
@@ -56,6 +58,7 @@ impl EventType {
             Self::MessageAccepted => "message.accepted",
             Self::MessageDelivered => "message.delivered",
             Self::MessageDeferred => "message.deferred",
+            Self::MessageHeld => "message.held",
             Self::MessageBounced => "message.bounced",
             Self::MessageStopped => "message.stopped",
             Self::MessageExpired => "message.expired",

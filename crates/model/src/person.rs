@@ -4,7 +4,7 @@
 ///
 /// Two controllers have different tags for one address, so nothing can be joined across them
 /// (GDPR Art. 28(3)(a): no use beyond one controller's instructions). It stays personal data.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct RecipientTag(pub [u8; 16]);
 
 impl std::fmt::Debug for RecipientTag {

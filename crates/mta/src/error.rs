@@ -11,6 +11,9 @@ pub enum Error {
     /// The idempotency key was used by another request meanwhile.
     #[error("this Idempotency-Key was used by another request")]
     Repeated,
+    /// What is known of the sender or of a recipient changed whenever it was asked; nothing was kept.
+    #[error("what is known of the sender or of a recipient keeps changing; nothing was kept; try again")]
+    Changing,
     /// Delivery could not begin.
     #[error("delivery cannot begin: {0}")]
     Delivery(String),
@@ -22,6 +25,7 @@ impl Error {
     pub const fn temper(&self) -> Temper {
         match self {
             Self::Store(error) => error.temper(),
+            Self::Changing => Temper::Temporary,
             Self::Repeated | Self::Delivery(_) => Temper::Permanent,
         }
     }

@@ -1,11 +1,15 @@
 //! Delivery against receivers and a DNS on loopback, over a real store.
 #![cfg(test)]
 
+#[path = "delivery/faults.rs"]
+mod faults;
 #[path = "delivery/house.rs"]
 mod house;
 #[path = "delivery/outcomes.rs"]
 mod outcomes;
 #[path = "delivery/routes.rs"]
 mod routes;
+#[path = "delivery/submissions.rs"]
+mod submissions;
 #[path = "delivery/withdrawals.rs"]
 mod withdrawals;

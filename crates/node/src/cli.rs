@@ -10,7 +10,7 @@ pub const EXIT_POISONED: i32 = 75;
 
 /// Postern: email delivery that is a data processor by construction.
 #[derive(clap::Parser, Debug)]
-#[command(name = "postern", version, about, arg_required_else_help = true)]
+#[command(name = "postern", version, arg_required_else_help = true)]
 pub struct Arguments {
     #[command(subcommand)]
     command: Command,
@@ -28,9 +28,11 @@ enum Command {
 /// Runs a command to its end.
 #[must_use]
 pub fn run(arguments: Arguments) -> ExitCode {
-    let quiet = matches!(&arguments.command, Command::Demo(demo) if demo.quiet)
-        || matches!(&arguments.command, Command::Ledger(_));
-    log::start(if quiet { log::Default::Quiet } else { log::Default::Usual });
+    log::start(match &arguments.command {
+        Command::Demo(demo) if demo.quiet => log::Default::Silent,
+        Command::Demo(_) => log::Default::Usual,
+        Command::Ledger(_) => log::Default::Quiet,
+    });
     let outcome = runtime().and_then(|runtime| {
         runtime.block_on(async {
             match arguments.command {

@@ -5,6 +5,8 @@ use tracing_subscriber::EnvFilter;
 /// How much is said when `POSTERN_LOG` is not set.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Default {
+    /// Nothing: whoever asked for quiet gets it. A command that fails still says why.
+    Silent,
     /// Warnings and errors.
     Quiet,
     /// What an operator wants to see.
@@ -14,6 +16,7 @@ pub enum Default {
 /// Starts logging; a second call does nothing.
 pub fn start(default: Default) {
     let words = match default {
+        Default::Silent => "off",
         Default::Quiet => "warn",
         Default::Usual => "info",
     };

@@ -17,6 +17,11 @@ pub(crate) fn temporary() -> Reply {
     Reply::new(451, (4, 3, 0), "temporary failure; nothing was taken in, try again later")
 }
 
+/// RFC 5321 §4.2.3, RFC 3463 §3.4: the disk is full; what was taken in before is safe.
+pub(crate) fn out_of_storage() -> Reply {
+    Reply::new(452, (4, 3, 1), "insufficient system storage; nothing was taken in, try again later")
+}
+
 /// The content is not as it must be; the sentence says what to mend.
 pub(crate) fn content(sentence: String) -> Reply {
     Reply::new(554, (5, 6, 0), sentence)

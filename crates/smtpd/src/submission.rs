@@ -115,7 +115,7 @@ impl SubmissionDoor {
         };
         // RFC 5321 §6.1: the store has committed when this returns. A crash before it: the client has no 250 and
         // sends again. A crash after it: the queue has the message.
-        match self.submission.accept_as(authority, draft, ids, |_| None).await {
+        match self.submission.accept_all(authority, draft, ids).await {
             Ok(answers) => told(&answers),
             Err(error) => Verdict::Refuse(self.failure(&error)),
         }
@@ -125,7 +125,7 @@ impl SubmissionDoor {
     fn failure(&self, error: &mta::Error) -> Reply {
         tracing::warn!(%error, "a submission failed");
         metrics::counter!("smtpd_failures_total").increment(1);
-        replies::temporary()
+        failed(error)
     }
 }
 
@@ -186,7 +186,7 @@ impl Door for SubmissionDoor {
         if session.recipients.contains(&address) {
             return Verdict::Accept(Reply::recipient_accepted());
         }
-        match self.submission.check_recipient(authority, &address).await {
+        match self.submission.check_recipient(authority, &address, session.recipients.len()).await {
             Ok(None) => {
                 session.recipients.push(address);
                 Verdict::Accept(Reply::recipient_accepted())
@@ -205,19 +205,29 @@ impl Door for SubmissionDoor {
     }
 }
 
-/// One reply for all recipients. Whom the gate refused only now is not told apart here: SMTP has one code for the
-/// whole, and a 5xx would make the client send again to those who are queued. The refusal is counted and listed.
+/// One reply for all recipients: SMTP has one code for the whole, so either all are queued or none is. A recipient
+/// must not be lost behind a 250, nor a 5xx make the client send again to those who are queued (RFC 5321 §6.1).
 fn told(answers: &[Answer]) -> Verdict {
-    let mut queued = answers.iter().filter_map(|answer| match answer {
-        Answer::Queued(queued) | Answer::Held(queued, _) => Some(queued.public_id.as_str()),
-        Answer::Refused(_) => None,
+    let refused = answers.iter().find_map(|answer| match answer {
+        Answer::Refused(refusal) => Some(*refusal),
+        Answer::Queued(_) | Answer::Held(..) => None,
     });
-    if let Some(first) = queued.next() {
-        return Verdict::Accept(replies::queued(first, queued.count()));
+    if let Some(refusal) = refused {
+        return Verdict::Refuse(replies::refusal(refusal));
     }
-    match answers.first() {
-        Some(Answer::Refused(refusal)) => Verdict::Refuse(replies::refusal(*refusal)),
+    match answers {
+        [Answer::Queued(first) | Answer::Held(first, _), more @ ..] => {
+            Verdict::Accept(replies::queued(&first.public_id, more.len()))
+        }
         _ => Verdict::Refuse(replies::temporary()),
+    }
+}
+
+/// What the peer hears of a failure of ours: to try again, and whether it is for want of room.
+fn failed(error: &mta::Error) -> Reply {
+    match error {
+        mta::Error::Store(store::Error::Full) => replies::out_of_storage(),
+        _ => replies::temporary(),
     }
 }
 

@@ -182,15 +182,56 @@ async fn what_changes_after_rcpt_is_refused_at_the_end_of_the_data() {
     let reply = client.data(CONTENT).await.unwrap();
     assert_eq!(reply.code, 550);
     assert!(reply.text.starts_with("suppressed "), "{}", reply.text);
-    // The same with another recipient in the transaction: he is queued, so the whole is 250.
+    assert!(house.queued().await.unwrap().is_empty());
+}
+
+/// RFC 5321 §6.1: a 250 answers for every recipient. One whom the gate refuses only at the end takes the others along;
+/// sent again, RCPT parts them.
+#[tokio::test]
+async fn rfc5321_6_1_after_the_dot_it_is_all_recipients_or_none() {
+    let house = House::new("127.0.0.0/8").await.unwrap();
+    let mut client = house.log_in("").await.unwrap();
+    let to = ["bob@dest.example", "carl@dest.example", "dora@dest.example"];
     client.command("MAIL FROM:<>").await.unwrap();
-    client.command("RCPT TO:<bob@dest.example>").await.unwrap();
-    client.command("RCPT TO:<carl@dest.example>").await.unwrap();
-    let carl = Address::parse("carl@dest.example").unwrap();
+    for to in to {
+        assert_eq!(client.command(&format!("RCPT TO:<{to}>")).await.unwrap().code, 250);
+    }
+    let carl = Address::parse(to[1]).unwrap();
     house.store.suppress(house.controller, &carl, SuppressionScope::All, SuppressionReason::OptOut).await.unwrap();
+    let reply = client.data(CONTENT).await.unwrap();
+    assert_eq!((reply.code, reply.enhanced.unwrap().to_string().as_str()), (550, "5.7.1"));
+    assert!(reply.text.starts_with("suppressed "), "{}", reply.text);
+    assert!(house.queued().await.unwrap().is_empty(), "nothing is kept of it");
+    assert_eq!(house.store.quota(house.controller).await.unwrap().used, 0, "nor counted");
+
+    client.command("MAIL FROM:<>").await.unwrap();
+    let mut codes = Vec::new();
+    for to in to {
+        codes.push(client.command(&format!("RCPT TO:<{to}>")).await.unwrap().code);
+    }
+    assert_eq!(codes, [250, 550, 250]);
     assert_eq!(client.data(CONTENT).await.unwrap().code, 250);
-    let queued = house.queued().await.unwrap();
-    assert_eq!(queued.iter().map(|content| content.recipient.local()).collect::<Vec<_>>(), ["bob"]);
+    let mut queued: Vec<_> =
+        house.queued().await.unwrap().iter().map(|content| content.recipient.local().to_owned()).collect();
+    queued.sort_unstable();
+    assert_eq!(queued, ["bob", "dora"]);
+}
+
+/// RFC 5321 §4.2.1: where one refusal is temporary and another lasting, the temporary one is told: trying again helps.
+#[tokio::test]
+async fn rfc5321_4_2_1_a_temporary_refusal_goes_before_a_lasting_one() {
+    let house = House::new("127.0.0.0/8").await.unwrap();
+    let mut client = house.log_in("").await.unwrap();
+    client.command("MAIL FROM:<>").await.unwrap();
+    for to in ["ada@dest.example", "bob@dest.example"] {
+        assert_eq!(client.command(&format!("RCPT TO:<{to}>")).await.unwrap().code, 250);
+    }
+    let ada = Address::parse("ada@dest.example").unwrap();
+    house.store.suppress(house.controller, &ada, SuppressionScope::All, SuppressionReason::OptOut).await.unwrap();
+    house.store.issue_instruction(house.controller, &Operation::ALL, &[house.transactional], 0).await.unwrap();
+    let reply = client.data(CONTENT).await.unwrap();
+    assert_eq!((reply.code, reply.enhanced.unwrap().to_string().as_str()), (452, "4.7.1"));
+    assert!(house.queued().await.unwrap().is_empty());
 }
 
 #[tokio::test]
@@ -299,15 +340,41 @@ async fn the_trusted_listener_serves_its_networks_only() {
 }
 
 #[tokio::test]
-async fn the_day_s_allowance_is_kept_over_smtp() {
+async fn art28_3_a_the_day_s_allowance_is_asked_at_rcpt() {
     let house = House::new("127.0.0.0/8").await.unwrap();
     let streams = [house.transactional];
-    house.store.issue_instruction(house.controller, &Operation::ALL, &streams, 1).await.unwrap();
+    house.store.issue_instruction(house.controller, &Operation::ALL, &streams, 3).await.unwrap();
     let mut client = house.trusted().await.unwrap();
-    let reply = client.send("", &["ada@dest.example", "bob@dest.example"], CONTENT).await.unwrap();
-    assert_eq!(reply.code, 250, "one of two is queued");
-    assert_eq!(house.queued().await.unwrap().len(), 1);
-    let reply = client.send("", &["carl@dest.example"], CONTENT).await.unwrap();
+    assert_eq!(client.send("", &["ada@dest.example"], CONTENT).await.unwrap().code, 250);
+    client.command("MAIL FROM:<>").await.unwrap();
+    for to in ["bob", "bob", "carl"] {
+        let reply = client.command(&format!("RCPT TO:<{to}@dest.example>")).await.unwrap();
+        assert_eq!(reply.code, 250, "two are left, and nobody counts twice");
+    }
+    for to in ["dora", "emil"] {
+        let reply = client.command(&format!("RCPT TO:<{to}@dest.example>")).await.unwrap();
+        assert_eq!((reply.code, reply.enhanced.unwrap().to_string().as_str()), (452, "4.7.1"));
+        assert!(reply.text.starts_with("quota "), "{}", reply.text);
+    }
+    assert_eq!(client.data(CONTENT).await.unwrap().code, 250);
+    assert_eq!(house.queued().await.unwrap().len(), 3, "whoever had a 250 is queued");
+    client.command("MAIL FROM:<>").await.unwrap();
+    assert_eq!(client.command("RCPT TO:<fred@dest.example>").await.unwrap().code, 452, "used up");
+}
+
+#[tokio::test]
+async fn art28_3_a_an_allowance_that_others_used_up_meanwhile_keeps_nothing() {
+    let house = House::new("127.0.0.0/8").await.unwrap();
+    let streams = [house.transactional];
+    house.store.issue_instruction(house.controller, &Operation::ALL, &streams, 2).await.unwrap();
+    let mut client = house.trusted().await.unwrap();
+    client.command("MAIL FROM:<>").await.unwrap();
+    for to in ["ada", "bob"] {
+        assert_eq!(client.command(&format!("RCPT TO:<{to}@dest.example>")).await.unwrap().code, 250);
+    }
+    let mut other = house.trusted().await.unwrap();
+    assert_eq!(other.send("", &["carl@dest.example"], CONTENT).await.unwrap().code, 250);
+    let reply = client.data(CONTENT).await.unwrap();
     assert_eq!((reply.code, reply.enhanced.unwrap().to_string().as_str()), (452, "4.7.1"));
-    assert_eq!(house.queued().await.unwrap().len(), 1);
+    assert_eq!(house.queued().await.unwrap().len(), 1, "not even the one for whom there was room");
 }

@@ -1,18 +1,23 @@
 //! Accounts and wishes: controllers, agreements, instructions, streams, domains, credentials; bases,
-//! suppressions, restrictions. Every verb is one commit with its ledger entry; then the policy in
-//! memory is read anew and the permission generation is bumped, and only then it answers.
+//! suppressions, restrictions. Every verb is one commit with its ledger entry; then the engine tells the policy in
+//! memory, which bumps the permission generation, and only then it answers. A caller who goes away while he waits
+//! changes nothing of that: what was asked of the engine is done and takes effect.
+
+mod terms;
+#[cfg(test)]
+mod tests;
 
 use crate::authority::Authority;
 use crate::engine::{
-    AgreementRow, BasisRow, Change, CredentialRow, DomainRow, EntryRow, InstructionRow, PersonQuery, StreamRow,
-    SuppressionRow,
+    AgreementRow, BasisRow, Change, CredentialRow, DomainRow, EntryRow, InstructionRow, PersonQuery, SlotRef,
+    StreamRow, SuppressionRow,
 };
 use crate::error::{Error, Result};
 use crate::facts::{write_restriction, write_scope};
 use crate::journal::SystemEvent;
 use crate::open::Store;
 use crate::policy::number_list;
-use crate::vault::{base32, crypto};
+use crate::vault::{Secret, base32, crypto};
 use mail::address::{Address, Domain};
 use mail::dkim::SigningKey;
 use model::agreement::AgreementState;
@@ -96,7 +101,7 @@ impl Store {
         // Keys first: crash here ⇒ keys that nobody uses.
         self.vault.admit(id, now).await?;
         let change = Change::Controller { id: id.0, name: name.to_owned(), at: now };
-        self.write(id, EventType::ControllerCreated, change, "").await?;
+        self.write(EventType::ControllerCreated, change).await?;
         Ok(())
     }
 
@@ -112,16 +117,17 @@ impl Store {
             .controller(controller)
             .and_then(|known| known.agreement.as_ref())
             .map_or(1, |agreement| agreement.version + 1);
+        let from = self.now();
         let row = AgreementRow {
             id: id.0,
             controller: controller.0,
             version,
             state: AgreementState::InForce.as_str().into(),
-            from: self.now(),
+            from,
             until,
-            document: crypto::sha256(&[b"agreement", &id.0.to_be_bytes()]),
+            document: terms::agreement(controller, version, from, until),
         };
-        self.write(controller, EventType::AgreementChanged, Change::Agreement(row), "in-force").await?;
+        self.write(EventType::AgreementChanged, Change::Agreement(row)).await?;
         Ok(id)
     }
 
@@ -132,7 +138,7 @@ impl Store {
     pub async fn set_agreement_state(&self, controller: ControllerId, state: AgreementState) -> Result<()> {
         let until = (state == AgreementState::Ended).then(|| self.now());
         let change = Change::AgreementState { controller: controller.0, state: state.as_str(), until };
-        found(self.write(controller, EventType::AgreementChanged, change, state.as_str()).await?, "agreement")
+        found(self.write(EventType::AgreementChanged, change).await?, "agreement")
     }
 
     /// A new stream.
@@ -157,7 +163,7 @@ impl Store {
             kind: kind.as_str().into(),
             purpose: purpose.to_owned(),
         };
-        self.write(controller, EventType::InstructionChanged, Change::Stream(row), "stream").await?;
+        self.write(EventType::InstructionChanged, Change::Stream(row)).await?;
         Ok(id)
     }
 
@@ -190,7 +196,7 @@ impl Store {
             streams: number_list(streams.iter().map(|stream| stream.0)),
             messages_per_day_max,
         };
-        self.write(controller, EventType::InstructionChanged, Change::Instruction(row), "in-force").await?;
+        self.write(EventType::InstructionChanged, Change::Instruction(row)).await?;
         Ok(id)
     }
 
@@ -200,7 +206,7 @@ impl Store {
     /// [`Error::NotFound`] when there is none.
     pub async fn set_instruction_state(&self, controller: ControllerId, state: InstructionState) -> Result<()> {
         let change = Change::InstructionState { controller: controller.0, state: state.as_str() };
-        found(self.write(controller, EventType::InstructionChanged, change, state.as_str()).await?, "instruction")
+        found(self.write(EventType::InstructionChanged, change).await?, "instruction")
     }
 
     /// A sending domain with its signing keys, which are sealed under the controller's key.
@@ -232,17 +238,23 @@ impl Store {
             ed25519_selector: keys.ed25519_selector.clone(),
             ed25519_key: seal(&keys.ed25519)?,
         };
-        self.write(controller, EventType::DomainChanged, Change::Domain(row), "added").await?;
+        self.write(EventType::DomainChanged, Change::Domain(row)).await?;
         Ok(id)
     }
 
     /// A new credential. Its secrets are random and shown only here.
     ///
     /// # Errors
-    /// [`Error::Exists`] when the name is taken.
+    /// [`Error::Exists`] when the name is taken; [`Error::NotFound`] when a stream is not the controller's own.
     pub async fn create_credential(&self, controller: ControllerId, new: NewCredential<'_>) -> Result<Created> {
-        if self.policy.current().credential_by_username(new.username).is_some() {
+        let policy = self.policy.current();
+        if policy.credential_by_username(new.username).is_some() {
             return Err(Error::Exists { what: "credential" });
+        }
+        // GDPR Art. 29, 32(4): nobody gets a key to what is another controller's.
+        let mut streams = new.streams.iter().chain([&new.default_stream]);
+        if !streams.all(|stream| policy.stream(controller, *stream).is_some()) {
+            return Err(Error::NotFound { what: "stream" });
         }
         let id = CredentialId(self.next_id());
         let password = secret_text(32)?;
@@ -259,7 +271,7 @@ impl Store {
             expires: new.expires,
             revoked: None,
         };
-        self.write(controller, EventType::CredentialChanged, Change::Credential(row), "made").await?;
+        self.write(EventType::CredentialChanged, Change::Credential(row)).await?;
         Ok(Created { id, username: new.username.to_owned(), password, api_key: format!("{key_name}.{key_secret}") })
     }
 
@@ -269,7 +281,7 @@ impl Store {
     /// [`Error::NotFound`] when the controller has no such credential.
     pub async fn revoke_credential(&self, controller: ControllerId, id: CredentialId) -> Result<()> {
         let change = Change::Revoke { controller: controller.0, id: id.0, at: self.now() };
-        found(self.write(controller, EventType::CredentialChanged, change, "revoked").await?, "credential")
+        found(self.write(EventType::CredentialChanged, change).await?, "credential")
     }
 
     /// Records why a person may be mailed on a stream (GDPR Art. 6, 7).
@@ -294,7 +306,7 @@ impl Store {
             withdrawn: None,
             expires: basis.expires,
         };
-        match self.write(controller, EventType::BasisRecorded, Change::Basis(row), basis.kind.as_str()).await? {
+        match self.write(EventType::BasisRecorded, Change::Basis(row)).await? {
             0 => Err(Error::Withdrawn),
             _ => Ok(()),
         }
@@ -307,10 +319,11 @@ impl Store {
     pub async fn withdraw_basis(&self, controller: ControllerId, stream: StreamId, address: &Address) -> Result<()> {
         let tag = self.vault.tag(controller, address)?.0;
         let change = Change::Withdraw { controller: controller.0, tag, stream: stream.0, at: self.now() };
-        found(self.write(controller, EventType::BasisWithdrawn, change, "").await?, "basis")
+        found(self.write(EventType::BasisWithdrawn, change).await?, "basis")
     }
 
-    /// Suppresses a person. An entry of the same scope stays as it is: the older wish counts.
+    /// Suppresses a person. An entry of the same scope gives way only to something stronger: what the person wished
+    /// himself before what a bounce or the controller says, what lasts before what ends.
     ///
     /// # Errors
     /// Those of the engine.
@@ -329,7 +342,7 @@ impl Store {
             since: self.now(),
             until: None,
         };
-        self.write(controller, EventType::Suppressed, Change::Suppress(row), reason.as_str()).await?;
+        self.write(EventType::Suppressed, Change::Suppress(row)).await?;
         Ok(())
     }
 
@@ -344,20 +357,44 @@ impl Store {
         let tag = self.vault.tag(controller, address)?;
         let word = write_restriction(kind);
         let change = Change::Restrict { controller: controller.0, tag: tag.0, kind: word, at: self.now() };
-        self.write(controller, EventType::Restricted, change, word).await?;
+        self.write(EventType::Restricted, change).await?;
         if kind == Restriction::Erased {
             self.destroy_secret(controller, tag).await?;
         }
         Ok(())
     }
 
+    /// The leaf of a suppression that follows from an outcome.
+    pub(crate) fn suppression_entry(&self, row: &SuppressionRow, secret: Option<&Secret>) -> Result<Vec<u8>> {
+        self.system_entry(&SystemEvent {
+            kind: EventType::Suppressed,
+            controller: ControllerId(row.controller),
+            agreement: None,
+            instruction: None,
+            counts: &[],
+            detail: &terms::of(&Change::Suppress(row.clone())),
+            secret,
+        })
+    }
+
     async fn destroy_secret(&self, controller: ControllerId, tag: RecipientTag) -> Result<()> {
-        let query = PersonQuery { controller: controller.0, stream: 0, tag: tag.0 };
-        let person = self.engine.persons(vec![query]).await?.pop();
-        match person.and_then(|person| person.slot) {
+        match self.slot_of(controller, tag).await? {
             Some(slot) => self.vault.destroy_secret(slot).await,
             None => Ok(()),
         }
+    }
+
+    async fn slot_of(&self, controller: ControllerId, tag: RecipientTag) -> Result<Option<SlotRef>> {
+        let query = PersonQuery { controller: controller.0, stream: 0, tag: tag.0 };
+        Ok(self.engine.persons(vec![query]).await?.pop().and_then(|person| person.slot))
+    }
+
+    /// What blinds the leaf of a change that is about a person; `None` when he has no secret, or no longer.
+    async fn blinding(&self, change: &Change) -> Result<Option<Secret>> {
+        let Some(tag) = change.person() else { return Ok(None) };
+        let controller = change.controller();
+        let Some(slot) = self.slot_of(ControllerId(controller), RecipientTag(tag)).await? else { return Ok(None) };
+        Ok(self.vault.secrets(&[(controller, slot)]).await?.pop().flatten())
     }
 
     /// The first credential of a controller by SMTP name.
@@ -373,19 +410,27 @@ impl Store {
         self.policy.current().controllers().find(|known| known.name == name).map(|known| known.id)
     }
 
-    async fn write(&self, controller: ControllerId, kind: EventType, change: Change, detail: &str) -> Result<usize> {
-        let bytes = self.system_entry(&SystemEvent { kind, controller, counts: &[], detail })?;
+    /// One change and its leaf, in one commit. When it returns, whoever decides anew knows of it.
+    async fn write(&self, kind: EventType, change: Change) -> Result<usize> {
+        let controller = ControllerId(change.controller());
+        let secret = self.blinding(&change).await?;
+        // The leaf of something new names the new, and not what it replaces.
+        let (agreement, instruction) = match &change {
+            Change::Agreement(row) => (Some(AgreementId(row.id)), None),
+            Change::Instruction(row) => (None, Some(InstructionId(row.id))),
+            _ => (None, None),
+        };
+        let bytes = self.system_entry(&SystemEvent {
+            kind,
+            controller,
+            agreement,
+            instruction,
+            counts: &[],
+            detail: &terms::of(&change),
+            secret: secret.as_ref(),
+        })?;
         let entry = EntryRow { controller: controller.0, bytes };
-        let is_account = !matches!(
-            change,
-            Change::Suppress(_) | Change::Basis(_) | Change::Withdraw { .. } | Change::Restrict { .. }
-        );
-        let touched = self.engine.change(vec![change], vec![entry]).await?;
-        if is_account {
-            self.policy.load(&*self.engine, &self.vault).await?;
-        }
-        // After the commit, before the answer: whoever reads the generation from here on knows.
-        self.policy.bump(controller);
+        let touched = self.engine.change(vec![(change, Some(entry))]).await?;
         Ok(touched.into_iter().sum())
     }
 }

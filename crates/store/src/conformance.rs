@@ -5,6 +5,7 @@ mod accepting;
 mod accounts;
 mod delivering;
 mod keeping;
+pub(crate) mod place;
 pub(crate) mod rows;
 
 use crate::engine::Engine;
@@ -31,6 +32,7 @@ async fn story(ground: &dyn Ground) {
     let engine = ground.open().await;
     accounts::tell(&*engine).await;
     accounts::tell_of_persons(&*engine).await;
+    accounts::tell_of_wishes(&*engine).await;
     keeping::tell_of_keys(&*engine).await;
     accepting::tell(&*engine).await;
     accepting::tell_of_races(&*engine).await;
@@ -38,6 +40,8 @@ async fn story(ground: &dyn Ground) {
     delivering::tell_of_attempts(&*engine).await;
     let engine = again(ground, engine).await;
     delivering::tell_of_recovery(&*engine).await;
+    delivering::tell_of_holds(&*engine).await;
+    delivering::tell_of_a_taken_number(&*engine).await;
     delivering::tell_of_ends(&*engine).await;
     keeping::tell_of_the_ledger(&*engine).await;
     let engine = again(ground, engine).await;

@@ -13,14 +13,31 @@ pub(crate) use mail_rows::*;
 use crate::error::Result;
 use async_trait::async_trait;
 use model::Timestamp;
+use std::sync::Arc;
+
+/// What a commit changed of what is kept in memory.
+#[derive(Debug)]
+pub(crate) struct Changed {
+    /// Whose accounts or persons.
+    pub(crate) controllers: Vec<i64>,
+    /// All accounts as of this commit, when one of them changed.
+    pub(crate) policy: Option<PolicyRows>,
+}
+
+/// Told what a commit changed. Short, and it cannot fail.
+pub(crate) type OnChange = Arc<dyn Fn(Changed) + Send + Sync>;
 
 /// The verbs.
 #[async_trait]
 pub(crate) trait Engine: Send + Sync + 'static {
     /// All accounts.
     async fn policy(&self) -> Result<PolicyRows>;
-    /// Writes changes and their ledger entries in one commit. Row counts say what each touched.
-    async fn change(&self, changes: Vec<Change>, entries: Vec<EntryRow>) -> Result<Vec<usize>>;
+    /// Writes changes, each with its ledger entry, in one commit. Row counts say what each touched; a change that
+    /// touched nothing leaves no entry.
+    async fn change(&self, changes: Vec<(Change, Option<EntryRow>)>) -> Result<Vec<usize>>;
+    /// Whom to tell, from now on, what a commit of `change` or `settle` changed of what is kept in memory: after the
+    /// commit and before its answer, in the order of the commits, also when the caller no longer waits. Set once.
+    fn on_change(&self, told: OnChange);
     /// Facts about persons, in the order asked: a query per kind of fact, not per message.
     async fn persons(&self, queries: Vec<PersonQuery>) -> Result<Vec<PersonRow>>;
     /// Messages accepted by a controller in a UTC day.
@@ -41,12 +58,15 @@ pub(crate) trait Engine: Send + Sync + 'static {
     async fn contents(&self, ids: Vec<i64>) -> Result<Vec<Option<ContentRow>>>;
     /// Records that an attempt begins; false when the message is gone or the attempt is another.
     async fn start(&self, row: StartRow) -> Result<bool>;
-    /// Records outcomes; idempotent on (message, attempt). Answers ids of body files that are free now.
+    /// Records outcomes; idempotent on (message, attempt). A hold is no attempt: it moves the time, and only the
+    /// first of several in a row is recorded. Answers ids of body files that are free now.
     async fn settle(&self, rows: Vec<SettleRow>) -> Result<Vec<i64>>;
     /// One message of one controller.
     async fn message(&self, controller: i64, id: i64) -> Result<Option<MessageRecord>>;
     /// Ids of body files that are referred to.
     async fn body_files(&self) -> Result<Vec<i64>>;
+    /// Epochs that still wrap a body, among bodies with ids below this.
+    async fn epochs_used(&self, before: i64) -> Result<Vec<i64>>;
     /// Reads an idempotency key.
     async fn idempotency(&self, controller: i64, credential: i64, key: [u8; 16]) -> Result<Option<IdempotencyRecord>>;
     /// Forgets idempotency keys older than this.

@@ -73,6 +73,15 @@ pub enum Error {
         /// What it was.
         what: &'static str,
     },
+    /// A log folder holds another tree than the store. Nothing is signed over it.
+    #[error(
+        "the log folder {folder} contradicts the store: somebody else changed it, or the store is older than it; \
+         find out which, move the folder away, then run `postern ledger rebuild`"
+    )]
+    LogContradicts {
+        /// The folder.
+        folder: String,
+    },
     /// A row says something this version does not understand.
     #[error("the database holds an unknown value in {column}")]
     Row {

@@ -35,7 +35,7 @@ pub struct Person {
 }
 
 /// Of whom something is asked: controller, stream, person.
-type Whom = (ControllerId, StreamId, RecipientTag);
+pub(crate) type Whom = (ControllerId, StreamId, RecipientTag);
 
 impl Store {
     /// Facts about the sender, and the controller's generation as of before they were read.
@@ -70,32 +70,32 @@ impl Store {
     /// Those of the engine.
     pub async fn quota(&self, controller: ControllerId) -> Result<QuotaFacts> {
         let (allowed, day) = (self.quota_max(controller), self.now().utc_day());
-        let known = self.quotas.lock().get(&controller).filter(|(of, _)| *of == day).map(|(_, used)| *used);
+        let known = self.intake.quotas.lock().get(&controller).filter(|(of, _)| *of == day).map(|(_, used)| *used);
         let used = match known {
             Some(used) => used,
             None => {
                 let used = self.engine.quota_used(controller.0, day).await?;
-                self.quotas.lock().insert(controller, (day, used));
+                self.intake.quotas.lock().insert(controller, (day, used));
                 used
             }
         };
         Ok(QuotaFacts { allowed, used })
     }
 
-    /// Counts in memory what a commit took from the day's allowance, so that the next decision needs no read.
-    /// The commit itself is what enforces it.
-    pub(crate) fn quota_taken(&self, controller: ControllerId, day: i64, count: usize) {
-        if let Some((of, used)) = self.quotas.lock().get_mut(&controller)
-            && *of == day
-        {
-            *used = used.saturating_add(u64::try_from(count).unwrap_or(u64::MAX));
-        }
+    /// The same as it is written. Memory may count a commit twice, when it was read after that commit and before its
+    /// count: a refusal rests on this.
+    ///
+    /// # Errors
+    /// Those of the engine.
+    pub async fn quota_written(&self, controller: ControllerId) -> Result<QuotaFacts> {
+        self.quota_unknown(controller);
+        let (allowed, day) = (self.quota_max(controller), self.now().utc_day());
+        Ok(QuotaFacts { allowed, used: self.engine.quota_used(controller.0, day).await? })
     }
 
-    /// What memory says of the day's allowance is doubtful: it is read anew at the next decision. Called
-    /// whenever it refused something, so that a refusal always rests on what is written.
-    pub fn quota_unknown(&self, controller: ControllerId) {
-        self.quotas.lock().remove(&controller);
+    /// What memory says of the day's allowance is doubtful: it is read anew at the next decision.
+    pub(crate) fn quota_unknown(&self, controller: ControllerId) {
+        self.intake.quotas.lock().remove(&controller);
     }
 
     pub(crate) fn quota_max(&self, controller: ControllerId) -> u64 {
@@ -130,7 +130,7 @@ impl Store {
             .iter()
             .map(|who| {
                 let generation = self.generation(who.0);
-                (self.facts.get(*who, generation), generation)
+                (self.intake.facts.get(*who, generation), generation)
             })
             .collect();
         let missing: Vec<usize> =
@@ -143,9 +143,9 @@ impl Store {
                 .collect();
             let rows = self.engine.persons(queries).await?;
             for ((at, who), row) in missing.into_iter().zip(asked).zip(rows) {
-                let person = Person { tag: who.2, slot: row.slot, facts: recipient(row)? };
+                let person = Person { tag: who.2, slot: row.slot, facts: recipient(who.2, row)? };
                 if let Some((place, generation)) = known.get_mut(at) {
-                    self.facts.put(who, *generation, &person);
+                    self.intake.facts.put(who, *generation, &person);
                     *place = Some(person);
                 }
             }
@@ -170,17 +170,20 @@ impl Store {
         let now = self.now();
         let facts = rows.iter().zip(persons).map(|(row, (person, generation))| {
             let sender = sender(&policy, row.controller, row.stream, None, now);
-            let verified = policy.domain_by_id(row.domain).is_some_and(|domain| domain.verified);
+            let domain = policy.domain_by_id(row.domain).filter(|domain| domain.controller == row.controller);
+            let verified = domain.is_some_and(|domain| domain.verified);
             let from_domain = if verified { FromDomain::Verified } else { FromDomain::NotVerified };
             (sender, MessageFacts { from_domain }, person.facts, generation)
         });
         Ok(facts.collect())
     }
 
-    /// The two signers of a verified domain (RSA and Ed25519).
+    /// The two signers of a controller's domain (RSA and Ed25519). Nobody signs with another controller's.
     #[must_use]
-    pub fn dkim_signers(&self, domain: DomainId) -> Option<Arc<Vec<mail::dkim::Signer>>> {
-        self.policy.current().domain_by_id(domain).map(|domain| Arc::clone(&domain.signers))
+    pub fn dkim_signers(&self, controller: ControllerId, domain: DomainId) -> Option<Arc<Vec<mail::dkim::Signer>>> {
+        let policy = self.policy.current();
+        let domain = policy.domain_by_id(domain).filter(|domain| domain.controller == controller)?;
+        Some(Arc::clone(&domain.signers))
     }
 }
 
@@ -225,7 +228,7 @@ fn sender(
     }
 }
 
-fn recipient(row: PersonRow) -> Result<RecipientFacts> {
+fn recipient(tag: RecipientTag, row: PersonRow) -> Result<RecipientFacts> {
     let suppressions = row
         .suppressions
         .iter()
@@ -255,7 +258,7 @@ fn recipient(row: PersonRow) -> Result<RecipientFacts> {
             })
         })
         .transpose()?;
-    Ok(RecipientFacts { suppressions, restriction, basis })
+    Ok(RecipientFacts { tag, suppressions, restriction, basis })
 }
 
 /// The stored form of a scope.

@@ -8,6 +8,8 @@
 mod entries;
 mod export;
 mod sequencer;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use entries::{MessageEvent, SystemEvent};
 pub use export::LogFolder;
@@ -18,12 +20,16 @@ use ledger::Frontier;
 use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Log folders that are open, by controller.
+type Logs = HashMap<i64, LogFolder>;
 
 /// Heads in memory. `heads` belongs to the one sequencer of this process, which holds `turn` while it works.
 pub(crate) struct Journal {
     root: PathBuf,
     turn: tokio::sync::Mutex<()>,
-    exporting: tokio::sync::Mutex<HashMap<i64, LogFolder>>,
+    exporting: Arc<tokio::sync::Mutex<Logs>>,
     heads: Mutex<HashMap<i64, Frontier>>,
 }
 
@@ -41,7 +47,7 @@ impl Journal {
         Ok(Self {
             root: dir.join("ledger"),
             turn: tokio::sync::Mutex::new(()),
-            exporting: tokio::sync::Mutex::new(HashMap::new()),
+            exporting: Arc::default(),
             heads: Mutex::new(heads),
         })
     }

@@ -2,19 +2,16 @@
 
 use crate::engine::Engine;
 use crate::error::Result;
-use crate::facts::FactsCache;
 use crate::journal::Journal;
 use crate::policy::PolicyCache;
 use crate::refusals::Refusals;
 use crate::spool::QueueRow;
-use crate::spool::{BodyFiles, Content};
+use crate::spool::{BodyFiles, Content, Intake};
 use crate::sqlite::{SqliteEngine, SqliteSettings};
 use crate::vault::{MasterKey, Vault};
 use mail::address::Domain;
 use model::ids::PublicKind;
 use model::{Clock, ControllerId, MessageId, Timestamp};
-use parking_lot::{Mutex, RwLock};
-use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -73,14 +70,10 @@ pub type Hint = Arc<dyn Fn(Vec<(QueueRow, Content)>) + Send + Sync>;
 pub struct Store {
     pub(crate) engine: Arc<dyn Engine>,
     pub(crate) vault: Vault,
-    pub(crate) policy: PolicyCache,
+    pub(crate) policy: Arc<PolicyCache>,
     pub(crate) journal: Journal,
     pub(crate) refusals: Refusals,
-    pub(crate) facts: FactsCache,
-    /// UTC day and messages accepted in it, by controller.
-    pub(crate) quotas: Mutex<HashMap<ControllerId, (i64, u64)>>,
-    pub(crate) bodies: BodyFiles,
-    pub(crate) hint: RwLock<Option<Hint>>,
+    pub(crate) intake: Arc<Intake>,
     clock: Arc<dyn Clock>,
     homing: Homing,
     smarthost_site: Arc<str>,
@@ -109,15 +102,11 @@ impl Store {
         let master = MasterKey::load(&options.key_file, options.create_key, keys_exist)?;
         let now = options.clock.now();
         let vault = Vault::open(Arc::clone(&engine), master, now).await?;
-        let policy = PolicyCache::default();
-        policy.load(&*engine, &vault).await?;
+        let policy = PolicyCache::open(&*engine, vault.keyring()).await?;
         let store = Arc::new(Self {
             journal: Journal::open(dir, &*engine).await?,
-            bodies: BodyFiles::open(dir, &*engine).await?,
+            intake: Arc::new(Intake::new(BodyFiles::open(dir, &*engine).await?)),
             refusals: Refusals::default(),
-            facts: FactsCache::default(),
-            quotas: Mutex::default(),
-            hint: RwLock::new(None),
             smarthost_site: Arc::from("smarthost"),
             last_id: AtomicI64::new(0),
             clock: options.clock,

@@ -1,12 +1,15 @@
 //! Accounts in memory: agreements, instructions, streams, domains, credentials, and each controller's
-//! permission generation. Read at start and again after each change; few rows, asked for every message.
+//! permission generation. Read at start; afterwards the engine tells what each commit made of them. Few rows, asked
+//! for every message.
 //!
-//! The generation is bumped after the commit of a change and before it is answered: a decision that
-//! read older facts is then seen to be stale (`architecture.md` §2).
+//! Invariants: pictures follow one another in the order of the commits. After the commit of a change and before its
+//! answer, the picture is swapped and then the generation is bumped: a decision that read older facts is then seen to
+//! be stale (`architecture.md` §2). Both happen also when whoever asked for the change has gone away. A row that is
+//! not understood lets nothing pass, and hurts nobody else.
 
-use crate::engine::{CredentialRow, Engine, PolicyRows};
+use crate::engine::{AgreementRow, Changed, CredentialRow, DomainRow, Engine, InstructionRow, PolicyRows, StreamRow};
 use crate::error::{Error, Result};
-use crate::vault::Vault;
+use crate::vault::{Keyring, crypto};
 use mail::address::Domain;
 use mail::dkim::{Signer, SigningKey};
 use model::agreement::{Agreement, AgreementState};
@@ -34,6 +37,8 @@ pub(crate) struct DomainPolicy {
     pub(crate) controller: ControllerId,
     pub(crate) verified: bool,
     pub(crate) signers: Arc<Vec<Signer>>,
+    /// Of what the signers were made.
+    made_of: [u8; 32],
 }
 
 /// A credential.
@@ -87,22 +92,44 @@ impl Policy {
 }
 
 /// The picture in force, swapped whole.
-#[derive(Default)]
 pub(crate) struct PolicyCache {
+    keys: Arc<Keyring>,
     current: RwLock<Arc<Policy>>,
     generations: RwLock<HashMap<ControllerId, Arc<AtomicU64>>>,
 }
 
 impl PolicyCache {
+    /// Reads all accounts, and follows what the engine tells from now on. Nobody changes anything meanwhile.
+    pub(crate) async fn open(engine: &dyn Engine, keys: Arc<Keyring>) -> Result<Arc<Self>> {
+        let cache = Arc::new(Self { keys, current: RwLock::default(), generations: RwLock::default() });
+        cache.swap(engine.policy().await?);
+        // The engine holds the cache, and the cache only the keys: nothing here keeps the engine alive.
+        let follower = Arc::clone(&cache);
+        engine.on_change(Arc::new(move |changed| follower.follow(changed)));
+        Ok(cache)
+    }
+
     pub(crate) fn current(&self) -> Arc<Policy> {
         Arc::clone(&self.current.read())
     }
 
-    pub(crate) async fn load(&self, engine: &dyn Engine, vault: &Vault) -> Result<()> {
-        let rows = engine.policy().await?;
-        let built = self.build(rows, vault)?;
+    /// One commit's changes; the engine calls in the order of its commits.
+    fn follow(&self, changed: Changed) {
+        if let Some(rows) = changed.policy {
+            self.swap(rows);
+        }
+        for controller in changed.controllers {
+            self.bump(ControllerId(controller));
+        }
+    }
+
+    fn swap(&self, rows: PolicyRows) {
+        let before = self.current();
+        let built = Policy::build(rows, &self.keys, &before);
+        for controller in built.controllers.keys() {
+            self.counter(*controller);
+        }
         *self.current.write() = Arc::new(built);
-        Ok(())
     }
 
     /// The counter of a controller; the same object for the life of the process.
@@ -120,62 +147,51 @@ impl PolicyCache {
     pub(crate) fn bump(&self, controller: ControllerId) {
         self.counter(controller).fetch_add(1, Ordering::AcqRel);
     }
-
-    fn build(&self, rows: PolicyRows, vault: &Vault) -> Result<Policy> {
-        let mut policy = Policy::default();
-        for (id, name) in rows.controllers {
-            let id = ControllerId(id);
-            self.counter(id);
-            policy
-                .controllers
-                .insert(id, ControllerPolicy { id, name, agreement: None, instruction: None, streams: Vec::new() });
-        }
-        for row in rows.streams {
-            let controller = ControllerId(row.controller);
-            let kind = StreamKind::from_word(&row.kind).ok_or(Error::Row { column: "stream.kind" })?;
-            let stream = Stream { id: StreamId(row.id), controller, name: row.name, kind, purpose: row.purpose };
-            if let Some(entry) = policy.controllers.get_mut(&controller) {
-                entry.streams.push(Arc::new(stream));
-            }
-        }
-        for row in rows.agreements {
-            let state = AgreementState::from_word(&row.state).ok_or(Error::Row { column: "agreement.state" })?;
-            let controller = ControllerId(row.controller);
-            let agreement = Agreement {
-                id: AgreementId(row.id),
-                controller,
-                version: row.version,
-                state,
-                from: row.from,
-                until: row.until,
-            };
-            if let Some(entry) = policy.controllers.get_mut(&controller)
-                && entry.agreement.as_ref().is_none_or(|older| older.version <= agreement.version)
-            {
-                entry.agreement = Some(agreement);
-            }
-        }
-        for row in rows.instructions {
-            let instruction = instruction(row)?;
-            if let Some(entry) = policy.controllers.get_mut(&instruction.controller)
-                && entry.instruction.as_ref().is_none_or(|older| older.version <= instruction.version)
-            {
-                entry.instruction = Some(instruction);
-            }
-        }
-        for row in rows.domains {
-            let domain = Arc::new(domain(&row, vault)?);
-            policy.domains_by_id.insert(domain.id, Arc::clone(&domain));
-            policy.domains.insert((domain.controller, row.name), domain);
-        }
-        for row in rows.credentials {
-            policy.add_credential(row)?;
-        }
-        Ok(policy)
-    }
 }
 
 impl Policy {
+    /// A row that is not understood is left out with a word in the log. Of agreements and instructions the newest
+    /// counts, so one that is not understood leaves its controller with none: an older one must not come back.
+    fn build(rows: PolicyRows, keys: &Keyring, before: &Self) -> Self {
+        let mut policy = Self::default();
+        for (id, name) in rows.controllers {
+            let id = ControllerId(id);
+            let entry = ControllerPolicy { id, name, agreement: None, instruction: None, streams: Vec::new() };
+            policy.controllers.insert(id, entry);
+        }
+        for row in rows.streams {
+            let (id, stream) = (row.id, stream(row));
+            if let Some(stream) = understood(id, stream)
+                && let Some(entry) = policy.controllers.get_mut(&stream.controller)
+            {
+                entry.streams.push(Arc::new(stream));
+            }
+        }
+        // Oldest version first.
+        for row in rows.agreements {
+            if let Some(entry) = policy.controllers.get_mut(&ControllerId(row.controller)) {
+                entry.agreement = understood(row.id, agreement(&row));
+            }
+        }
+        for row in rows.instructions {
+            if let Some(entry) = policy.controllers.get_mut(&ControllerId(row.controller)) {
+                entry.instruction = understood(row.id, instruction(&row));
+            }
+        }
+        for row in rows.domains {
+            if let Some(domain) = understood(row.id, domain(&row, keys, before)) {
+                let domain = Arc::new(domain);
+                policy.domains_by_id.insert(domain.id, Arc::clone(&domain));
+                policy.domains.insert((domain.controller, row.name), domain);
+            }
+        }
+        for row in rows.credentials {
+            let id = row.id;
+            understood(id, policy.add_credential(row));
+        }
+        policy
+    }
+
     fn add_credential(&mut self, row: CredentialRow) -> Result<()> {
         let controller = ControllerId(row.controller);
         let default_stream = self
@@ -191,7 +207,31 @@ impl Policy {
     }
 }
 
-fn instruction(row: crate::engine::InstructionRow) -> Result<Instruction> {
+fn understood<T>(id: i64, read: Result<T>) -> Option<T> {
+    read.inspect_err(
+        |error| tracing::error!(id, %error, "a row of the accounts is not understood and lets nothing pass"),
+    )
+    .ok()
+}
+
+fn stream(row: StreamRow) -> Result<Stream> {
+    let kind = StreamKind::from_word(&row.kind).ok_or(Error::Row { column: "stream.kind" })?;
+    let (id, controller) = (StreamId(row.id), ControllerId(row.controller));
+    Ok(Stream { id, controller, name: row.name, kind, purpose: row.purpose })
+}
+
+fn agreement(row: &AgreementRow) -> Result<Agreement> {
+    Ok(Agreement {
+        id: AgreementId(row.id),
+        controller: ControllerId(row.controller),
+        version: row.version,
+        state: AgreementState::from_word(&row.state).ok_or(Error::Row { column: "agreement.state" })?,
+        from: row.from,
+        until: row.until,
+    })
+}
+
+fn instruction(row: &InstructionRow) -> Result<Instruction> {
     let state = InstructionState::from_word(&row.state).ok_or(Error::Row { column: "instruction.state" })?;
     let operations = row
         .operations
@@ -211,19 +251,32 @@ fn instruction(row: crate::engine::InstructionRow) -> Result<Instruction> {
     })
 }
 
-fn domain(row: &crate::engine::DomainRow, vault: &Vault) -> Result<DomainPolicy> {
-    let open = |sealed: &[u8]| vault.open_for_controller(row.controller, "dkim key", sealed);
+fn domain(row: &DomainRow, keys: &Keyring, before: &Policy) -> Result<DomainPolicy> {
+    let id = DomainId(row.id);
+    let parts: [&[u8]; 5] = [
+        row.name.as_bytes(),
+        row.rsa_selector.as_bytes(),
+        &row.rsa_key,
+        row.ed25519_selector.as_bytes(),
+        &row.ed25519_key,
+    ];
+    let made_of = crypto::sha256_of_fields(&parts);
+    let signers = match before.domain_by_id(id) {
+        // Opening an RSA key is dear, and the writer waits for this.
+        Some(known) if known.made_of == made_of => Arc::clone(&known.signers),
+        _ => Arc::new(signers(row, keys)?),
+    };
+    let (controller, verified) = (ControllerId(row.controller), row.verified.is_some());
+    Ok(DomainPolicy { id, controller, verified, signers, made_of })
+}
+
+fn signers(row: &DomainRow, keys: &Keyring) -> Result<Vec<Signer>> {
+    let open = |sealed: &[u8]| keys.open_for_controller(row.controller, "dkim key", sealed);
     let signer = |selector: &str, sealed: &[u8]| -> Result<Signer> {
         let key = SigningKey::from_pkcs8(&open(sealed)?).map_err(|_| Error::Row { column: "domain.key" })?;
         Signer::new(&row.name, selector, Arc::new(key)).map_err(|_| Error::Row { column: "domain.name" })
     };
-    let signers = vec![signer(&row.rsa_selector, &row.rsa_key)?, signer(&row.ed25519_selector, &row.ed25519_key)?];
-    Ok(DomainPolicy {
-        id: DomainId(row.id),
-        controller: ControllerId(row.controller),
-        verified: row.verified.is_some(),
-        signers: Arc::new(signers),
-    })
+    Ok(vec![signer(&row.rsa_selector, &row.rsa_key)?, signer(&row.ed25519_selector, &row.ed25519_key)?])
 }
 
 pub(crate) fn numbers(text: &str, column: &'static str) -> Result<Vec<i64>> {

@@ -44,8 +44,11 @@ impl Store {
             let bytes = self.system_entry(&SystemEvent {
                 kind: EventType::Refused,
                 controller: *controller,
+                agreement: None,
+                instruction: None,
                 counts: &[(rule.id(), *count)],
-                detail: &self.public_id(*credential),
+                detail: self.public_id(*credential).as_bytes(),
+                secret: None,
             })?;
             entries.push(EntryRow { controller: controller.0, bytes });
         }

@@ -14,9 +14,13 @@ mod accept;
 mod bodies;
 mod content;
 mod delivery;
+mod intake;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use bodies::BodyFiles;
 pub(crate) use content::{Envelope, open_transcript};
+pub(crate) use intake::Intake;
 
 use crate::engine::SlotRef;
 use crate::error::Error;
@@ -87,6 +91,8 @@ pub enum NotQueued {
     Quota,
     /// The idempotency key was used by another request meanwhile.
     Repeated,
+    /// What a permit rests on has changed since, or a recipient was erased: ask the gate anew.
+    Stale,
     /// The store failed; nothing was kept.
     Failed(Error),
 }
@@ -231,7 +237,8 @@ pub enum OutcomeKind {
     Stopped,
     /// Its time is over.
     Expired,
-    /// The gate holds it.
+    /// The gate holds it: no attempt was made. Only the first of several in a row is an event, and the message
+    /// does not expire within a day of `due`.
     Held {
         /// Ask again then.
         due: Timestamp,
@@ -243,7 +250,7 @@ pub enum OutcomeKind {
 pub struct Outcome {
     /// The row it was for.
     pub row: QueueRow,
-    /// Number of the attempt, from 1.
+    /// Number of the attempt, from 1. A hold leaves it to the next one.
     pub attempt: u32,
     /// When it began, if it did.
     pub started_at: Option<Timestamp>,

@@ -26,6 +26,7 @@ mod writer;
 
 use crate::engine::*;
 use crate::error::{Error, Result};
+use crate::statement as sql;
 use async_trait::async_trait;
 use housekeeper::{Bell, Housekeeper};
 use model::Timestamp;
@@ -37,8 +38,8 @@ use rusqlite::wal::CheckpointMode;
 use shared::{Lane, Shared};
 use std::fs::File;
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, OnceLock};
 use std::thread::{Builder, JoinHandle};
 use writer::{Limits, Writer};
 
@@ -72,6 +73,7 @@ pub struct SqliteEngine {
     keys: Arc<Shared>,
     main_readers: Arc<Readers>,
     keys_readers: Arc<Readers>,
+    told: Arc<OnceLock<OnChange>>,
     bell: Arc<Bell>,
     threads: Mutex<Vec<JoinHandle<()>>>,
     lock: Mutex<Option<File>>,
@@ -95,6 +97,7 @@ impl SqliteEngine {
             keys,
             main_readers: Arc::new(Readers::new(main_path, MAIN_READERS_MAX)),
             keys_readers: Arc::new(Readers::new(keys_path, KEYS_READERS_MAX)),
+            told: Arc::default(),
             bell: Arc::new(Bell::default()),
             threads: Mutex::new(Vec::new()),
             lock: Mutex::new(Some(lock)),
@@ -175,6 +178,12 @@ fn open_writer(path: &Path, steps: &[migrate::Migration], shared: &Arc<Shared>, 
     Writer::new(connection, Arc::clone(shared), limits)
 }
 
+fn tell(told: &OnceLock<OnChange>, changed: Changed) {
+    if let Some(told) = told.get() {
+        told(changed);
+    }
+}
+
 impl Drop for SqliteEngine {
     fn drop(&mut self) {
         // Without `close` the same happens, but the dropping thread waits for it.
@@ -192,13 +201,25 @@ impl Engine for SqliteEngine {
         self.main_readers.read_together(policy::read)
     }
 
-    async fn change(&self, changes: Vec<Change>, entries: Vec<EntryRow>) -> Result<Vec<usize>> {
-        self.write(move |connection| {
-            let touched = changes.iter().map(|change| policy::change(connection, change)).collect::<Result<_>>()?;
-            ledger_rows::append(connection, &entries)?;
-            Ok(touched)
-        })
-        .await
+    async fn change(&self, changes: Vec<(Change, Option<EntryRow>)>) -> Result<Vec<usize>> {
+        let controllers = changes.iter().map(|(change, _)| change.controller()).collect();
+        let is_account = changes.iter().any(|(change, _)| change.person().is_none());
+        let told = Arc::clone(&self.told);
+        let work = move |connection: &Connection| {
+            let touched = policy::change_all(connection, &changes)?;
+            // In the same transaction: what is told is what this very commit made of the accounts.
+            let rows = if is_account { Some(policy::read(connection)?) } else { None };
+            Ok((touched, rows))
+        };
+        let then = move |(_, rows): &mut (Vec<usize>, Option<PolicyRows>)| {
+            tell(&told, Changed { controllers, policy: rows.take() });
+        };
+        self.main.write_then(Lane::Short, work, then).await.map(|(touched, _)| touched)
+    }
+
+    fn on_change(&self, told: OnChange) {
+        // Whoever was set first stays; the store sets one, when it opens.
+        drop(self.told.set(told));
     }
 
     async fn persons(&self, queries: Vec<PersonQuery>) -> Result<Vec<PersonRow>> {
@@ -249,7 +270,19 @@ impl Engine for SqliteEngine {
     }
 
     async fn settle(&self, rows: Vec<SettleRow>) -> Result<Vec<i64>> {
-        self.write(move |connection| settle::settle(connection, &rows)).await
+        let suppressed: Vec<i64> = rows
+            .iter()
+            .filter_map(|row| row.suppress.as_ref())
+            .map(|(suppression, _)| suppression.controller)
+            .collect();
+        let told = Arc::clone(&self.told);
+        let work = move |connection: &Connection| settle::settle(connection, &rows);
+        let then = move |_: &mut Vec<i64>| {
+            if !suppressed.is_empty() {
+                tell(&told, Changed { controllers: suppressed, policy: None });
+            }
+        };
+        self.main.write_then(Lane::Short, work, then).await
     }
 
     async fn message(&self, controller: i64, id: i64) -> Result<Option<MessageRecord>> {
@@ -258,6 +291,10 @@ impl Engine for SqliteEngine {
 
     async fn body_files(&self) -> Result<Vec<i64>> {
         self.walk(queue::body_files).await
+    }
+
+    async fn epochs_used(&self, before: i64) -> Result<Vec<i64>> {
+        self.walk(move |connection| query::many(connection, &sql::EPOCHS_USED, [before], |row| row.get(0))).await
     }
 
     async fn idempotency(&self, controller: i64, credential: i64, key: [u8; 16]) -> Result<Option<IdempotencyRecord>> {

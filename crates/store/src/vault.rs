@@ -7,14 +7,16 @@
 
 mod blocks;
 pub(crate) mod crypto;
+mod keyring;
 mod master;
 mod public_id;
 
 #[cfg(test)]
 mod tests;
 
-pub(crate) use blocks::Secret;
+pub(crate) use blocks::{Lease, Secret};
 pub(crate) use crypto::Key;
+pub(crate) use keyring::Keyring;
 pub(crate) use master::MasterKey;
 pub(crate) use public_id::base32;
 
@@ -32,8 +34,11 @@ use std::time::Duration;
 
 /// How long one epoch key wraps new shared bodies.
 const EPOCH_LIFE: Duration = Duration::from_secs(3_600);
-/// An epoch key is destroyed when nothing under it can still be waiting (longest expiry 72 h, and a margin).
+/// An epoch key is looked at after this long (longest expiry 72 h, and a margin) and destroyed when no body needs it.
 const EPOCH_KEPT: Duration = Duration::from_secs(80 * 3_600);
+
+/// A body is older than the end of its epoch by less than this, whatever the clock did meanwhile.
+const EPOCH_MARGIN: Duration = Duration::from_secs(24 * 3_600);
 
 /// Kinds of keys in the `keys` database. Numbers are stored: never reuse one.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -55,11 +60,14 @@ pub(crate) enum KeyKind {
     Check = 7,
 }
 
+/// What a first start makes, in this order, before any other key.
+const FIRST: [KeyKind; 4] = [KeyKind::Check, KeyKind::Wrap, KeyKind::PublicIds, KeyKind::Pepper];
+
 /// The vault.
 pub(crate) struct Vault {
     engine: Arc<dyn Engine>,
     master: MasterKey,
-    keys: RwLock<HashMap<(i64, u8, i64), Arc<Key>>>,
+    keys: Arc<Keyring>,
     epochs: RwLock<HashMap<i64, (i64, Timestamp)>>,
     blocks: Blocks,
     ids: PublicIds,
@@ -68,7 +76,6 @@ pub(crate) struct Vault {
 
 impl Vault {
     pub(crate) async fn open(engine: Arc<dyn Engine>, master: MasterKey, now: Timestamp) -> Result<Self> {
-        let mut keys = HashMap::new();
         let mut epochs = HashMap::new();
         let rows = engine.keys().await?;
         // The check key first: a wrong master key is told before anything is written.
@@ -77,17 +84,16 @@ impl Vault {
             crypto::open(&master.key, &context(check.controller, check.kind, check.epoch), &check.sealed, "key")
                 .map_err(|_| master.wrong())?;
         }
-        let operator = ControllerId::OPERATOR.0;
+        let used = rows.iter().any(|row| !FIRST.iter().any(|kind| row.kind == *kind as u8));
+        let keys = Keyring::default();
         // Controller keys are sealed under the master key, all others under their controller's.
         let (wrapping, others): (Vec<_>, Vec<_>) = rows.into_iter().partition(|row| is_root(row.kind));
         for row in wrapping {
-            keys.insert((row.controller, row.kind, row.epoch), Arc::new(open_key(&master.key, &row)?));
+            keys.put((row.controller, row.kind, row.epoch), Arc::new(open_key(&master.key, &row)?));
         }
         for row in others {
-            let Some(wrap) = keys.get(&(row.controller, KeyKind::Wrap as u8, 0)).cloned() else {
-                return Err(Error::Sealed { what: "key" });
-            };
-            keys.insert((row.controller, row.kind, row.epoch), Arc::new(open_key(&wrap, &row)?));
+            let wrap = keys.get(row.controller, KeyKind::Wrap, 0)?;
+            keys.put((row.controller, row.kind, row.epoch), Arc::new(open_key(&wrap, &row)?));
             if row.kind == KeyKind::Epoch as u8 {
                 let entry = epochs.entry(row.controller).or_insert((row.epoch, row.created));
                 if entry.1 < row.created {
@@ -95,26 +101,43 @@ impl Vault {
                 }
             }
         }
-        let missing = keys.is_empty();
         let vault = Self {
             blocks: Blocks::default(),
             ids: PublicIds::new(&[0; 16])?,
             pepper: Arc::new(Key::default()),
-            keys: RwLock::new(keys),
+            keys: Arc::new(keys),
             epochs: RwLock::new(epochs),
             engine,
             master,
         };
-        if missing {
-            for kind in [KeyKind::Check, KeyKind::Wrap, KeyKind::PublicIds, KeyKind::Pepper] {
-                vault.make_key(operator, kind, 0, now).await?;
-            }
-        }
+        vault.make_first_keys(used, now).await?;
+        let operator = ControllerId::OPERATOR.0;
         let ids_key = vault.key(operator, KeyKind::PublicIds, 0)?;
         let (half, _) = ids_key.split_at(16);
         let ids = PublicIds::new(half.try_into().map_err(|_| Error::Sealed { what: "id key" })?)?;
         let pepper = vault.key(operator, KeyKind::Pepper, 0)?;
         Ok(Self { ids, pepper, ..vault })
+    }
+
+    /// Makes what a first start makes, or what one that was cut short had not made yet.
+    async fn make_first_keys(&self, used: bool, now: Timestamp) -> Result<()> {
+        let operator = ControllerId::OPERATOR.0;
+        for kind in FIRST {
+            if self.key(operator, kind, 0).is_ok() {
+                continue;
+            }
+            // Once other keys exist, a missing one was lost, and a new one in its place would hide that.
+            if used {
+                return Err(Error::Sealed { what: "key" });
+            }
+            self.make_key(operator, kind, 0, now).await?;
+        }
+        Ok(())
+    }
+
+    /// The keys in memory.
+    pub(crate) fn keyring(&self) -> Arc<Keyring> {
+        Arc::clone(&self.keys)
     }
 
     /// Makes the keys that a new controller needs; durable when it returns.
@@ -134,12 +157,12 @@ impl Vault {
         let sealed = crypto::seal(under, &context(controller, kind as u8, epoch), key.as_slice())?;
         // Written ahead: crash here ⇒ a key that nothing refers to.
         self.engine.put_key(KeyRow { controller, kind: kind as u8, epoch, sealed, created: now }).await?;
-        self.keys.write().insert((controller, kind as u8, epoch), Arc::clone(&key));
+        self.keys.put((controller, kind as u8, epoch), Arc::clone(&key));
         Ok(key)
     }
 
     pub(crate) fn key(&self, controller: i64, kind: KeyKind, epoch: i64) -> Result<Arc<Key>> {
-        self.keys.read().get(&(controller, kind as u8, epoch)).cloned().ok_or(Error::Sealed { what: "key" })
+        self.keys.get(controller, kind, epoch)
     }
 
     /// The current epoch key of a controller, made anew when the last is older than an hour.
@@ -156,20 +179,24 @@ impl Vault {
         Ok((epoch, key))
     }
 
-    /// Destroys epoch keys under which nothing can still wait.
+    /// Destroys epoch keys under which nothing waits any more. A body that outlived its time (a message that nobody
+    /// could settle) keeps its key.
     pub(crate) async fn retire_epochs(&self, now: Timestamp) -> Result<()> {
         let old: Vec<_> = self
             .keys
-            .read()
-            .keys()
-            .copied()
+            .places()
+            .into_iter()
             .filter(|(_, kind, epoch)| {
                 *kind == KeyKind::Epoch as u8 && now.since(Timestamp::from_micros(*epoch)) > EPOCH_KEPT
             })
             .collect();
-        for (controller, kind, epoch) in old {
+        let Some(newest) = old.iter().map(|(_, _, epoch)| *epoch).max() else { return Ok(()) };
+        let bound = Timestamp::from_micros(newest).plus(EPOCH_LIFE).plus(EPOCH_MARGIN);
+        // Ids carry microseconds in their upper bits.
+        let used = self.engine.epochs_used(bound.micros().saturating_mul(1_024)).await?;
+        for (controller, kind, epoch) in old.into_iter().filter(|(_, _, epoch)| !used.contains(epoch)) {
             self.engine.destroy_key(controller, kind, epoch).await?;
-            self.keys.write().remove(&(controller, kind, epoch));
+            self.keys.remove((controller, kind, epoch));
         }
         Ok(())
     }
@@ -191,13 +218,7 @@ impl Vault {
 
     /// Opens what [`Self::seal_for_controller`] sealed.
     pub(crate) fn open_for_controller(&self, controller: i64, label: &'static str, sealed: &[u8]) -> Result<Vec<u8>> {
-        let key = crypto::derive(&*self.key(controller, KeyKind::Wrap, 0)?, label);
-        crypto::open(&key, label.as_bytes(), sealed, label)
-    }
-
-    /// The secret of a person, new or known.
-    pub(crate) async fn secret(&self, controller: i64, slot: SlotRef) -> Result<Secret> {
-        self.secrets(&[(controller, slot)]).await?.pop().flatten().ok_or(Error::Sealed { what: "secret" })
+        self.keys.open_for_controller(controller, label, sealed)
     }
 
     /// Destroys a person's secret: overwritten in place, forgotten in memory.
@@ -207,25 +228,20 @@ impl Vault {
         Ok(())
     }
 
-    /// Secrets of persons, in order; `None` where destroyed.
+    /// Secrets of persons, in order; `None` where destroyed or damaged.
     pub(crate) async fn secrets(&self, slots: &[(i64, SlotRef)]) -> Result<Vec<Option<Secret>>> {
         self.blocks.secrets(self, slots).await
     }
 
     /// A slot for a person who has none yet. The same person asked twice before his first commit gets
-    /// the same slot.
+    /// the same slot, as long as the lease is held.
     pub(crate) async fn new_slot(
         &self,
         controller: i64,
         tag: RecipientTag,
         block_id: i64,
-    ) -> Result<(SlotRef, Secret)> {
+    ) -> Result<(SlotRef, Secret, Lease)> {
         self.blocks.allocate(self, controller, tag, block_id).await
-    }
-
-    /// The first commit of the person's slot is over, one way or the other.
-    pub(crate) fn slot_settled(&self, controller: i64, tag: RecipientTag) {
-        self.blocks.settled(controller, tag);
     }
 
     /// Hash of a password or API key for comparison. The secrets are random and long, so a keyed hash

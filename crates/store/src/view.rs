@@ -18,7 +18,7 @@ pub struct MessageView {
     pub public_id: String,
     /// Name of its stream.
     pub stream: String,
-    /// Recipient; `None` once the person is erased.
+    /// Recipient; `None` once the person is erased, or when it does not open.
     pub to: Option<String>,
     /// Metadata the client gave: a JSON object, or empty.
     pub metadata: String,
@@ -39,7 +39,7 @@ pub struct TimelineItem {
     pub event: String,
     /// The id of its ledger entry, 32 hexadecimal digits.
     pub event_id: String,
-    /// Number of the attempt; 0 for the acceptance.
+    /// Number of the attempt; 0 for what is none: the acceptance, a hold.
     pub attempt: u32,
     /// SMTP code.
     pub code: Option<u16>,
@@ -65,7 +65,8 @@ impl Store {
     }
 
     fn view(&self, controller: ControllerId, record: MessageRecord, secret: Option<&Secret>) -> Result<MessageView> {
-        let envelope = secret.map(|secret| Envelope::open(secret, record.id, &record.envelope)).transpose()?;
+        // What was damaged is not shown, and what is whole beside it is.
+        let envelope = secret.and_then(|secret| shown(record.id, Envelope::open(secret, record.id, &record.envelope)));
         let stream = self.policy.current().stream(controller, StreamId(record.stream)).map(|known| known.name.clone());
         let mut timeline = Vec::with_capacity(record.attempts.len() + 1);
         timeline.push(TimelineItem {
@@ -80,7 +81,7 @@ impl Store {
             uncertain: Uncertain::No,
         });
         for attempt in record.attempts {
-            timeline.push(item(record.id, attempt, secret)?);
+            timeline.push(item(record.id, attempt, secret));
         }
         let (to, metadata) = envelope.map_or((None, String::new()), |open| (Some(open.to), open.metadata));
         Ok(MessageView {
@@ -96,12 +97,11 @@ impl Store {
     }
 }
 
-fn item(message: i64, attempt: AttemptRecord, secret: Option<&Secret>) -> Result<TimelineItem> {
+fn item(message: i64, attempt: AttemptRecord, secret: Option<&Secret>) -> TimelineItem {
     let transcript = secret
-        .map(|secret| crate::spool::open_transcript(secret, message, &attempt.transcript))
-        .transpose()?
+        .and_then(|secret| shown(message, crate::spool::open_transcript(secret, message, &attempt.transcript)))
         .filter(|text| !text.is_empty());
-    Ok(TimelineItem {
+    TimelineItem {
         at: attempt.at,
         event: attempt.event_word,
         event_id: hex(&attempt.event),
@@ -111,5 +111,9 @@ fn item(message: i64, attempt: AttemptRecord, secret: Option<&Secret>) -> Result
         rule: attempt.rule,
         transcript,
         uncertain: if attempt.uncertain { Uncertain::Yes } else { Uncertain::No },
-    })
+    }
+}
+
+fn shown<T>(message: i64, opened: Result<T>) -> Option<T> {
+    opened.inspect_err(|error| tracing::warn!(message, %error, "a part of a message does not open")).ok()
 }

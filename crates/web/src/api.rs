@@ -1,7 +1,7 @@
 //! The sending API, version 1: what its routes share.
 //!
-//! Invariants: a route authenticates before it reads a body; what one controller may not see looks to him exactly
-//! like what does not exist.
+//! Invariants: a route authenticates before it reads a body; what changes something is done to its end, whether or not
+//! the client waits for it; what one controller may not see looks to him exactly like what does not exist.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -132,6 +132,14 @@ impl Api {
 
 /// A key that is longer is none of ours.
 const KEY_OCTETS_MAX: usize = 256;
+
+/// Does what changes something on a task of its own. A client that goes away drops its route; dropped there, a change
+/// could be written and never come into force, and an Idempotency-Key be free while its commit still runs.
+pub(crate) async fn to_the_end<T: Send + 'static>(
+    work: impl Future<Output = Result<T, Problem>> + Send + 'static,
+) -> Result<T, Problem> {
+    tokio::spawn(work).await.unwrap_or_else(|_| Err(Problem::of(Fault::Internal)))
+}
 
 /// What the store could not do, as an answer. The cause goes to the log, which holds no address either.
 pub(crate) fn store_failed(error: &store::Error) -> Problem {

@@ -18,6 +18,8 @@ mod timestamp;
 mod tests;
 
 pub use api::{Api, Readiness};
+/// What a [`Listener`] serves.
+pub use axum::Router;
 pub use listener::{Drained, Listener};
 pub use router::router;
 
@@ -25,7 +27,7 @@ pub use router::router;
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The address is taken, or may not be bound.
-    #[error("cannot listen on {address}: {source}; choose another address or stop what holds it")]
+    #[error("cannot listen on {address}; choose another address or port, or stop what uses it")]
     Bind {
         /// What was asked for.
         address: std::net::SocketAddr,

@@ -128,13 +128,25 @@ impl Summary {
         Self {
             number: arrived.number,
             at: arrived.at,
-            from: parsed.from,
-            to: arrived.recipients.join(", "),
-            subject: parsed.subject,
+            from: cut(parsed.from),
+            to: cut(arrived.recipients.join(", ")),
+            subject: cut(parsed.subject),
             dkim: together(&arrived.verdicts),
             octets: arrived.raw.len(),
         }
     }
+}
+
+/// Characters of each text in a [`Summary`]: summaries are all in memory, whatever strangers write into a field.
+const SUMMARY_CHARACTERS_MAX: usize = 1_000;
+
+fn cut(mut text: String) -> String {
+    if let Some((end, _)) = text.char_indices().nth(SUMMARY_CHARACTERS_MAX) {
+        text.truncate(end);
+        text.shrink_to_fit();
+        text.push('\u{2026}');
+    }
+    text
 }
 
 /// Good only if every signature is good, because the sender here signs twice and a fault in either is worth seeing.

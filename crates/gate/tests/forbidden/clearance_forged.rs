@@ -2,6 +2,7 @@
 fn main() {
     let _ = gate::Clearance {
         controller: any(),
+        tag: any(),
         generation: 0,
         deadline: any(),
     };

@@ -2,6 +2,7 @@
 fn main() {
     let _ = gate::Permit {
         controller: any(),
+        tag: any(),
         agreement: any(),
         instruction: any(),
         credential: any(),

@@ -14,17 +14,19 @@ mod settling;
 use super::engine::{Engine, Row, expiry};
 use super::send::{Link, NotWritten, Turn};
 use super::worker::{Batch, Opened, open};
-use asking::{Begun, Facing, Known, begin, load_facts, may_finish};
+pub(crate) use asking::held;
+use asking::{Begun, Facing, Known, begin, face, load_facts, may_finish};
 use gate::Rule;
 use letter::Letter;
 use model::{MessageId, Timestamp};
+pub(crate) use settling::fallen;
 use settling::{Trial, let_go, lost_on_the_way, settle_gate, unfit};
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 use store::{QueueRow, Start, Started};
 
-/// A message whose content does not open is looked at again after so long.
+/// A message that may leave, but whose content does not open, is looked at again after so long, until its time is over.
 const CONTENT_AGAIN: Duration = Duration::from_secs(15 * 60);
 /// The store failed at a start or at the content: the row is tried again after so long.
 const START_AGAIN: Duration = Duration::from_secs(5);
@@ -68,7 +70,10 @@ pub(crate) async fn deliver(engine: &Arc<Engine>, site: &Arc<str>, link: Box<Lin
         let mut started = None;
         link = loop {
             match attempt(engine, site, link, entry, facts.take(), started).await {
-                Tried::Done(link) => break link,
+                Tried::Done(link) => {
+                    batch.done();
+                    break link;
+                }
                 Tried::Closed => return Ended::Closed,
                 Tried::Again(row, begun) => {
                     (entry, started) = (*row, begun);
@@ -90,22 +95,26 @@ pub(crate) async fn deliver(engine: &Arc<Engine>, site: &Arc<str>, link: Box<Lin
     Ended::Open(link)
 }
 
-/// The next row, with its content. Contents that were not kept are read together, as far as they are small.
+/// The next row, with its content if that opens. Contents that were not kept are read together, as far as they are
+/// small.
 async fn take_with_content(engine: &Engine, batch: &mut Batch) -> Option<Row> {
     loop {
         let missing = batch.rows().next().is_some_and(|entry| entry.row.content.is_none());
         let wait = if missing { read_contents(engine, batch).await } else { None };
         let entry = batch.pop()?;
-        let Some(wait) = wait else { return Some(entry) };
-        // It is gone, or does not open: not ours to deliver now. Others must not wait for it.
-        let_go(engine, &entry, Some(engine.store.now().plus(wait)));
+        let now = engine.store.now();
+        match wait {
+            // Others must not wait for it. Out of time, it is at its end whether the store can be read or not.
+            Some(wait) if entry.row.row.expires_at > now => let_go(engine, &entry, Some(now.plus(wait))),
+            _ => return Some(entry),
+        }
     }
 }
 
-/// Reads the content of the first row, and then of the others while there is room. When the first has none: how long
-/// to leave it.
+/// Reads the content of the first row, and then of the others while there is room. When the store cannot be read: how
+/// long to leave the first.
 async fn read_contents(engine: &Engine, batch: &mut Batch) -> Option<Duration> {
-    let mut wait = CONTENT_AGAIN;
+    let mut wait = None;
     let mut octets = 0;
     let mut ahead = 1;
     let mut done = 0;
@@ -115,7 +124,7 @@ async fn read_contents(engine: &Engine, batch: &mut Batch) -> Option<Duration> {
             Ok(contents) => contents,
             Err(error) => {
                 tracing::warn!(%error, "contents could not be read");
-                wait = START_AGAIN;
+                wait = Some(START_AGAIN);
                 break;
             }
         };
@@ -128,7 +137,7 @@ async fn read_contents(engine: &Engine, batch: &mut Batch) -> Option<Duration> {
         // The first tells how large they are here: small ones come all together.
         ahead = if octets < AHEAD_OCTETS_MAX / 8 { batch.len() } else { 1 };
     }
-    if batch.rows().next().is_some_and(|entry| entry.row.content.is_some()) { None } else { Some(wait) }
+    if batch.rows().next().is_some_and(|entry| entry.row.content.is_some()) { None } else { wait }
 }
 
 /// One row on one connection. `known`: facts read for the batch. `started`: this attempt's start is recorded already.
@@ -143,11 +152,19 @@ async fn attempt(
     let row = &entry.row.row;
     let now = engine.store.now();
     if row.expires_at <= now {
-        engine.settle(expiry(entry.row.row, now)).await;
+        // GDPR Art. 28(3), last subparagraph: mail that is held waits for a human; time alone does not drop it.
+        match face(engine, row, known).await.filter(|facing| facing.is_for_a_human()) {
+            Some(facing) => settle_gate(engine, &entry, facing, started, String::new()).await,
+            None => engine.settle(expiry(entry.row.row, now)).await,
+        }
         return Tried::Done(link);
     }
     let Some(content) = entry.row.content.as_ref() else {
-        let_go(engine, &entry, Some(now.plus(CONTENT_AGAIN)));
+        // GDPR Art. 17: with the key of an erased person his content went. The gate says so, and that is its end.
+        match face(engine, row, known).await {
+            Some(facing) => settle_gate(engine, &entry, facing, started, String::new()).await,
+            None => let_go(engine, &entry, Some(now.plus(CONTENT_AGAIN).min(row.expires_at))),
+        }
         return Tried::Done(link);
     };
     let Some(letter) = Letter::write(engine, row, content, now).await else {
@@ -182,24 +199,28 @@ async fn exchange(
     // The start is written while the envelope is on its way; both are there before any content leaves.
     let (turn, start) = tokio::join!(link.envelope(), start(engine, row, begun_at, started.is_some()));
     let trial = Trial { engine, site, begun_at };
+    // A closed connection that was idle, and 421 for too many messages on one: A4 C4, C7.
+    let again = carried > 0
+        && match &turn {
+            Turn::Broken(_) => true,
+            Turn::Over(outcome) => !outcome.reusable && outcome.data.is_none(),
+            Turn::Content => false,
+        };
     match (turn, start) {
-        (Turn::Content, Ok(Started::Yes)) => {}
-        // A closed connection that was idle, and 421 for too many messages on one: A4 C4, C7.
-        (Turn::Broken(_), _) if carried > 0 => return Tried::Again(Box::new(entry), Some(begun_at)),
-        (Turn::Over(outcome), _) if carried > 0 && !outcome.reusable && outcome.data.is_none() => {
-            return Tried::Again(Box::new(entry), Some(begun_at));
-        }
-        (Turn::Over(outcome), _) => return trial.over(link, entry, outcome).await,
-        (Turn::Broken(trouble), _) => return trial.lost(link, entry, trouble).await,
-        (Turn::Content, Ok(Started::Gone)) => {
-            // Someone else has settled it. The envelope was given, the message is not.
+        // What the peer answered is a fact, whatever became of the start.
+        (Turn::Over(outcome), _) if !again => return trial.over(link, entry, outcome).await,
+        (_, Ok(Started::Gone)) => {
+            // Someone else has settled it. The envelope may have been given, the message is not.
             let_go(engine, &entry, None);
             return Tried::Closed;
         }
-        (Turn::Content, Err(_)) => {
+        (Turn::Broken(trouble), _) if !again => return trial.lost(link, entry, trouble).await,
+        (_, Err(_)) => {
             let_go(engine, &entry, Some(engine.store.now().plus(START_AGAIN)));
             return Tried::Closed;
         }
+        (Turn::Content, Ok(Started::Yes)) => {}
+        (_, Ok(Started::Yes)) => return Tried::Again(Box::new(entry), Some(begun_at)),
     }
     match link.content(letter.parts()).await {
         Ok(()) => {}
@@ -210,6 +231,7 @@ async fn exchange(
             return Tried::Closed;
         }
     }
+    // Nothing is awaited between this look and the write of the dot (and of what content goes with it).
     if let Some(facing) = may_finish(engine, row, generation).await {
         // GDPR Art. 7(3), 21(3): withdrawn while the transaction was open. Cut before the final dot, nothing arrives
         // (RFC 5321 §4.1.1.4: only the end of the content makes it a message).

@@ -10,7 +10,7 @@ use super::scheduler::{Entry, Hot, LaneKey, Picture, Read};
 use super::send::Dialer;
 use super::settings::Settings;
 use super::signing::Signing;
-use super::{spread, worker};
+use super::{attempt, spread, worker};
 use metrics::{counter, gauge};
 use model::Timestamp;
 use parking_lot::Mutex;
@@ -57,6 +57,8 @@ pub(crate) struct Engine {
     pub(crate) signing: Signing,
     pub(crate) notes: mpsc::Sender<Note>,
     picture: Mutex<Picture<Hand>>,
+    /// Rows that were being tried when their worker panicked: one a connection at most.
+    fallen: Mutex<Vec<QueueRow>>,
     wake: Notify,
     stopping: watch::Sender<bool>,
 }
@@ -71,8 +73,8 @@ impl Engine {
         notes: mpsc::Sender<Note>,
         picture: Picture<Hand>,
     ) -> Self {
-        let (picture, stopping) = (Mutex::new(picture), watch::Sender::new(false));
-        Self { store, settings, router, dialer, signing, notes, picture, wake: Notify::new(), stopping }
+        let (picture, fallen, stopping) = (Mutex::new(picture), Mutex::default(), watch::Sender::new(false));
+        Self { store, settings, router, dialer, signing, notes, picture, fallen, wake: Notify::new(), stopping }
     }
 
     /// Looks at or changes the picture, and wakes its owner when that gave him something to do.
@@ -119,6 +121,19 @@ impl Engine {
         }
     }
 
+    /// A worker panicked while it tried this row. Settled by the owner of the picture, who may wait.
+    pub(crate) fn leave(&self, row: QueueRow) {
+        self.fallen.lock().push(row);
+        self.wake.notify_one();
+    }
+
+    async fn settle_fallen(&self) {
+        let fallen = std::mem::take(&mut *self.fallen.lock());
+        for row in fallen {
+            self.settle(attempt::fallen(row, self.store.now())).await;
+        }
+    }
+
     /// A seed for orders and waits. Not secret, only spread.
     pub(crate) fn seed(&self) -> u64 {
         spread::seed_of(self.store.new_message_id().0, 0)
@@ -161,8 +176,18 @@ impl Engine {
         });
         let more = rows.len() >= EXPIRED_PAGE;
         let entries = rows.into_iter().map(|row| entry(row, None)).collect();
-        for entry in self.with(|picture| picture.expired(site, entries, more, now)) {
-            self.settle(expiry(entry.row.row, now)).await;
+        let taken = self.with(|picture| picture.expired(site, entries, more, now));
+        if taken.is_empty() {
+            return;
+        }
+        let held = attempt::held(self, taken.iter().map(|entry| &entry.row.row).collect()).await;
+        for (entry, held) in taken.into_iter().zip(held) {
+            if held {
+                // GDPR Art. 28(3), last subparagraph: it waits for a human. It keeps its place.
+                self.with(|picture| picture.release(site, entry.key, entry.id, Some(entry.due), now));
+            } else {
+                self.settle(expiry(entry.row.row, now)).await;
+            }
         }
     }
 }
@@ -198,6 +223,7 @@ pub(crate) async fn run(engine: Arc<Engine>) {
         while let Some(ended) = workers.try_join_next() {
             report(ended);
         }
+        engine.settle_fallen().await;
         if engine.is_draining() && workers.is_empty() {
             return;
         }

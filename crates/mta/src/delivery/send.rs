@@ -16,6 +16,7 @@ use mail::client::{
 use model::Timestamp;
 use std::io;
 use std::time::Duration;
+use store::QueueRow;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -192,16 +193,18 @@ impl Link {
         self.opened_at
     }
 
-    /// Begins a transaction. What is left of the clearance is the generation to compare before the final dot.
+    /// Begins a transaction for the row that was cleared. What is left of the clearance is the generation to compare
+    /// before the final dot.
     pub(crate) fn begin(
         &mut self,
         clearance: Clearance,
         now: Timestamp,
         generation: u64,
+        row: &QueueRow,
         transaction: Transaction,
     ) -> Result<u64, NotBegun> {
         // GDPR Art. 7(3), 21(3): what was withdrawn since the decision stops the message before MAIL.
-        if !clearance.holds(now, generation) {
+        if !clearance.holds(now, generation, row.controller, row.tag) {
             return Err(NotBegun::Stale);
         }
         self.client.begin(transaction, &mut self.out).map_err(NotBegun::Unfit)?;
@@ -213,12 +216,15 @@ impl Link {
         self.turn().await
     }
 
-    /// Writes the content but for its last block, which leaves with the final dot.
+    /// Writes the content. What is more than a block leaves whole: however slowly the peer takes it, only the
+    /// final dot is left for [`Link::finish`]; what is less waits here and leaves with the dot in one write.
     pub(crate) async fn content(&mut self, parts: [&[u8]; 3]) -> Result<(), NotWritten> {
+        let mut is_large = false;
         for part in parts {
             for block in part.chunks(BLOCK_OCTETS) {
                 if self.out.len() + block.len() > BLOCK_OCTETS && !self.out.is_empty() {
                     self.flush().await.map_err(NotWritten::Lost)?;
+                    is_large = true;
                 }
                 match self.client.write_body(&[block], &mut self.out) {
                     Ok(()) => {}
@@ -227,7 +233,7 @@ impl Link {
                 }
             }
         }
-        Ok(())
+        if is_large { self.flush().await.map_err(NotWritten::Lost) } else { Ok(()) }
     }
 
     /// Writes the final dot and waits for the reply.

@@ -1,7 +1,8 @@
 //! One connection to one site, from its opening to its close: a long-lived task, never one per message.
 //!
 //! Invariants: a worker takes rows only when it has a connection to send them on (or knows that there never will be
-//! one); rows that it did not try go back to where they were; whatever ends it, it is counted out.
+//! one); rows that it did not try go back to where they were; whatever ends it, it is counted out, and a row that it
+//! was trying when it panicked is left to the owner of the picture.
 //! Started by `engine`.
 
 use super::attempt::{self, Ended};
@@ -13,7 +14,7 @@ use metrics::counter;
 use model::Timestamp;
 use std::sync::Arc;
 use std::time::Duration;
-use store::{Outcome, OutcomeKind, Suppress};
+use store::{Outcome, OutcomeKind, QueueRow, Suppress};
 use tokio::sync::Notify;
 
 /// A site with which TLS failed is spoken to in clear for so long (A5 T5).
@@ -35,11 +36,13 @@ impl Drop for Seat {
     }
 }
 
-/// Rows taken and not yet tried. They go back when they are dropped.
+/// Rows taken and not yet tried, which go back when they are dropped, and the one that is being tried.
 pub(crate) struct Batch {
     engine: Arc<Engine>,
     site: Arc<str>,
     rows: std::collections::VecDeque<Row>,
+    /// The one that is being tried.
+    tried: Option<QueueRow>,
 }
 
 impl Batch {
@@ -52,7 +55,14 @@ impl Batch {
     }
 
     pub(crate) fn pop(&mut self) -> Option<Row> {
-        self.rows.pop_front()
+        let entry = self.rows.pop_front();
+        self.tried = entry.as_ref().map(|entry| entry.row.row.clone());
+        entry
+    }
+
+    /// The row that was being tried is settled or let go.
+    pub(crate) fn done(&mut self) {
+        self.tried = None;
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -62,6 +72,9 @@ impl Batch {
 
 impl Drop for Batch {
     fn drop(&mut self) {
+        if let Some(row) = self.tried.take().filter(|_| std::thread::panicking()) {
+            self.engine.leave(row);
+        }
         if !self.rows.is_empty() {
             let now = self.engine.store.now();
             let rows = std::mem::take(&mut self.rows);
@@ -166,7 +179,7 @@ async fn serve(seat: &mut Seat, link: Box<Link>) -> Option<Box<Link>> {
 }
 
 fn batch(seat: &Seat, rows: Vec<Row>) -> Batch {
-    Batch { engine: Arc::clone(&seat.engine), site: Arc::clone(&seat.site), rows: rows.into() }
+    Batch { engine: Arc::clone(&seat.engine), site: Arc::clone(&seat.site), rows: rows.into(), tried: None }
 }
 
 /// A4 C4: receivers count messages and minutes.
@@ -211,6 +224,7 @@ async fn turn_away(seat: &mut Seat, never: Never) {
                             transcript: never.sentence().to_owned(),
                         })
                         .await;
+                    batch.done();
                 }
             }
         }

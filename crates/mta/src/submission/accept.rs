@@ -7,7 +7,7 @@ use gate::facts::{FromDomain, QuotaFacts};
 use gate::{Facts, MessageFacts, Permit, RecipientFacts, Refusal, Rule, SenderFacts, Verdict, check, decide};
 use mail::address::Address;
 use model::message::{Draft, Queued};
-use model::{MessageId, Timestamp};
+use model::{DomainId, MessageId};
 use std::sync::Arc;
 use store::{Acceptance, Authority, Idempotency, Item, NotQueued, Person, Store};
 
@@ -22,13 +22,52 @@ pub enum Answer {
     Refused(Refusal),
 }
 
+impl Answer {
+    const fn is_refused(&self) -> bool {
+        matches!(self, Self::Refused(_))
+    }
+}
+
+/// May a message be taken in for some of its recipients while others are refused?
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Partly {
+    /// Yes: the caller tells each recipient's answer (HTTP).
+    Allowed,
+    /// No: the caller has one answer for all (SMTP after the final dot).
+    AllOrNothing,
+}
+
 /// The one way in.
 pub struct Submission {
     store: Arc<Store>,
 }
 
-/// An ample allowance: asked before the content is known, when the count is not yet at stake.
+/// An ample allowance: asked of the sender alone, when no recipient is counted yet.
 const QUOTA_NOT_ASKED: QuotaFacts = QuotaFacts { allowed: 1, used: 0 };
+/// How often it is decided anew when what is known changes under our eyes; then the client tries again.
+const TRIES_MAX: usize = 8;
+
+/// What the day's allowance is reckoned by.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Count {
+    /// Memory, which may count too much.
+    Remembered,
+    /// What is written: a refusal rests on it.
+    Written,
+}
+
+/// The decisions about one draft and what they rest on.
+struct Decided {
+    domain: Option<DomainId>,
+    persons: Vec<Person>,
+    each: Vec<Verdict<Permit>>,
+}
+
+impl Decided {
+    fn lacks_quota(&self) -> bool {
+        self.each.iter().any(|one| matches!(one, Verdict::Refuse(refusal) if refusal.rule() == Rule::Quota))
+    }
+}
 
 impl Submission {
     /// Over a store.
@@ -48,7 +87,7 @@ impl Submission {
     pub fn check_sender(&self, authority: &Authority) -> Option<Refusal> {
         let (sender, generation) = self.store.sender_facts(authority, authority.stream().id);
         let nobody = RecipientFacts::default();
-        let refusal = self.ask(&sender, &nobody, generation, self.store.now())?;
+        let refusal = self.ask(&sender, &nobody, generation, QUOTA_NOT_ASKED)?;
         // With no recipient yet, only what concerns the sender counts.
         if !refusal.rule().concerns_sender() {
             return None;
@@ -57,16 +96,30 @@ impl Submission {
         Some(refusal)
     }
 
-    /// Is this recipient refused (SMTP RCPT)? A `None` is no permit: all is asked again at the end.
+    /// Is this recipient refused (SMTP RCPT), after `accepted` others of the same transaction that were not?
+    /// A `None` is no permit: all is asked again at the end.
     ///
     /// # Errors
     /// When the facts cannot be loaded.
-    pub async fn check_recipient(&self, authority: &Authority, address: &Address) -> Result<Option<Refusal>, Error> {
+    pub async fn check_recipient(
+        &self,
+        authority: &Authority,
+        address: &Address,
+        accepted: usize,
+    ) -> Result<Option<Refusal>, Error> {
         let stream = authority.stream().id;
         let (sender, generation) = self.store.sender_facts(authority, stream);
         let persons = self.store.recipient_facts(authority.controller(), stream, &[address]).await?;
         let Some(person) = persons.first() else { return Ok(Some(gate::facts_unavailable())) };
-        let refusal = self.ask(&sender, &person.facts, generation, self.store.now());
+        let ask = |mut quota: QuotaFacts| {
+            quota.used = quota.used.saturating_add(u64::try_from(accepted).unwrap_or(u64::MAX));
+            self.ask(&sender, &person.facts, generation, quota)
+        };
+        let mut refusal = ask(self.store.quota(authority.controller()).await?);
+        if refusal.is_some_and(|refusal| refusal.rule() == Rule::Quota) {
+            // What is counted in memory may be too much: a refusal rests on what is written.
+            refusal = ask(self.store.quota_written(authority.controller()).await?);
+        }
         if let Some(refusal) = refusal {
             self.store.count_refusal(authority.controller(), authority.credential(), refusal.rule());
         }
@@ -78,15 +131,15 @@ impl Submission {
         sender: &SenderFacts,
         recipient: &RecipientFacts,
         generation: u64,
-        now: Timestamp,
+        quota: QuotaFacts,
     ) -> Option<Refusal> {
         let facts = Facts {
-            now,
+            now: self.store.now(),
             generation,
             sender: Some(sender),
             message: MessageFacts { from_domain: FromDomain::NotYetKnown },
             recipient: Some(recipient),
-            quota: QUOTA_NOT_ASKED,
+            quota,
         };
         match check(&facts) {
             // What is only held is taken in, and held after the content is there.
@@ -107,11 +160,11 @@ impl Submission {
         idempotency: Option<Idempotency>,
     ) -> Result<Vec<Answer>, Error> {
         let ids = draft.recipients.iter().map(|_| self.store.new_message_id()).collect();
-        self.accept_as(authority, draft, ids, |_| idempotency).await
+        self.accept_as(authority, draft, ids, |_| idempotency.clone()).await
     }
 
     /// The same, with ids the caller made beforehand (they stand in Message-ID fields) and an idempotency
-    /// record that is made from the answers before they are committed.
+    /// record that is made from the answers before they are committed, anew whenever it is decided anew.
     ///
     /// # Errors
     /// As [`Self::accept`].
@@ -120,61 +173,111 @@ impl Submission {
         authority: &Authority,
         draft: Draft,
         ids: Vec<MessageId>,
-        keep: impl FnOnce(&[Answer]) -> Option<Idempotency> + Send,
+        keep: impl FnMut(&[Answer]) -> Option<Idempotency> + Send,
     ) -> Result<Vec<Answer>, Error> {
+        self.take(authority, draft, ids, Partly::Allowed, keep).await
+    }
+
+    /// Takes a draft in for all of its recipients, or for none. The answers are then all of the one kind: whoever
+    /// alone would have been taken in shares the refusal of another, a temporary one if there is one.
+    ///
+    /// # Errors
+    /// As [`Self::accept`].
+    pub async fn accept_all(
+        &self,
+        authority: &Authority,
+        draft: Draft,
+        ids: Vec<MessageId>,
+    ) -> Result<Vec<Answer>, Error> {
+        let mut answers = self.take(authority, draft, ids, Partly::AllOrNothing, |_| None).await?;
+        share_refusal(&mut answers);
+        Ok(answers)
+    }
+
+    async fn take(
+        &self,
+        authority: &Authority,
+        draft: Draft,
+        ids: Vec<MessageId>,
+        partly: Partly,
+        mut keep: impl FnMut(&[Answer]) -> Option<Idempotency> + Send,
+    ) -> Result<Vec<Answer>, Error> {
+        let mut count = Count::Remembered;
+        for _ in 0..TRIES_MAX {
+            let decided = self.decide(authority, &draft, count).await?;
+            if decided.lacks_quota() && count == Count::Remembered {
+                count = Count::Written;
+                continue;
+            }
+            let mut answers = self.answers(&decided, &ids);
+            let nothing = partly == Partly::AllOrNothing && answers.iter().any(Answer::is_refused);
+            if let Some(domain) = decided.domain.filter(|_| !nothing) {
+                let acceptance = Acceptance {
+                    items: items(&draft, &decided.each, decided.persons, &ids),
+                    body: draft.body.clone(),
+                    from: &draft.from,
+                    domain,
+                    metadata: &draft.metadata,
+                    idempotency: keep(&answers),
+                };
+                match self.store.accept(acceptance).await {
+                    Ok(_) => {}
+                    Err(NotQueued::Stale) => continue,
+                    Err(NotQueued::Quota) if count == Count::Remembered => {
+                        count = Count::Written;
+                        continue;
+                    }
+                    Err(NotQueued::Quota) => refuse_queued(&mut answers),
+                    Err(NotQueued::Repeated) => return Err(Error::Repeated),
+                    Err(NotQueued::Failed(error)) => return Err(error.into()),
+                }
+            }
+            self.count_refused(authority, &answers);
+            return Ok(answers);
+        }
+        Err(Error::Changing)
+    }
+
+    /// Asks the gate about each recipient.
+    async fn decide(&self, authority: &Authority, draft: &Draft, count: Count) -> Result<Decided, Error> {
         let controller = authority.controller();
         let (sender, generation) = self.store.sender_facts(authority, draft.stream);
         let addresses: Vec<&Address> = draft.recipients.iter().collect();
         let persons = self.store.recipient_facts(controller, draft.stream, &addresses).await?;
         let (from_domain, domain) = self.store.from_domain(controller, draft.from.domain());
-        let quota = self.store.quota(controller).await?;
         let facts = Facts {
             now: self.store.now(),
             generation,
             sender: Some(&sender),
             message: MessageFacts { from_domain },
             recipient: None,
-            quota,
+            quota: match count {
+                Count::Remembered => self.store.quota(controller).await?,
+                Count::Written => self.store.quota_written(controller).await?,
+            },
         };
-        let decisions = decide_each(&facts, &persons);
-        let mut answers: Vec<Answer> = decisions
-            .iter()
-            .zip(&ids)
-            .map(|(decision, id)| match decision {
-                Verdict::Pass(permit) => {
-                    let queued = Queued { id: *id, public_id: self.store.public_id(*id) };
-                    permit.held().map_or(Answer::Queued(queued.clone()), |refusal| Answer::Held(queued, refusal))
-                }
-                Verdict::Hold(refusal) | Verdict::Refuse(refusal) => Answer::Refused(*refusal),
-            })
-            .collect();
-        if let Some(domain) = domain {
-            let kept = keep(&answers);
-            let items = items(&draft, &decisions, persons, &ids);
-            let acceptance = Acceptance {
-                items,
-                body: draft.body.clone(),
-                from: &draft.from,
-                domain,
-                metadata: &draft.metadata,
-                idempotency: kept,
-            };
-            match self.store.accept(acceptance).await {
-                Ok(_) => {}
-                Err(NotQueued::Quota) => refuse_queued(&mut answers),
-                Err(NotQueued::Repeated) => return Err(Error::Repeated),
-                Err(NotQueued::Failed(error)) => return Err(error.into()),
+        let each = decide_each(&facts, &persons);
+        Ok(Decided { domain, persons, each })
+    }
+
+    fn answers(&self, decided: &Decided, ids: &[MessageId]) -> Vec<Answer> {
+        let pairs = decided.each.iter().zip(ids);
+        let answer = |(decision, id): (&Verdict<Permit>, &MessageId)| match decision {
+            Verdict::Pass(permit) => {
+                let queued = Queued { id: *id, public_id: self.store.public_id(*id) };
+                permit.held().map_or(Answer::Queued(queued.clone()), |refusal| Answer::Held(queued, refusal))
             }
-        }
-        for answer in &answers {
+            Verdict::Hold(refusal) | Verdict::Refuse(refusal) => Answer::Refused(*refusal),
+        };
+        pairs.map(answer).collect()
+    }
+
+    fn count_refused(&self, authority: &Authority, answers: &[Answer]) {
+        for answer in answers {
             if let Answer::Refused(refusal) = answer {
-                if refusal.rule() == Rule::Quota {
-                    self.store.quota_unknown(controller);
-                }
-                self.store.count_refusal(controller, authority.credential(), refusal.rule());
+                self.store.count_refusal(authority.controller(), authority.credential(), refusal.rule());
             }
         }
-        Ok(answers)
     }
 }
 
@@ -209,7 +312,18 @@ fn items<'a>(
 
 /// The day's allowance was used up by others between decision and commit: nothing was kept.
 fn refuse_queued(answers: &mut [Answer]) {
-    for answer in answers.iter_mut().filter(|answer| !matches!(answer, Answer::Refused(_))) {
+    for answer in answers.iter_mut().filter(|answer| !answer.is_refused()) {
         *answer = Answer::Refused(gate::quota_used_up());
     }
+}
+
+/// One refusal is a refusal of all: nothing was kept. RFC 5321 §4.2.1: after a temporary one (4yz) the client tries
+/// again, and RCPT then parts those who may be mailed from those who may not; so it goes before a lasting one.
+fn share_refusal(answers: &mut [Answer]) {
+    let refusals = answers.iter().filter_map(|answer| match answer {
+        Answer::Refused(refusal) => Some(*refusal),
+        Answer::Queued(_) | Answer::Held(..) => None,
+    });
+    let Some(shared) = refusals.min_by_key(|refusal| refusal.row().smtp / 100) else { return };
+    answers.fill(Answer::Refused(shared));
 }

@@ -5,13 +5,13 @@ use mail::address::{Address, Domain};
 use mail::dkim::SigningKey;
 use model::instruction::Operation;
 use model::message::{Draft, Heads, MessageState, Queued};
-use model::{ControllerId, MessageId, StreamId, StreamKind};
+use model::{Clock, ControllerId, MessageId, StreamId, StreamKind, Timestamp};
 use mta::delivery::{Delivery, Settings};
 use mta::submission::{Answer, Submission};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
-use store::{Authority, DomainKeys, Homing, MessageView, NewCredential, Options, Store, Verified};
+use store::{Authority, DomainKeys, Homing, MessageView, NewCredential, Options, QueueRow, Store, Verified};
 use testkit::{FakeDns, FakeMx, ManualClock, within};
 
 /// What the tests stand on.
@@ -24,15 +24,22 @@ pub(crate) struct House {
     pub(crate) stream: StreamId,
     pub(crate) dir: tempfile::TempDir,
     homing: Homing,
+    /// What the store looks at: `clock`, or something over it.
+    shown: Arc<dyn Clock>,
 }
 
 pub(crate) const BODY: &str = "Dear reader,\r\n.a line with a dot\r\nbye  \r\n\r\n";
 
 impl House {
     pub(crate) async fn new(homing: Homing) -> Self {
-        let dir = tempfile::tempdir().unwrap();
         let clock = ManualClock::start();
-        let store = open(dir.path(), &clock, &homing).await;
+        let shown = Arc::clone(&clock) as Arc<dyn Clock>;
+        Self::by(homing, clock, shown).await
+    }
+
+    pub(crate) async fn by(homing: Homing, clock: Arc<ManualClock>, shown: Arc<dyn Clock>) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let store = open(dir.path(), &shown, &homing).await;
         let controller = store.create_controller("Sample").await.unwrap();
         store.sign_agreement(controller, None).await.unwrap();
         let stream =
@@ -50,18 +57,18 @@ impl House {
         let credential = store.create_credential(controller, credential).await.unwrap();
         let authority = store.authority_of(credential.id).unwrap();
         let submission = Submission::new(Arc::clone(&store));
-        Self { clock, store, submission, authority, controller, stream, dir, homing }
+        Self { clock, store, submission, authority, controller, stream, dir, homing, shown }
     }
 
     /// Closes the store and opens it again, as a restart does.
     pub(crate) async fn restart(self) -> Self {
-        let Self { clock, store, submission, controller, stream, dir, homing, .. } = self;
+        let Self { clock, store, submission, controller, stream, dir, homing, shown, .. } = self;
         store.close().await;
         drop((store, submission));
-        let store = open(dir.path(), &clock, &homing).await;
+        let store = open(dir.path(), &shown, &homing).await;
         let authority = store.authority_named("shop").unwrap();
         let submission = Submission::new(Arc::clone(&store));
-        Self { clock, store, submission, authority, controller, stream, dir, homing }
+        Self { clock, store, submission, authority, controller, stream, dir, homing, shown }
     }
 
     pub(crate) async fn deliver(&self, settings: Settings) -> Delivery {
@@ -93,6 +100,15 @@ impl House {
             Answer::Queued(queued) => queued,
             other => panic!("{other:?}"),
         }
+    }
+
+    /// The rows that wait in the store, and not those of attempts under way.
+    pub(crate) async fn rows(&self) -> Vec<QueueRow> {
+        let mut rows = Vec::new();
+        for waiting in self.store.backlog().await.unwrap() {
+            rows.extend(self.store.due(&waiting.lane, Timestamp::MAX, 100).await.unwrap());
+        }
+        rows
     }
 
     pub(crate) async fn view(&self, id: MessageId) -> MessageView {
@@ -132,8 +148,8 @@ pub(crate) async fn pause() {
     testkit::wait::breathe().await;
 }
 
-async fn open(dir: &Path, clock: &Arc<ManualClock>, homing: &Homing) -> Arc<Store> {
-    let mut options = Options::new(Arc::clone(clock) as Arc<dyn model::Clock>, dir);
+async fn open(dir: &Path, clock: &Arc<dyn Clock>, homing: &Homing) -> Arc<Store> {
+    let mut options = Options::new(Arc::clone(clock), dir);
     options.homing = homing.clone();
     Store::open_sqlite(dir, options).await.unwrap()
 }

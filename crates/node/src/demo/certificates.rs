@@ -1,12 +1,11 @@
 //! The demo's own certificate authority, and a certificate for localhost, 127.0.0.1 and ::1 under it.
 
+use super::files;
 use anyhow::Context as _;
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose};
 use rustls::ServerConfig;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use std::io::Write as _;
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -56,13 +55,5 @@ fn make(data: &Path, chain: &Path, key: &Path) -> anyhow::Result<()> {
     // The authority's key is not kept: nobody can make another certificate under it.
     std::fs::write(data.join("ca.pem"), root.pem())?;
     std::fs::write(chain, format!("{}{}", leaf.pem(), root.pem()))?;
-    private(key, leaf_key.serialize_pem().as_bytes())
-}
-
-/// Writes a file that only its owner may read.
-pub(super) fn private(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
-    let open = std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path);
-    let mut file = open.with_context(|| format!("cannot write {}", path.display()))?;
-    file.write_all(bytes)?;
-    Ok(file.sync_all()?)
+    files::write(key, leaf_key.serialize_pem().as_bytes())
 }

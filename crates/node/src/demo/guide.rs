@@ -1,7 +1,7 @@
 //! What the demo tells: a file for programs, a page for people.
 
-use super::Ports;
 use super::sample::{CONSENTED, DOMAIN, SUPPRESSED, Sample, UNCONSENTED};
+use super::{Ports, files};
 use anyhow::Context as _;
 use serde_json::{Value, json};
 use std::path::Path;
@@ -43,7 +43,7 @@ pub(super) fn write(file: &Path, described: &Value) -> anyhow::Result<()> {
     let mut temporary = file.as_os_str().to_owned();
     temporary.push(".new");
     let temporary = Path::new(&temporary);
-    super::certificates::private(temporary, &serde_json::to_vec_pretty(described)?)?;
+    files::write(temporary, &serde_json::to_vec_pretty(described)?)?;
     std::fs::rename(temporary, file).with_context(|| format!("cannot write {}", file.display()))
 }
 

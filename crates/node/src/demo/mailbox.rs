@@ -1,8 +1,13 @@
 //! The built-in mailbox: a real SMTP server that keeps what arrives and checks its DKIM signatures.
 //!
-//! Bounds: the last [`KEPT_MAX`] messages. Kept as files too, so that a second start shows them again.
+//! Kept as files, so that a second start shows them again; the newest in memory as well. Bounds: [`BOUNDS`].
 //! It also takes what comes to the inbound listener: return paths, postmaster, abuse.
 
+mod shelf;
+#[cfg(test)]
+mod tests;
+
+use super::files;
 use bytes::Bytes;
 use mail::address::{Address, ReversePath};
 use mail::dkim::{self, TxtAnswer};
@@ -10,16 +15,18 @@ use mail::reply::Reply;
 use model::MessageId;
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
+use shelf::{Bounds, Place, Shelf};
 use smtpd::{Attempt, Door, Sender, Tls, Trace, Verdict};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use store::Store;
 use web::mailbox::{Arrived, Mailbox, SignatureVerdict, Summary};
 
-/// Messages kept.
-const KEPT_MAX: usize = 1_000;
+/// How much is kept.
+const BOUNDS: Bounds =
+    Bounds { messages_max: 1_000, octets_max: 1024 * 1024 * 1024, memory_octets_max: 64 * 1024 * 1024 };
 
 /// What arrived.
 pub struct DemoMailbox {
@@ -27,13 +34,7 @@ pub struct DemoMailbox {
     dir: PathBuf,
     /// TXT records of the sample's keys: the DNS of the demo.
     records: HashMap<String, String>,
-    kept: Mutex<Kept>,
-}
-
-#[derive(Default)]
-struct Kept {
-    last: u64,
-    messages: BTreeMap<u64, (Arc<Arrived>, Summary)>,
+    shelf: Mutex<Shelf>,
 }
 
 /// The envelope beside a kept message.
@@ -51,8 +52,17 @@ impl DemoMailbox {
     /// # Errors
     /// When the folder cannot be made or read.
     pub fn open(dir: &Path, store: Arc<Store>, records: HashMap<String, String>) -> anyhow::Result<Arc<Self>> {
-        std::fs::create_dir_all(dir)?;
-        let mailbox = Self { store, dir: dir.to_owned(), records, kept: Mutex::default() };
+        Self::open_within(BOUNDS, dir, store, records)
+    }
+
+    fn open_within(
+        bounds: Bounds,
+        dir: &Path,
+        store: Arc<Store>,
+        records: HashMap<String, String>,
+    ) -> anyhow::Result<Arc<Self>> {
+        files::folder(dir)?;
+        let mailbox = Self { store, dir: dir.to_owned(), records, shelf: Mutex::new(Shelf::new(bounds)) };
         let mut numbers: Vec<u64> = std::fs::read_dir(dir)?
             .flatten()
             .filter_map(|entry| entry.file_name().to_str()?.strip_suffix(".json")?.parse().ok())
@@ -87,14 +97,8 @@ impl DemoMailbox {
 
     fn keep(&self, arrived: Arrived) {
         let summary = Summary::of(&arrived);
-        let mut kept = self.kept.lock();
-        kept.last = kept.last.max(arrived.number);
-        kept.messages.insert(arrived.number, (Arc::new(arrived), summary));
-        while kept.messages.len() > KEPT_MAX {
-            if let Some((number, _)) = kept.messages.pop_first() {
-                self.forget(number);
-            }
-        }
+        let gone = self.shelf.lock().put(summary, Arc::new(arrived));
+        gone.into_iter().for_each(|number| self.forget(number));
     }
 
     fn forget(&self, number: u64) {
@@ -107,11 +111,7 @@ impl DemoMailbox {
 
     fn arrive(&self, session: Transaction, raw: Bytes, tls: Tls) -> std::io::Result<()> {
         let at = self.store.now();
-        let number = {
-            let mut kept = self.kept.lock();
-            kept.last += 1;
-            kept.last
-        };
+        let number = self.shelf.lock().next_number();
         let tls = (tls == Tls::Yes).then(|| "TLS".to_owned());
         let Transaction { reverse_path, recipients } = session;
         let envelope = Envelope {
@@ -121,8 +121,8 @@ impl DemoMailbox {
             tls: tls.clone(),
         };
         // The envelope last: a message is kept when both files are there.
-        std::fs::write(self.file(number, "eml"), &raw)?;
-        std::fs::write(self.file(number, "json"), serde_json::to_vec(&envelope)?)?;
+        files::write_soon(&self.file(number, "eml"), &raw)?;
+        files::write_soon(&self.file(number, "json"), &serde_json::to_vec(&envelope)?)?;
         let verdicts = self.verify(&raw, at);
         self.keep(Arrived { number, at, reverse_path, recipients, raw, verdicts, tls });
         Ok(())
@@ -131,18 +131,20 @@ impl DemoMailbox {
 
 impl Mailbox for DemoMailbox {
     fn list(&self) -> Vec<Summary> {
-        self.kept.lock().messages.values().rev().map(|(_, summary)| summary.clone()).collect()
+        self.shelf.lock().list()
     }
 
     fn get(&self, number: u64) -> Option<Arc<Arrived>> {
-        self.kept.lock().messages.get(&number).map(|(arrived, _)| Arc::clone(arrived))
+        let place = self.shelf.lock().find(number)?;
+        match place {
+            Place::Memory(arrived) => Some(arrived),
+            Place::Disk => self.read(number).map(Arc::new),
+        }
     }
 
     fn clear(&self) {
-        let mut kept = self.kept.lock();
-        for number in std::mem::take(&mut kept.messages).into_keys() {
-            self.forget(number);
-        }
+        let gone = self.shelf.lock().clear();
+        gone.into_iter().for_each(|number| self.forget(number));
     }
 }
 

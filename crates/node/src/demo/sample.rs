@@ -1,6 +1,6 @@
 //! The sample controller: made at the first start, found again at the next.
 
-use super::certificates::private;
+use super::files;
 use anyhow::Context as _;
 use duties::controller::{Admission, Preset, admit};
 use mail::address::{Address, Domain};
@@ -49,7 +49,7 @@ impl Sample {
     pub(super) fn dns_records(&self, store: &Store) -> HashMap<String, String> {
         let signers = self.controller.zip(Domain::parse(DOMAIN).ok()).and_then(|(controller, domain)| {
             let (_, domain) = store.from_domain(controller, &domain);
-            store.dkim_signers(domain?)
+            store.dkim_signers(controller, domain?)
         });
         signers
             .unwrap_or_default()
@@ -101,7 +101,7 @@ async fn make(store: &Store, file: &Path) -> anyhow::Result<Sample> {
         api_key: admitted.credential.api_key,
         controller: None,
     };
-    private(file, &serde_json::to_vec_pretty(&sample)?)?;
+    files::write(file, &serde_json::to_vec_pretty(&sample)?)?;
     Ok(sample)
 }
 

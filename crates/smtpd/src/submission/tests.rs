@@ -27,12 +27,20 @@ fn all_queued_is_250_with_the_first_id() {
 }
 
 #[test]
-fn some_refused_is_250_for_the_others_and_all_refused_is_the_rule() {
+fn rfc5321_6_1_one_refused_is_no_250_and_carries_its_rule() {
     let refused = Answer::Refused(gate::quota_used_up());
-    let (accepted, some) = text(told(&[refused.clone(), queued(7)]));
-    assert!(accepted && some.starts_with("250 2.0.0 queued as msg_7\r\n"), "{some}");
-    let (accepted, none) = text(told(&[refused.clone(), refused]));
-    assert!(!accepted && none.starts_with("452 4.7.1 quota "), "{none}");
+    for answers in [[refused.clone(), queued(7)], [queued(7), refused.clone()], [refused.clone(), refused]] {
+        let (accepted, none) = text(told(&answers));
+        assert!(!accepted && none.starts_with("452 4.7.1 quota "), "{none}");
+    }
+}
+
+#[test]
+fn rfc5321_4_2_3_a_full_disk_is_452_and_other_failures_are_451() {
+    let full = text(Verdict::Refuse(failed(&mta::Error::Store(store::Error::Full)))).1;
+    assert!(full.starts_with("452 4.3.1 insufficient system storage"), "{full}");
+    let closed = text(Verdict::Refuse(failed(&mta::Error::Store(store::Error::Closed)))).1;
+    assert!(closed.starts_with("451 4.3.0 "), "{closed}");
 }
 
 #[test]

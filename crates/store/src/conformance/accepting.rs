@@ -1,6 +1,6 @@
 //! Taking messages in.
 
-use super::rows::{DAY, OTHER, QUOTA, SHOP, acceptance, at, message, question, slot};
+use super::rows::{DAY, OTHER, QUOTA, SHOP, acceptance, at, message, question, slot, tag};
 use crate::engine::*;
 
 #[expect(clippy::cognitive_complexity, reason = "assertions in a row, each expanded by its macro")]
@@ -72,6 +72,14 @@ pub(super) async fn tell_of_races(engine: &dyn Engine) {
     (none.quota_max, none.day) = (0, DAY + 5);
     assert_eq!(engine.accept(none).await.unwrap(), AcceptOutcome::Quota);
     assert_eq!(engine.quota_used(SHOP, DAY).await.unwrap(), QUOTA);
+
+    // GDPR Art. 17: for a person erased meanwhile nothing is kept.
+    let erased = Change::Restrict { controller: SHOP, tag: tag(20), kind: "erased", at: at(1) };
+    engine.change(vec![(erased, None)]).await.unwrap();
+    let pair = AcceptRows { day: DAY + 9, ..acceptance(vec![message(230, 22, 230), message(220, 20, 230)]) };
+    assert_eq!(engine.accept(pair).await.unwrap(), AcceptOutcome::Erased);
+    assert!(engine.message(SHOP, 220).await.unwrap().is_none() && engine.message(SHOP, 230).await.unwrap().is_none());
+    assert_eq!(engine.quota_used(SHOP, DAY + 9).await.unwrap(), 0);
 
     // An id that is there already is a fault, and keeps nothing.
     let mut clash = acceptance(vec![message(111, 10, 113)]);

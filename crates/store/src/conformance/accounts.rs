@@ -23,6 +23,10 @@ fn stream(id: i64) -> Change {
     Change::Stream(StreamRow { id, controller: SHOP, name, kind, purpose })
 }
 
+fn silent(changes: Vec<Change>) -> Vec<(Change, Option<EntryRow>)> {
+    changes.into_iter().map(|change| (change, None)).collect()
+}
+
 fn setting_up() -> Vec<Change> {
     vec![
         Change::Controller { id: SHOP, name: "Shop".to_owned(), at: at(0) },
@@ -65,13 +69,15 @@ fn setting_up() -> Vec<Change> {
 
 pub(super) async fn tell(engine: &dyn Engine) {
     let entry = EntryRow { controller: SHOP, bytes: b"set up".to_vec() };
-    assert_eq!(engine.change(setting_up(), vec![entry]).await.unwrap(), [1; 7]);
+    let mut changes = silent(setting_up());
+    changes[0].1 = Some(entry);
+    assert_eq!(engine.change(changes).await.unwrap(), [1; 7]);
     assert_eq!(engine.inbox(10).await.unwrap().len(), 1);
 
     // A name that is taken spoils the whole change: neither the revocation nor the entry is kept.
     let revoke = Change::Revoke { controller: SHOP, id: 4, at: at(2) };
     let entry = EntryRow { controller: SHOP, bytes: b"never".to_vec() };
-    let taken = engine.change(vec![revoke.clone(), stream(99)], vec![entry]).await;
+    let taken = engine.change(vec![(revoke.clone(), Some(entry)), (stream(99), None)]).await;
     assert!(matches!(taken, Err(Error::Exists { what: "stream" })));
     let policy = engine.policy().await.unwrap();
     assert_eq!(policy.credentials[0].revoked, None);
@@ -84,7 +90,13 @@ pub(super) async fn tell(engine: &dyn Engine) {
     let suspended = Change::AgreementState { controller: SHOP, state: "suspended", until: Some(at(9)) };
     let nobody = Change::AgreementState { controller: OTHER, state: "ended", until: None };
     let changes = vec![foreign, revoke.clone(), revoke, held, suspended, nobody, instruction(6, 2)];
-    assert_eq!(engine.change(changes, Vec::new()).await.unwrap(), [0, 1, 0, 1, 1, 0, 1]);
+    let loud = |(n, change)| (change, Some(EntryRow { controller: SHOP, bytes: format!("change {n}").into_bytes() }));
+    let changes = changes.into_iter().enumerate().map(loud).collect();
+    assert_eq!(engine.change(changes).await.unwrap(), [0, 1, 0, 1, 1, 0, 1]);
+    // What touched nothing did not happen: the ledger says nothing of it.
+    let inbox = engine.inbox(10).await.unwrap();
+    let said: Vec<_> = inbox[1..].iter().map(|(_, row)| String::from_utf8(row.bytes.clone()).unwrap()).collect();
+    assert_eq!(said, ["change 1", "change 3", "change 4", "change 6"]);
 
     let policy = engine.policy().await.unwrap();
     assert_eq!(policy.controllers, [(SHOP, "Shop".to_owned()), (OTHER, "Other".to_owned())]);
@@ -116,7 +128,7 @@ pub(super) async fn tell_of_persons(engine: &dyn Engine) {
     let restrict = |kind| Change::Restrict { controller: SHOP, tag: tag(200), kind, at: at(4) };
     let changes = vec![
         suppression("delivery", "hard-bounce", at(1), Some(at(50))),
-        // The older wish counts …
+        // Of two that end, the older stays …
         suppression("delivery", "hard-bounce", at(2), Some(at(90))),
         // … but one that has run out gives way,
         suppression("delivery", "complaint", at(60), Some(at(99))),
@@ -130,7 +142,7 @@ pub(super) async fn tell_of_persons(engine: &dyn Engine) {
         restrict("erased"),
         restrict("restricted"),
     ];
-    assert_eq!(engine.change(changes, Vec::new()).await.unwrap(), [1, 0, 1, 1, 0, 1, 1, 0, 1, 1, 0]);
+    assert_eq!(engine.change(silent(changes)).await.unwrap(), [1, 0, 1, 1, 0, 1, 1, 0, 1, 1, 0]);
 
     let many: Vec<_> = (0..100).map(|n| question(SHOP, n)).chain([question(OTHER, 200), question(SHOP, 200)]).collect();
     let persons = engine.persons(many).await.unwrap();
@@ -147,14 +159,47 @@ pub(super) async fn tell_of_persons(engine: &dyn Engine) {
     assert_eq!(person.slot, None);
 
     // GDPR Art. 7(3): what was withdrawn is not put back by recording it anew …
-    assert_eq!(engine.change(vec![Change::Basis(basis.clone())], Vec::new()).await.unwrap(), [0]);
+    assert_eq!(engine.change(silent(vec![Change::Basis(basis.clone())])).await.unwrap(), [0]);
     let persons = engine.persons(vec![question(SHOP, 200)]).await.unwrap();
     assert_eq!(persons[0].basis.as_ref().unwrap().withdrawn, Some(at(3)));
     // … while one that stands is replaced.
     let first = BasisRow { stream: 4, confirmed: None, ..basis };
     let second = BasisRow { confirmed: Some(at(9)), ..first.clone() };
-    assert_eq!(engine.change(vec![Change::Basis(first), Change::Basis(second)], Vec::new()).await.unwrap(), [1, 1]);
+    assert_eq!(engine.change(silent(vec![Change::Basis(first), Change::Basis(second)])).await.unwrap(), [1, 1]);
     let asked = crate::engine::PersonQuery { stream: 4, ..question(SHOP, 200) };
     let persons = engine.persons(vec![asked]).await.unwrap();
     assert_eq!(persons[0].basis.as_ref().unwrap().confirmed, Some(at(9)));
+}
+
+/// GDPR Art. 7(3), 21: a person's own wish is stronger than a bounce or the controller's entry, and what lasts is
+/// stronger than what ends.
+pub(super) async fn tell_of_wishes(engine: &dyn Engine) {
+    let (lasting, ending) = (None, Some(at(90)));
+    let pairs = [
+        // Before, then, and does the second take the place of the first?
+        (("controller", lasting), ("objection", lasting), 1),
+        (("hard-bounce", ending), ("opt-out", lasting), 1),
+        (("hard-bounce", ending), ("complaint", ending), 1),
+        (("objection", lasting), ("controller", lasting), 0),
+        (("complaint", lasting), ("hard-bounce", ending), 0),
+        (("opt-out", lasting), ("objection", lasting), 0),
+        (("complaint", ending), ("controller", lasting), 0),
+        (("complaint", ending), ("opt-out", lasting), 1),
+        (("hard-bounce", ending), ("controller", lasting), 1),
+        (("controller", lasting), ("hard-bounce", ending), 0),
+        (("controller", lasting), ("complaint", ending), 0),
+        (("erasure", lasting), ("controller", lasting), 0),
+    ];
+    for (n, (before, then, replaces)) in pairs.into_iter().enumerate() {
+        let person = 210 + u8::try_from(n).unwrap();
+        let row = |(reason, until): (&str, _), since| {
+            let (scope, reason) = ("all".to_owned(), reason.to_owned());
+            Change::Suppress(SuppressionRow { controller: SHOP, tag: tag(person), scope, reason, since, until })
+        };
+        let changes = silent(vec![row(before, at(1)), row(then, at(2))]);
+        assert_eq!(engine.change(changes).await.unwrap(), [1, replaces], "{before:?}, then {then:?}");
+        let kept = &engine.persons(vec![question(SHOP, person)]).await.unwrap()[0].suppressions[0];
+        let stands = if replaces == 1 { then } else { before };
+        assert_eq!((kept.reason.as_str(), kept.until), stands, "{before:?}, then {then:?}");
+    }
 }

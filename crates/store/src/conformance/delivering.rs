@@ -3,11 +3,23 @@
 
 use super::rows::{OTHER, SHOP, at, deferred, ended, question, tag};
 use crate::engine::*;
+use model::Timestamp;
 
 const SITE: &str = "dest.example";
 
 fn ids(rows: &[QueuedRow]) -> Vec<i64> {
     rows.iter().map(|row| row.id).collect()
+}
+
+/// The gate holds a message that is under way.
+fn held(id: i64, attempt: u32) -> SettleRow {
+    SettleRow {
+        event_word: "held",
+        held_until: Some(at(2_000)),
+        rule: Some("case-open"),
+        due: at(40),
+        ..deferred(id, id, attempt)
+    }
 }
 
 async fn start(engine: &dyn Engine, id: i64, attempt: u32) -> bool {
@@ -62,7 +74,7 @@ pub(super) async fn tell_of_recovery(engine: &dyn Engine) {
         uncertain: true,
         ..deferred(101, 101, 2)
     };
-    let held = SettleRow { waiting_state: "held", rule: Some("case-open"), due: at(40), ..deferred(105, 105, 1) };
+    let held = held(105, 1);
     engine.settle(vec![uncertain.clone(), held.clone()]).await.unwrap();
     // Said twice, counted once.
     engine.settle(vec![uncertain, held]).await.unwrap();
@@ -82,17 +94,63 @@ pub(super) async fn tell_of_recovery(engine: &dyn Engine) {
     assert_eq!(record.attempts[0].enhanced.as_deref(), Some("4.3.0"));
 }
 
+/// A hold is no attempt, and only the first in a row is an event. 105 is held.
+#[expect(clippy::cognitive_complexity, reason = "assertions in a row, each expanded by its macro")]
+pub(super) async fn tell_of_holds(engine: &dyn Engine) {
+    let events = async || {
+        let record = engine.message(SHOP, 105).await.unwrap().unwrap();
+        record.attempts.iter().map(|row| (row.attempt, row.event_word.clone())).collect::<Vec<_>>()
+    };
+    let row = async || engine.due(SITE, 0, SHOP, at(500), 10).await.unwrap().into_iter().find(|row| row.id == 105);
+    let before = engine.inbox(100).await.unwrap().len();
+    let first = row().await.unwrap();
+    assert_eq!((first.attempts, first.due, first.expires), (0, at(40), at(2_000)), "no attempt, and it lives on");
+    assert_eq!(events().await, [(0, "held".to_owned())]);
+
+    let again = SettleRow { due: at(60), held_until: Some(at(1_500)), ..held(105, 1) };
+    assert!(start(engine, 105, 1).await, "the number was not used up");
+    engine.settle(vec![again]).await.unwrap();
+    let second = row().await.unwrap();
+    assert_eq!((second.attempts, second.due, second.expires), (0, at(60), at(2_000)), "never given up sooner");
+    assert!(engine.started(10).await.unwrap().is_empty());
+    assert_eq!((events().await.len(), engine.inbox(100).await.unwrap().len()), (1, before), "held on is no event");
+
+    // It goes on, and is held once more; a hold said late does not undo what came after it.
+    let went_on = SettleRow { at: at(12), ..deferred(105, 105, 1) };
+    engine.settle(vec![went_on, SettleRow { at: at(13), ..held(105, 2) }, held(105, 1)]).await.unwrap();
+    let words = [(0, "held".to_owned()), (1, "deferred".to_owned()), (0, "held".to_owned())];
+    assert_eq!(events().await, words);
+    assert_eq!((row().await.unwrap().attempts, row().await.unwrap().due), (1, at(40)));
+    assert_eq!(engine.inbox(100).await.unwrap().len(), before + 2);
+    assert_eq!(engine.message(SHOP, 105).await.unwrap().unwrap().state, "held");
+}
+
+/// An attempt whose number is taken cannot keep its message under way for ever.
+pub(super) async fn tell_of_a_taken_number(engine: &dyn Engine) {
+    // The first outcome comes after the second and sets the count back; then the second begins once more.
+    engine.settle(vec![deferred(111, 111, 2)]).await.unwrap();
+    engine.settle(vec![deferred(111, 111, 1)]).await.unwrap();
+    assert!(start(engine, 111, 2).await);
+    engine.settle(vec![deferred(111, 111, 2)]).await.unwrap();
+    assert!(engine.started(10).await.unwrap().is_empty());
+    let row = engine.due(SITE, 0, SHOP, at(500), 10).await.unwrap().into_iter().find(|row| row.id == 111).unwrap();
+    assert_eq!((row.attempts, row.uncertain), (2, true), "the receiving system may have it");
+    // The twin: an outcome that is only said twice changes nothing, also while the next attempt is under way.
+    assert!(start(engine, 111, 3).await);
+    engine.settle(vec![deferred(111, 111, 2)]).await.unwrap();
+    assert_eq!(ids(&engine.started(10).await.unwrap()), [111]);
+    engine.settle(vec![deferred(111, 111, 3)]).await.unwrap();
+}
+
+fn suppression(until: Option<Timestamp>) -> SuppressionRow {
+    let (scope, reason) = ("delivery".to_owned(), "hard-bounce".to_owned());
+    SuppressionRow { controller: SHOP, tag: tag(4), scope, reason, since: at(11), until }
+}
+
 #[expect(clippy::cognitive_complexity, reason = "assertions in a row, each expanded by its macro")]
 pub(super) async fn tell_of_ends(engine: &dyn Engine) {
     let bounced = |until| SettleRow {
-        suppress: Some(SuppressionRow {
-            controller: SHOP,
-            tag: tag(4),
-            scope: "delivery".to_owned(),
-            reason: "hard-bounce".to_owned(),
-            since: at(11),
-            until,
-        }),
+        suppress: Some((suppression(until), b"suppressed 4".to_vec())),
         code: Some(550),
         ..ended(105, 105, 2, "bounced")
     };
@@ -104,13 +162,20 @@ pub(super) async fn tell_of_ends(engine: &dyn Engine) {
     assert!(again.is_empty(), "an outcome said twice gives no body back twice");
     let person = &engine.persons(vec![question(SHOP, 4)]).await.unwrap()[0];
     assert_eq!(person.suppressions[0].until, Some(at(90)), "nor does it suppress twice");
+    let said = engine.inbox(1_000).await.unwrap();
+    assert_eq!(said.iter().filter(|(_, row)| row.bytes == b"suppressed 4").count(), 1);
+    // Another bounce adds nothing to the entry that stands, and the ledger says nothing of it.
+    let another =
+        SettleRow { suppress: Some((suppression(Some(at(99))), b"no news".to_vec())), ..deferred(111, 111, 4) };
+    engine.settle(vec![another]).await.unwrap();
+    assert!(engine.inbox(1_000).await.unwrap().iter().all(|(_, row)| row.bytes != b"no news"));
     assert_eq!(engine.settle(vec![ended(106, 105, 1, "delivered")]).await.unwrap(), [105]);
     assert!(engine.body_files().await.unwrap().is_empty());
 
     let contents = engine.contents(vec![101, 105, 106, 111]).await.unwrap();
     assert_eq!(contents.iter().map(Option::is_some).collect::<Vec<_>>(), [false, false, false, true]);
     let record = engine.message(SHOP, 105).await.unwrap().unwrap();
-    assert_eq!((record.state.as_str(), record.attempts.len()), ("bounced", 2));
+    assert_eq!((record.state.as_str(), record.attempts.len()), ("bounced", 4));
     assert_eq!(record.envelope, [1, 4], "the envelope stays for the timeline");
     assert!(!start(engine, 105, 3).await, "what has ended does not begin again");
 

@@ -94,7 +94,7 @@ pub(crate) fn deferred(id: i64, body: i64, attempt: u32) -> SettleRow {
         at: at(11),
         event_word: "deferred",
         final_state: None,
-        waiting_state: "queued",
+        held_until: None,
         due: at(100),
         code: Some(451),
         enhanced: Some("4.3.0".to_owned()),

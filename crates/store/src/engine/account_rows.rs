@@ -121,7 +121,7 @@ pub(crate) struct CredentialRow {
     pub(crate) revoked: Option<Timestamp>,
 }
 
-/// One administrative change. Written with its ledger entries in one commit.
+/// One change of accounts or wishes. Written with its ledger entry in one commit.
 #[derive(Clone, Debug)]
 pub(crate) enum Change {
     /// A new controller.
@@ -168,7 +168,7 @@ pub(crate) enum Change {
         /// When.
         at: Timestamp,
     },
-    /// A suppression; an entry of the same scope stays as it is (the older wish counts).
+    /// A suppression; what gives way to what within a scope is said at the statement.
     Suppress(SuppressionRow),
     /// A basis; replaces the one recorded before for the stream.
     Basis(BasisRow),
@@ -194,6 +194,37 @@ pub(crate) enum Change {
         /// When.
         at: Timestamp,
     },
+}
+
+impl Change {
+    /// Whose.
+    pub(crate) const fn controller(&self) -> i64 {
+        match self {
+            Self::Controller { id, .. } => *id,
+            Self::Agreement(row) => row.controller,
+            Self::Instruction(row) => row.controller,
+            Self::Stream(row) => row.controller,
+            Self::Domain(row) => row.controller,
+            Self::Credential(row) => row.controller,
+            Self::Suppress(row) => row.controller,
+            Self::Basis(row) => row.controller,
+            Self::AgreementState { controller, .. }
+            | Self::InstructionState { controller, .. }
+            | Self::Revoke { controller, .. }
+            | Self::Withdraw { controller, .. }
+            | Self::Restrict { controller, .. } => *controller,
+        }
+    }
+
+    /// The person it is about; `None` for a change of accounts.
+    pub(crate) const fn person(&self) -> Option<[u8; 16]> {
+        match self {
+            Self::Suppress(row) => Some(row.tag),
+            Self::Basis(row) => Some(row.tag),
+            Self::Withdraw { tag, .. } | Self::Restrict { tag, .. } => Some(*tag),
+            _ => None,
+        }
+    }
 }
 
 /// A sealed key.

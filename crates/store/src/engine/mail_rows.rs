@@ -151,6 +151,8 @@ pub(crate) enum AcceptOutcome {
     SlotTaken,
     /// This idempotency key was used meanwhile; nothing kept.
     Repeated,
+    /// A recipient was erased meanwhile; decide anew. Nothing kept.
+    Erased,
 }
 
 /// A row of the queue, as read back.
@@ -242,8 +244,8 @@ pub(crate) struct SettleRow {
     pub(crate) event_word: &'static str,
     /// New state; `None` leaves the message in the queue.
     pub(crate) final_state: Option<&'static str>,
-    /// State while it stays in the queue.
-    pub(crate) waiting_state: &'static str,
+    /// The gate holds it: that is no attempt, and it is not given up before this moment.
+    pub(crate) held_until: Option<Timestamp>,
     /// Next attempt, when it stays in the queue.
     pub(crate) due: Timestamp,
     /// SMTP code.
@@ -260,8 +262,8 @@ pub(crate) struct SettleRow {
     pub(crate) transcript: Vec<u8>,
     /// Ledger entry.
     pub(crate) entry: Vec<u8>,
-    /// Suppress this person in scope delivery.
-    pub(crate) suppress: Option<SuppressionRow>,
+    /// Suppress this person in scope delivery, with the ledger entry for the case that this changes anything.
+    pub(crate) suppress: Option<(SuppressionRow, Vec<u8>)>,
 }
 
 /// A suppression.
@@ -352,7 +354,7 @@ pub(crate) struct MessageRecord {
 /// An attempt as recorded.
 #[derive(Clone, Debug)]
 pub(crate) struct AttemptRecord {
-    /// Number.
+    /// Number; 0 when it was held and that was no attempt.
     pub(crate) attempt: u32,
     /// Ended.
     pub(crate) at: Timestamp,

@@ -6,32 +6,29 @@
 //! generation that was read **before** the facts were; a withdrawal that was answered is never overlooked.
 //! Bounded; forgetting costs one read.
 
-use super::Person;
+use super::{Person, Whom};
 use crate::engine::SlotRef;
-use model::{ControllerId, RecipientTag, StreamId};
 use parking_lot::Mutex;
 use std::collections::HashMap;
 
 /// Persons remembered; about 8 MiB.
 const PERSONS_MAX: usize = 32_768;
 
-type Who = (ControllerId, StreamId, RecipientTag);
-
 /// The memory.
 #[derive(Default)]
 pub(crate) struct FactsCache {
-    persons: Mutex<HashMap<Who, (u64, Person)>>,
+    persons: Mutex<HashMap<Whom, (u64, Person)>>,
 }
 
 impl FactsCache {
     /// What is known under this generation.
-    pub(super) fn get(&self, who: Who, generation: u64) -> Option<Person> {
+    pub(super) fn get(&self, who: Whom, generation: u64) -> Option<Person> {
         let persons = self.persons.lock();
         persons.get(&who).filter(|(read_under, _)| *read_under == generation).map(|(_, person)| person.clone())
     }
 
     /// Remembers facts and the generation that was read before them.
-    pub(super) fn put(&self, who: Who, generation: u64, person: &Person) {
+    pub(super) fn put(&self, who: Whom, generation: u64, person: &Person) {
         let mut persons = self.persons.lock();
         if persons.len() >= PERSONS_MAX && !persons.contains_key(&who) {
             persons.clear();
@@ -40,14 +37,14 @@ impl FactsCache {
     }
 
     /// A person got his secret, which bumps no generation.
-    pub(crate) fn set_slot(&self, who: Who, slot: SlotRef) {
+    pub(crate) fn set_slot(&self, who: Whom, slot: SlotRef) {
         if let Some((_, person)) = self.persons.lock().get_mut(&who) {
             person.slot = Some(slot);
         }
     }
 
     /// What is known is doubtful: read it anew.
-    pub(crate) fn forget(&self, who: Who) {
+    pub(crate) fn forget(&self, who: Whom) {
         self.persons.lock().remove(&who);
     }
 }

@@ -26,38 +26,32 @@ pub(crate) struct MessageEvent<'a> {
     pub(crate) secret: Option<&'a Secret>,
 }
 
-/// Something happened to accounts, or was counted.
+/// Something happened to accounts or to a person's standing, or was counted.
 pub(crate) struct SystemEvent<'a> {
     pub(crate) kind: EventType,
     pub(crate) controller: ControllerId,
+    /// The one it is about; without one, that in force is named.
+    pub(crate) agreement: Option<AgreementId>,
+    pub(crate) instruction: Option<InstructionId>,
     /// Shown: names ascending.
     pub(crate) counts: &'a [(&'a str, u64)],
-    /// Committed to, not shown: no personal data, so a random blind that nobody keeps is not needed; the
-    /// controller's own key blinds it.
-    pub(crate) detail: &'a str,
+    /// Committed to, not shown.
+    pub(crate) detail: &'a [u8],
+    /// That of the person it is about. Without one nothing in the leaf refers to a person, and the controller's own
+    /// key blinds it.
+    pub(crate) secret: Option<&'a Secret>,
 }
 
 impl Store {
     pub(crate) fn message_entry(&self, event: &MessageEvent<'_>) -> Result<Vec<u8>> {
-        // Every processing event names the instruction it rests on (GDPR Art. 28(3)(a)): that of the permit,
-        // and later the one in force when it happened.
-        let policy = self.policy.current();
-        let known = policy.controller(event.controller);
-        let agreement = event.agreement.or(known.and_then(|known| known.agreement.as_ref()).map(|one| one.id));
-        let instruction = event.instruction.or(known.and_then(|known| known.instruction.as_ref()).map(|one| one.id));
-        let agreement = agreement.map(|id| self.public_id(id));
-        let instruction = instruction.map(|id| self.public_id(id));
+        let (agreement, instruction) = self.named(event.controller, event.agreement, event.instruction);
         let mut detail = Vec::with_capacity(64);
         detail.extend_from_slice(&event.message.0.to_be_bytes());
         for (name, value) in event.detail {
             detail.extend_from_slice(name.as_bytes());
             detail.extend_from_slice(&value.to_be_bytes());
         }
-        let blinded = event.secret.map(|secret| {
-            let key = secret.ledger.as_slice();
-            let blind = crypto::mac(key, &[b"blind", &event.event]);
-            (crypto::mac(key, &[b"sref", &event.event]), crypto::mac(&blind, &[&detail]))
-        });
+        let blinded = event.secret.map(|secret| blinded(secret, &event.event, &detail));
         encode(&EntryRef {
             id: &hex(&event.event),
             kind: event.kind.as_str(),
@@ -72,24 +66,50 @@ impl Store {
 
     pub(crate) fn system_entry(&self, event: &SystemEvent<'_>) -> Result<Vec<u8>> {
         let id: [u8; 16] = crypto::random()?;
-        let policy = self.policy.current();
-        let known = policy.controller(event.controller);
-        let agreement = known.and_then(|known| known.agreement.as_ref()).map(|agreement| self.public_id(agreement.id));
-        let instruction =
-            known.and_then(|known| known.instruction.as_ref()).map(|instruction| self.public_id(instruction.id));
-        let key = self.vault.key(event.controller.0, crate::vault::KeyKind::Tag, 0)?;
-        let commitment = crypto::mac(key.as_slice(), &[b"commit", &id, event.detail.as_bytes()]);
+        let (agreement, instruction) = self.named(event.controller, event.agreement, event.instruction);
+        let (subject_ref, commitment) = match event.secret {
+            Some(secret) => {
+                let (sref, commitment) = blinded(secret, &id, event.detail);
+                (Some(sref), commitment)
+            }
+            None => {
+                let key = self.vault.key(event.controller.0, crate::vault::KeyKind::Tag, 0)?;
+                (None, crypto::mac(key.as_slice(), &[b"commit", &id, event.detail]))
+            }
+        };
         encode(&EntryRef {
             id: &hex(&id),
             kind: event.kind.as_str(),
             time_us: u64::try_from(self.now().micros()).unwrap_or_default(),
             instruction: instruction.as_deref(),
             agreement: agreement.as_deref(),
-            subject_ref: None,
+            subject_ref: subject_ref.as_ref(),
             commitment: Some(&commitment),
             counts: event.counts,
         })
     }
+
+    /// The public ids of the agreement and instruction that an event rests on. Every processing event names them
+    /// (GDPR Art. 28(3)(a)): those of the permit, or those in force when it happened.
+    fn named(
+        &self,
+        controller: ControllerId,
+        agreement: Option<AgreementId>,
+        instruction: Option<InstructionId>,
+    ) -> (Option<String>, Option<String>) {
+        let policy = self.policy.current();
+        let known = policy.controller(controller);
+        let agreement = agreement.or(known.and_then(|known| known.agreement.as_ref()).map(|one| one.id));
+        let instruction = instruction.or(known.and_then(|known| known.instruction.as_ref()).map(|one| one.id));
+        (agreement.map(|id| self.public_id(id)), instruction.map(|id| self.public_id(id)))
+    }
+}
+
+/// Reference and commitment under a person's ledger key: another one in every leaf, and dumb once the key is gone.
+fn blinded(secret: &Secret, event: &[u8; 16], detail: &[u8]) -> ([u8; 32], [u8; 32]) {
+    let key = secret.ledger.as_slice();
+    let blind = crypto::mac(key, &[b"blind", event]);
+    (crypto::mac(key, &[b"sref", event]), crypto::mac(&blind, &[detail]))
 }
 
 fn encode(entry: &EntryRef<'_>) -> Result<Vec<u8>> {

@@ -1,19 +1,22 @@
 //! Taking a message in: everything in one commit, and only then an answer.
 
+use super::bodies::BodyFile;
 use super::content::{self, ROW_BODY_OCTETS_MAX, seal_body};
+use super::intake::Entering;
 use super::{Acceptance, Content, Envelope, Item, Lane, NotQueued, QueueRow, Replay, Uncertain};
 use crate::engine::{
     AcceptOutcome, AcceptRows, BodyKey, BodyPlace, BodyRow, EntryRow, IdempotencyRow, MessageRow, SlotRef,
 };
 use crate::error::{Error, Result};
+use crate::facts::Whom;
 use crate::journal::MessageEvent;
 use crate::open::{Hint, Store};
-use crate::vault::{Key, Secret, crypto};
+use crate::vault::{Key, Lease, Secret, crypto};
 use bytes::Bytes;
 use model::event::EventType;
 use model::message::Queued;
 use model::stream::Class;
-use model::{ControllerId, CredentialId, Timestamp};
+use model::{ControllerId, CredentialId, RecipientTag, Timestamp};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -27,117 +30,124 @@ impl Store {
     /// entries, quota and idempotency key are durable together.
     ///
     /// Crash before the commit: the client has no answer and offers it again (RFC 5321 §6.1). Crash
-    /// after it: the row is due, the scheduler finds it.
+    /// after it: the row is due, the scheduler finds it. A caller who goes away before the answer stops what
+    /// was not yet given to the engine, and nothing after that.
     ///
     /// # Errors
     /// [`NotQueued`]: nothing was kept.
     pub async fn accept(&self, acceptance: Acceptance<'_>) -> std::result::Result<Vec<Queued>, NotQueued> {
         let Some(first) = acceptance.items.first() else { return Ok(Vec::new()) };
         let controller = first.permit.controller();
-        let mut slots = self.slots(controller, &acceptance.items).await?;
-        let mut outcome = AcceptOutcome::SlotTaken;
+        // GDPR Art. 28(3)(a): a permit queues mail of one controller for one person; another's is a fault of ours.
+        let is_his = |item: &Item<'_>| item.permit.controller() == controller && item.permit.tag() == item.person.tag;
+        if !acceptance.items.iter().all(is_his) {
+            return Err(Error::Engine("a permit was not given for this person and controller".into()).into());
+        }
+        let known: Vec<_> = acceptance.items.iter().map(|item| (item.person.tag, item.person.slot)).collect();
+        let mut slots = self.slots(controller, &known).await?;
         for _ in 0..TRIES_MAX {
-            let rows = self.rows(&acceptance, &slots).await?;
-            let (day, waiting) = (rows.day, self.queue_rows(&acceptance, &rows));
-            let accepted = self.engine.accept(rows).await;
-            self.settle_slots(controller, &acceptance.items, &slots);
-            outcome = accepted?;
-            match outcome {
-                AcceptOutcome::Done => {
-                    self.quota_taken(controller, day, acceptance.items.len());
-                    self.remember_slots(&acceptance.items, &slots);
-                    self.hand_over(waiting);
-                    return Ok(acceptance.items.iter().map(|item| self.queued(item)).collect());
-                }
+            let Some(taken) = slots else {
+                self.forget_persons(&acceptance.items);
+                return Err(NotQueued::Stale);
+            };
+            match self.enter(&acceptance, taken).await? {
+                AcceptOutcome::Done => return Ok(acceptance.items.iter().map(|item| self.queued(item)).collect()),
                 AcceptOutcome::SlotTaken => slots = self.slots_again(controller, &acceptance.items).await?,
                 AcceptOutcome::Quota => {
                     self.quota_unknown(controller);
-                    break;
+                    return Err(NotQueued::Quota);
                 }
-                AcceptOutcome::Repeated => break,
+                AcceptOutcome::Repeated => return Err(NotQueued::Repeated),
+                AcceptOutcome::Erased => {
+                    self.forget_persons(&acceptance.items);
+                    return Err(NotQueued::Stale);
+                }
             }
         }
-        Err(match outcome {
-            AcceptOutcome::Quota => NotQueued::Quota,
-            AcceptOutcome::Repeated => NotQueued::Repeated,
-            _ => NotQueued::Failed(Error::Engine("a recipient's secret keeps changing".into())),
-        })
+        Err(NotQueued::Failed(Error::Engine("a recipient's secret keeps changing".into())))
+    }
+
+    /// Seals the rows and has them committed by a task of its own.
+    async fn enter(
+        &self,
+        acceptance: &Acceptance<'_>,
+        slots: Vec<PersonSlot>,
+    ) -> std::result::Result<AcceptOutcome, NotQueued> {
+        let (rows, file) = self.rows(acceptance, &slots).await?;
+        // GDPR Art. 7(3), 21(3): a permit rests on facts; what was withdrawn since it was given is asked anew. What
+        // changes between here and the commit is found by the clearance before the message leaves.
+        let present = self.generation(ControllerId(rows.controller));
+        if acceptance.items.iter().any(|item| item.permit.generation() != present) {
+            return Err(NotQueued::Stale);
+        }
+        let waiting = self.queue_rows(acceptance, &rows);
+        let who = |item: &Item<'_>| (item.permit.controller(), item.permit.stream(), item.person.tag);
+        let pairs = acceptance.items.iter().zip(&slots).filter(|(_, slot)| slot.lease.is_some());
+        let new_slots: Vec<(Whom, SlotRef)> = pairs.map(|(item, slot)| (who(item), slot.slot)).collect();
+        let leases = slots.into_iter().filter_map(|slot| slot.lease).collect();
+        let entering = Entering { rows, file, waiting, new_slots, leases };
+        let task = tokio::spawn(entering.enter(Arc::clone(&self.engine), Arc::clone(&self.intake)));
+        // The task ends without an answer only when the process does.
+        Ok(task.await.unwrap_or(Err(Error::Unknown))?)
     }
 
     fn queued(&self, item: &Item<'_>) -> Queued {
         Queued { id: item.id, public_id: self.public_id(item.id) }
     }
 
-    fn hand_over(&self, waiting: Vec<(QueueRow, Content)>) {
-        let hint = self.hint.read().clone();
-        if let Some(hint) = hint {
-            hint(waiting);
-        }
-    }
-
     /// Who is told of each acceptance: the scheduler, which then needs no read.
     pub fn set_hint(&self, hint: Hint) {
-        *self.hint.write() = Some(hint);
+        *self.intake.hint.write() = Some(hint);
     }
 
-    async fn slots(&self, controller: ControllerId, items: &[Item<'_>]) -> Result<Vec<PersonSlot>> {
-        let mut out = Vec::with_capacity(items.len());
-        for item in items {
-            out.push(match item.person.slot {
-                Some(slot) => PersonSlot { slot, secret: self.vault.secret(controller.0, slot).await?, is_new: false },
+    /// The secrets of persons as they are known, or new ones; `None` when one is gone: its person was erased.
+    async fn slots(
+        &self,
+        controller: ControllerId,
+        known: &[(RecipientTag, Option<SlotRef>)],
+    ) -> Result<Option<Vec<PersonSlot>>> {
+        let asked: Vec<_> = known.iter().filter_map(|(_, slot)| slot.map(|slot| (controller.0, slot))).collect();
+        let mut secrets = self.vault.secrets(&asked).await?.into_iter();
+        let mut out = Vec::with_capacity(known.len());
+        for (tag, slot) in known {
+            out.push(match slot {
+                Some(slot) => {
+                    let Some(secret) = secrets.next().flatten() else { return Ok(None) };
+                    PersonSlot { slot: *slot, secret, lease: None }
+                }
                 None => {
-                    let (slot, secret) = self.vault.new_slot(controller.0, item.person.tag, self.next_id()).await?;
-                    PersonSlot { slot, secret, is_new: true }
+                    let (slot, secret, lease) = self.vault.new_slot(controller.0, *tag, self.next_id()).await?;
+                    PersonSlot { slot, secret, lease: Some(lease) }
                 }
             });
         }
-        Ok(out)
+        Ok(Some(out))
     }
 
     /// Slots as the store has them now, after another acceptance was first.
-    async fn slots_again(&self, controller: ControllerId, items: &[Item<'_>]) -> Result<Vec<PersonSlot>> {
+    async fn slots_again(&self, controller: ControllerId, items: &[Item<'_>]) -> Result<Option<Vec<PersonSlot>>> {
+        self.forget_persons(items);
         let stream = items.first().map_or(model::StreamId(0), |item| item.permit.stream());
         let addresses: Vec<_> = items.iter().map(|item| item.address).collect();
-        for item in items {
-            self.facts.forget((controller, stream, item.person.tag));
-        }
         let persons = self.recipient_facts(controller, stream, &addresses).await?;
-        let mut out = Vec::with_capacity(items.len());
-        for person in persons {
-            out.push(match person.slot {
-                Some(slot) => PersonSlot { slot, secret: self.vault.secret(controller.0, slot).await?, is_new: false },
-                None => {
-                    let (slot, secret) = self.vault.new_slot(controller.0, person.tag, self.next_id()).await?;
-                    PersonSlot { slot, secret, is_new: true }
-                }
-            });
-        }
-        Ok(out)
+        let known: Vec<_> = persons.iter().map(|person| (person.tag, person.slot)).collect();
+        self.slots(controller, &known).await
     }
 
-    /// Persons who just got their secret: what is in memory says that they have none.
-    fn remember_slots(&self, items: &[Item<'_>], slots: &[PersonSlot]) {
-        for (item, slot) in items.iter().zip(slots).filter(|(_, slot)| slot.is_new) {
-            let who = (item.permit.controller(), item.permit.stream(), item.person.tag);
-            self.facts.set_slot(who, slot.slot);
+    /// What is in memory about these persons is doubtful.
+    fn forget_persons(&self, items: &[Item<'_>]) {
+        for item in items {
+            self.intake.facts.forget((item.permit.controller(), item.permit.stream(), item.person.tag));
         }
     }
 
-    fn settle_slots(&self, controller: ControllerId, items: &[Item<'_>], slots: &[PersonSlot]) {
-        for (item, slot) in items.iter().zip(slots) {
-            if slot.is_new {
-                self.vault.slot_settled(controller.0, item.person.tag);
-            }
-        }
-    }
-
-    async fn rows(&self, acceptance: &Acceptance<'_>, slots: &[PersonSlot]) -> Result<AcceptRows> {
+    async fn rows(&self, acceptance: &Acceptance<'_>, slots: &[PersonSlot]) -> Result<(AcceptRows, Option<BodyFile>)> {
         let Some((first, first_slot)) = acceptance.items.first().zip(slots.first()) else {
             return Err(Error::NotFound { what: "recipient" });
         };
         let now = self.now();
         let controller = first.permit.controller();
-        let body = self.body_row(acceptance, first, first_slot, now).await?;
+        let (body, file) = self.body_row(acceptance, first, first_slot, now).await?;
         let mut messages = Vec::with_capacity(acceptance.items.len());
         let mut entries = Vec::with_capacity(acceptance.items.len());
         for (item, slot) in acceptance.items.iter().zip(slots) {
@@ -169,16 +179,10 @@ impl Store {
                 })
             })
             .transpose()?;
-        Ok(AcceptRows {
-            controller: controller.0,
-            messages,
-            body,
-            entries,
-            day: now.utc_day(),
-            quota_max: self.quota_max(controller),
-            idempotency,
-            at: now,
-        })
+        let (day, quota_max) = (now.utc_day(), self.quota_max(controller));
+        let rows =
+            AcceptRows { controller: controller.0, messages, body, entries, day, quota_max, idempotency, at: now };
+        Ok((rows, file))
     }
 
     async fn body_row(
@@ -187,7 +191,7 @@ impl Store {
         first: &Item<'_>,
         slot: &PersonSlot,
         now: Timestamp,
-    ) -> Result<BodyRow> {
+    ) -> Result<(BodyRow, Option<BodyFile>)> {
         let (key, wrap): (BodyKey, Arc<Key>) = if acceptance.items.len() == 1 {
             (BodyKey::Subject(slot.slot), Arc::clone(&slot.secret.wrap))
         } else {
@@ -199,10 +203,10 @@ impl Store {
         let refs = u32::try_from(acceptance.items.len()).unwrap_or(u32::MAX);
         if sealed.len() <= ROW_BODY_OCTETS_MAX {
             let sealed = Bytes::from(sealed);
-            return Ok(BodyRow { id, refs, key, wrapped, sealed, place: BodyPlace::Row });
+            return Ok((BodyRow { id, refs, key, wrapped, sealed, place: BodyPlace::Row }, None));
         }
-        self.bodies.write(id, sealed).await?;
-        Ok(BodyRow { id, refs, key, wrapped, sealed: Bytes::new(), place: BodyPlace::File })
+        let file = self.intake.bodies.write(id, sealed).await?;
+        Ok((BodyRow { id, refs, key, wrapped, sealed: Bytes::new(), place: BodyPlace::File }, Some(file)))
     }
 
     fn message_row(
@@ -233,7 +237,7 @@ impl Store {
             domain: acceptance.domain.0,
             tag: item.person.tag.0,
             slot: slot.slot,
-            slot_is_new: slot.is_new,
+            slot_is_new: slot.lease.is_some(),
             accepted: now,
             due: if permit.held().is_some() { now.plus(HELD_FOR) } else { now },
             expires: now.plus(permit.kind().retry_plan().expires_after),
@@ -248,7 +252,7 @@ impl Store {
     }
 
     fn queue_rows(&self, acceptance: &Acceptance<'_>, rows: &AcceptRows) -> Vec<(QueueRow, Content)> {
-        let pairs = acceptance.items.iter().zip(&rows.messages).filter(|(item, _)| item.permit.held().is_none());
+        let pairs = acceptance.items.iter().zip(&rows.messages);
         pairs
             .map(|(item, row)| {
                 let kind = item.permit.kind();
@@ -310,7 +314,8 @@ impl Store {
 struct PersonSlot {
     slot: SlotRef,
     secret: Secret,
-    is_new: bool,
+    /// There while the slot is new and no commit has given it to the person.
+    lease: Option<Lease>,
 }
 
 pub(super) const fn class_number(class: Class) -> u8 {

@@ -165,7 +165,7 @@ impl Store {
         let key = Key::new(key.as_slice().try_into().map_err(|_| Error::Sealed { what: "content key" })?);
         let sealed = match body.place {
             BodyPlace::Row => body.sealed,
-            BodyPlace::File => self.bodies.read(body.id).await?,
+            BodyPlace::File => self.intake.bodies.read(body.id).await?,
         };
         unpack(crypto::open(&key, &context(b'b', body.id), &sealed, "body")?)
     }

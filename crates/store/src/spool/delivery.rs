@@ -13,6 +13,7 @@ use model::message::MessageState;
 use model::person::SuppressionReason;
 use model::stream::Class;
 use model::{ControllerId, DomainId, MessageId, RecipientTag, StreamId, StreamKind, Timestamp};
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,6 +21,9 @@ use std::time::Duration;
 const BOUNCE_LIFE: Duration = Duration::from_secs(180 * 86_400);
 /// The shortest life of a message in the queue: none younger is past its time.
 const SHORTEST_LIFE: Duration = Duration::from_secs(24 * 3_600);
+/// A message that is held is not given up sooner than so long after it is looked at again: what waits for a human
+/// does not run out while it waits.
+const HELD_LIFE: Duration = Duration::from_secs(24 * 3_600);
 /// Rows recovered in one commit.
 const RECOVER_BATCH: usize = 256;
 
@@ -51,7 +55,7 @@ impl Store {
     /// Those of the engine.
     pub async fn due(&self, lane: &Lane, now: Timestamp, limit: usize) -> Result<Vec<QueueRow>> {
         let rows = self.engine.due(&lane.site, class_number(lane.class), lane.controller.0, now, limit).await?;
-        rows.into_iter().map(|row| queue_row(row, &lane.site)).collect()
+        Ok(readable(rows, |_| Arc::clone(&lane.site)))
     }
 
     /// Rows of a site whose time is over, oldest first.
@@ -64,7 +68,7 @@ impl Store {
         let before = youngest.saturating_mul(1_024);
         let shared: Arc<str> = Arc::from(site);
         let rows = self.engine.expired(site, now, before, limit).await?;
-        rows.into_iter().map(|row| queue_row(row, &shared)).collect()
+        Ok(readable(rows, |_| Arc::clone(&shared)))
     }
 
     /// Records that an attempt begins. Durable when it returns: only then may the final dot leave, so
@@ -92,47 +96,61 @@ impl Store {
         }
         let suppressed: Vec<ControllerId> =
             rows.iter().filter(|row| row.suppress.is_some()).map(|row| ControllerId(row.controller)).collect();
-        let files = self.engine.settle(rows).await?;
-        for controller in suppressed {
-            self.policy.bump(controller);
-        }
-        if !files.is_empty() {
-            self.bodies.remove(files).await;
-        }
-        Ok(())
+        let (engine, policy, intake) = (Arc::clone(&self.engine), Arc::clone(&self.policy), Arc::clone(&self.intake));
+        // A task of its own: what follows from the commit is done also when the caller goes away.
+        let task = tokio::spawn(async move {
+            let files = engine.settle(rows).await?;
+            for controller in suppressed {
+                policy.bump(controller);
+            }
+            if !files.is_empty() {
+                intake.bodies.remove(files).await;
+            }
+            Ok(())
+        });
+        task.await.unwrap_or(Err(Error::Unknown))
     }
 
-    /// At start: attempts without outcome are recorded as uncertain and their messages are due again.
+    /// At start: attempts without outcome are recorded as uncertain and their messages are due again. Answers how
+    /// many. One whose outcome cannot be recorded stays as it is, with a warning, and hinders no other.
     ///
     /// # Errors
-    /// Those of the engine.
+    /// Those of the engine that concern every row.
     pub async fn recover(&self) -> Result<u64> {
         let mut recovered = 0;
+        let mut seen = HashSet::new();
         loop {
-            let rows = self.engine.started(RECOVER_BATCH).await?;
-            if rows.is_empty() {
+            // Rows that stay are read again: no row is tried twice, so this comes to an end.
+            let rows = self.engine.started(RECOVER_BATCH + seen.len()).await?;
+            let fresh: Vec<_> = rows.into_iter().filter(|row| seen.insert(row.id)).take(RECOVER_BATCH).collect();
+            if fresh.is_empty() {
                 return Ok(recovered);
             }
             let now = self.now();
-            let mut outcomes = Vec::with_capacity(rows.len());
-            for row in rows {
-                let site: Arc<str> = Arc::from(row.site.as_str());
-                let row = queue_row(row, &site)?;
-                outcomes.push(Outcome {
-                    attempt: row.attempts + 1,
-                    started_at: None,
-                    at: now,
-                    verdict: OutcomeKind::Uncertain { due: now },
-                    code: None,
-                    enhanced: None,
-                    rule: None,
-                    transcript: String::new(),
-                    row,
-                });
-            }
-            recovered += u64::try_from(outcomes.len()).unwrap_or(u64::MAX);
-            self.settle(outcomes).await?;
+            let rows = readable(fresh, |row| Arc::from(row.site.as_str()));
+            let outcomes = rows.into_iter().map(|row| lost(row, now)).collect();
+            recovered += self.settle_what_can_be(outcomes).await?;
         }
+    }
+
+    /// Records outcomes together or, when that fails, each by itself. Answers how many.
+    async fn settle_what_can_be(&self, outcomes: Vec<Outcome>) -> Result<u64> {
+        let all = u64::try_from(outcomes.len()).unwrap_or(u64::MAX);
+        match self.settle(outcomes.clone()).await {
+            Ok(()) => return Ok(all),
+            Err(error) if concerns_all(&error) => return Err(error),
+            Err(error) => tracing::warn!(%error, "outcomes cannot be recorded together; each is tried by itself"),
+        }
+        let mut settled = 0;
+        for outcome in outcomes {
+            let message = outcome.row.id.0;
+            match self.settle(vec![outcome]).await {
+                Ok(()) => settled += 1,
+                Err(error) if concerns_all(&error) => return Err(error),
+                Err(error) => tracing::warn!(message, %error, "an attempt without outcome cannot be recorded"),
+            }
+        }
+        Ok(settled)
     }
 
     fn settle_row(&self, outcome: &Outcome, secret: Option<&Secret>) -> Result<SettleRow> {
@@ -142,7 +160,6 @@ impl Store {
             OutcomeKind::Deferred { due } | OutcomeKind::Uncertain { due } | OutcomeKind::Held { due } => due,
             _ => outcome.at,
         };
-        let held = matches!(outcome.verdict, OutcomeKind::Held { .. });
         let event = crypto::random()?;
         let code = outcome.code.map(u64::from).unwrap_or_default();
         let entry = self.message_entry(&MessageEvent {
@@ -157,7 +174,6 @@ impl Store {
             secret,
         })?;
         let lost = matches!(outcome.verdict, OutcomeKind::Uncertain { .. });
-        let suppress = matches!(outcome.verdict, OutcomeKind::Bounced { suppress: Suppress::Yes });
         Ok(SettleRow {
             id: row.id.0,
             controller: row.controller.0,
@@ -167,7 +183,11 @@ impl Store {
             at: outcome.at,
             event_word,
             final_state: final_state.map(MessageState::as_str),
-            waiting_state: if held { "held" } else { "queued" },
+            // Held by a decision, a message does not grow old; held for want of facts, it does.
+            held_until: matches!(outcome.verdict, OutcomeKind::Held { .. }).then(|| {
+                let wants_facts = outcome.rule == Some(gate::Rule::FactsUnavailable);
+                if wants_facts { row.expires_at } else { due.plus(HELD_LIFE) }
+            }),
             due,
             code: outcome.code,
             enhanced: outcome.enhanced.clone(),
@@ -180,15 +200,27 @@ impl Store {
                 .transpose()?
                 .unwrap_or_default(),
             entry,
-            suppress: suppress.then(|| SuppressionRow {
-                controller: row.controller.0,
-                tag: row.tag.0,
-                scope: "delivery".into(),
-                reason: SuppressionReason::HardBounce.as_str().into(),
-                since: outcome.at,
-                until: Some(outcome.at.plus(BOUNCE_LIFE)),
-            }),
+            suppress: self.bounce_suppression(outcome, secret)?,
         })
+    }
+
+    /// What a hard bounce says about the person's address, with its leaf.
+    fn bounce_suppression(
+        &self,
+        outcome: &Outcome,
+        secret: Option<&Secret>,
+    ) -> Result<Option<(SuppressionRow, Vec<u8>)>> {
+        let OutcomeKind::Bounced { suppress: Suppress::Yes } = outcome.verdict else { return Ok(None) };
+        let row = SuppressionRow {
+            controller: outcome.row.controller.0,
+            tag: outcome.row.tag.0,
+            scope: "delivery".into(),
+            reason: SuppressionReason::HardBounce.as_str().into(),
+            since: outcome.at,
+            until: Some(outcome.at.plus(BOUNCE_LIFE)),
+        };
+        let entry = self.suppression_entry(&row, secret)?;
+        Ok(Some((row, entry)))
     }
 }
 
@@ -201,8 +233,28 @@ fn words(outcome: &Outcome) -> (EventType, &'static str, Option<MessageState>) {
         OutcomeKind::Bounced { .. } => (EventType::MessageBounced, "bounced", Some(MessageState::Bounced)),
         OutcomeKind::Stopped => (EventType::MessageStopped, "stopped", Some(MessageState::Stopped)),
         OutcomeKind::Expired => (EventType::MessageExpired, "expired", Some(MessageState::Expired)),
-        OutcomeKind::Held { .. } => (EventType::MessageDeferred, "held", None),
+        OutcomeKind::Held { .. } => (EventType::MessageHeld, "held", None),
     }
+}
+
+/// An attempt that began before the node went down.
+const fn lost(row: QueueRow, now: Timestamp) -> Outcome {
+    Outcome {
+        attempt: row.attempts + 1,
+        row,
+        started_at: None,
+        at: now,
+        verdict: OutcomeKind::Uncertain { due: now },
+        code: None,
+        enhanced: None,
+        rule: None,
+        transcript: String::new(),
+    }
+}
+
+/// Does the fault lie in the engine, and not in one row?
+const fn concerns_all(error: &Error) -> bool {
+    matches!(error, Error::Full | Error::Unknown | Error::Closed)
 }
 
 fn class_of(number: u8) -> Result<Class> {
@@ -211,6 +263,15 @@ fn class_of(number: u8) -> Result<Class> {
         1 => Ok(Class::Bulk),
         _ => Err(Error::Row { column: "queue.class" }),
     }
+}
+
+/// Rows as delivery knows them. One that cannot be read stays where it is and hinders no other.
+fn readable(rows: Vec<QueuedRow>, site: impl Fn(&QueuedRow) -> Arc<str>) -> Vec<QueueRow> {
+    let read = rows.into_iter().filter_map(|row| {
+        let (message, site) = (row.id, site(&row));
+        queue_row(row, &site).inspect_err(|error| tracing::warn!(message, %error, "a queue row cannot be read")).ok()
+    });
+    read.collect()
 }
 
 fn queue_row(row: QueuedRow, site: &Arc<str>) -> Result<QueueRow> {

@@ -7,12 +7,14 @@ use crate::engine::{
     AcceptOutcome, AcceptRows, BodyKey, BodyPlace, BodyRow, IdempotencyRecord, IdempotencyRow, MessageRow, SlotRef,
 };
 use crate::error::Result;
+use crate::facts::write_restriction;
 use crate::sqlite::facts;
 use crate::sqlite::ledger_rows;
 use crate::sqlite::query::{limit, one, run, signed};
 use crate::statement as sql;
 use mail::address::NORMALISER_VERSION;
 use model::Timestamp;
+use model::person::Restriction;
 use rusqlite::{Connection, params};
 
 /// See [`crate::engine::Engine::accept`].
@@ -26,6 +28,14 @@ pub(super) fn accept(connection: &Connection, rows: &AcceptRows) -> Result<Accep
         let held: Option<SlotRef> = facts::subject(connection, message.controller, &message.tag)?;
         if held.is_some_and(|slot| slot != message.slot) {
             return Ok(AcceptOutcome::SlotTaken);
+        }
+    }
+    for message in &rows.messages {
+        // GDPR Art. 17: the writer does one thing after the other, so nobody is erased between here and the commit.
+        let values = params![message.controller, message.tag];
+        let restriction: Option<String> = one(connection, &sql::RESTRICTION, values, |row| row.get(0))?;
+        if restriction.is_some_and(|word| word == write_restriction(Restriction::Erased)) {
+            return Ok(AcceptOutcome::Erased);
         }
     }
     if !take_quota(connection, rows)? {

@@ -1,10 +1,12 @@
 //! Accounts: all of them are read together, and changed one by one.
 
-use crate::engine::{AgreementRow, BasisRow, Change, CredentialRow, DomainRow, InstructionRow, PolicyRows, StreamRow};
+use crate::engine::{
+    AgreementRow, BasisRow, Change, CredentialRow, DomainRow, EntryRow, InstructionRow, PolicyRows, StreamRow,
+};
 use crate::error::{Error, Result};
 use crate::sqlite::facts::{moment, moment_if_any, unsigned};
 use crate::sqlite::query::{fault, is_conflict, many, prepared, run};
-use crate::sqlite::settle;
+use crate::sqlite::{ledger_rows, settle};
 use crate::statement::{self as sql, Statement};
 use model::Timestamp;
 use rusqlite::{Connection, Params, params};
@@ -90,8 +92,21 @@ fn credentials(connection: &Connection) -> Result<Vec<CredentialRow>> {
     })
 }
 
-/// Makes one change; answers how many rows it touched.
-pub(super) fn change(connection: &Connection, change: &Change) -> Result<usize> {
+/// Makes changes; answers how many rows each touched. What touched none did not happen, so the ledger has no entry
+/// of it (GDPR Art. 5(2): the log says what was done, not what was asked).
+pub(super) fn change_all(connection: &Connection, changes: &[(Change, Option<EntryRow>)]) -> Result<Vec<usize>> {
+    let mut touched = Vec::with_capacity(changes.len());
+    for (one, entry) in changes {
+        let rows = change(connection, one)?;
+        if rows > 0 {
+            ledger_rows::append(connection, entry.as_slice())?;
+        }
+        touched.push(rows);
+    }
+    Ok(touched)
+}
+
+fn change(connection: &Connection, change: &Change) -> Result<usize> {
     match change {
         Change::Controller { id, name, at } => {
             insert(connection, &sql::CONTROLLER_INSERT, "controller", params![id, name, at.micros()])

@@ -85,7 +85,8 @@ pub(super) fn message(connection: &Connection, controller: i64, id: i64) -> Resu
     let Some(mut record) = found else { return Ok(None) };
     record.attempts = many(connection, &sql::ATTEMPTS, params![id, controller], |row| {
         Ok(AttemptRecord {
-            attempt: row.get(0)?,
+            // Below zero: held, which is no attempt.
+            attempt: u32::try_from(row.get::<_, i64>(0)?).unwrap_or(0),
             at: moment(row, 1)?,
             event_word: row.get(2)?,
             code: row.get(3)?,

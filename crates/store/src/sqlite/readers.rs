@@ -48,8 +48,16 @@ impl Readers {
     /// Reads several things as of one moment.
     pub(super) fn read_together<T>(&self, work: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
         self.read(|connection| {
-            let transaction = connection.unchecked_transaction().map_err(crate::sqlite::fault)?;
-            work(&transaction)
+            // Prepared once a connection: parsing BEGIN and COMMIT anew would cost as much as the look-ups between.
+            let bracket = |word| -> Result<()> {
+                let mut statement = connection.prepare_cached(word).map_err(crate::sqlite::fault)?;
+                statement.execute([]).map(drop).map_err(crate::sqlite::fault)
+            };
+            bracket("BEGIN")?;
+            let done = work(connection);
+            // Nothing was written: both endings are the same, and a failed work must not leave the bracket open.
+            let ended = bracket("COMMIT");
+            done.and_then(|value| ended.map(|()| value))
         })
     }
 

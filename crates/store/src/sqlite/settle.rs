@@ -1,7 +1,7 @@
 //! Recording what became of attempts, and the end of messages and bodies.
 //!
-//! Invariants: an outcome of an attempt counts once, however often it is recorded; a body goes with the last
-//! message that needs it (GDPR Art. 5(1)(e)).
+//! Invariants: an outcome of an attempt counts once, however often it is recorded; whatever is recorded, the message
+//! is no longer under way; a hold is no attempt; a body goes with the last message that needs it (GDPR Art. 5(1)(e)).
 
 use crate::engine::{SettleRow, SuppressionRow};
 use crate::error::Result;
@@ -14,23 +14,53 @@ use rusqlite::{Connection, params};
 pub(super) fn settle(connection: &Connection, rows: &[SettleRow]) -> Result<Vec<i64>> {
     let mut free = Vec::new();
     for row in rows {
+        if let Some(until) = row.held_until {
+            hold(connection, row, until)?;
+            continue;
+        }
         if insert_attempt(connection, row)? == 0 {
-            // Recorded before: everything below was in that commit.
+            // Recorded before: everything below was in that commit. A row that waits for this very attempt all the
+            // same would be started under a taken number for ever.
+            let values = params![row.id, row.controller, row.due.micros(), row.attempt];
+            run(connection, &sql::QUEUE_REJOIN, values)?;
             continue;
         }
         match row.final_state {
             Some(state) => free.extend(finish(connection, row, state)?),
             None => wait(connection, row)?,
         }
-        if let Some(suppression) = &row.suppress {
-            suppress(connection, suppression)?;
+        append(connection, row)?;
+        if let Some((suppression, entry)) = &row.suppress
+            && suppress(connection, suppression)? > 0
+        {
+            run(connection, &sql::INBOX_INSERT, params![suppression.controller, entry])?;
         }
-        run(connection, &sql::INBOX_INSERT, params![row.controller, row.entry])?;
     }
     Ok(free)
 }
 
-/// Suppresses a person in a scope; answers whether that is new.
+/// Only the step from `queued` to `held` is recorded; being held on is no event.
+fn hold(connection: &Connection, row: &SettleRow, until: Timestamp) -> Result<()> {
+    let values = params![row.id, row.controller, row.due.micros(), row.attempt, until.micros()];
+    if run(connection, &sql::QUEUE_HOLD, values)? == 0 {
+        // It has ended, or goes on under another attempt.
+        return Ok(());
+    }
+    if run(connection, &sql::MESSAGE_WAIT, params![row.id, row.controller, "held"])? == 1 {
+        let at = row.at.micros();
+        let values =
+            params![row.id, row.controller, at, row.event_word, row.rule, row.event, row.uncertain, row.transcript];
+        run(connection, &sql::HOLD_INSERT, values)?;
+        append(connection, row)?;
+    }
+    Ok(())
+}
+
+fn append(connection: &Connection, row: &SettleRow) -> Result<()> {
+    run(connection, &sql::INBOX_INSERT, params![row.controller, row.entry]).map(drop)
+}
+
+/// Suppresses a person in a scope; answers whether that changed anything.
 pub(super) fn suppress(connection: &Connection, row: &SuppressionRow) -> Result<usize> {
     let until = row.until.map(Timestamp::micros);
     let values = params![row.controller, row.tag, row.scope, row.reason, row.since.micros(), until];
@@ -75,7 +105,7 @@ fn finish(connection: &Connection, row: &SettleRow, state: &str) -> Result<Optio
 fn wait(connection: &Connection, row: &SettleRow) -> Result<()> {
     let values = params![row.id, row.controller, row.due.micros(), row.attempt, row.uncertain];
     if run(connection, &sql::QUEUE_WAIT, values)? == 1 {
-        run(connection, &sql::MESSAGE_WAIT, params![row.id, row.controller, row.waiting_state])?;
+        run(connection, &sql::MESSAGE_WAIT, params![row.id, row.controller, "queued"])?;
     }
     Ok(())
 }

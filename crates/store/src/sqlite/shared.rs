@@ -36,14 +36,20 @@ pub(super) trait Job: Send {
     fn answer(&mut self, outcome: Result<()>);
 }
 
-struct Task<T, F> {
+struct Task<T, F, A> {
     work: F,
+    then: Option<A>,
     result: Option<T>,
     reply: Option<oneshot::Sender<Result<T>>>,
     _permit: OwnedSemaphorePermit,
 }
 
-impl<T: Send, F: FnMut(&Connection) -> Result<T> + Send> Job for Task<T, F> {
+impl<T, F, A> Job for Task<T, F, A>
+where
+    T: Send,
+    F: FnMut(&Connection) -> Result<T> + Send,
+    A: FnOnce(&mut T) + Send,
+{
     fn run(&mut self, connection: &Connection) -> Result<()> {
         self.result = Some((self.work)(connection)?);
         Ok(())
@@ -51,7 +57,10 @@ impl<T: Send, F: FnMut(&Connection) -> Result<T> + Send> Job for Task<T, F> {
 
     fn answer(&mut self, outcome: Result<()>) {
         let Some(reply) = self.reply.take() else { return };
-        let answer = outcome.and_then(|()| self.result.take().ok_or(Error::Unknown));
+        let mut answer = outcome.and_then(|()| self.result.take().ok_or(Error::Unknown));
+        if let (Ok(result), Some(then)) = (&mut answer, self.then.take()) {
+            then(result);
+        }
         // A caller who went away is told nothing; what he asked for is done all the same.
         drop(reply.send(answer));
     }
@@ -120,13 +129,27 @@ impl Shared {
         T: Send + 'static,
         F: FnMut(&Connection) -> Result<T> + Send + 'static,
     {
+        self.write_then(lane, work, |_| ()).await
+    }
+
+    /// The same, with something short that must follow the commit: it runs on the writer's thread before the answer,
+    /// in the order of the jobs, and also when the caller no longer waits.
+    ///
+    /// # Errors
+    /// Those of [`Self::write`]: then nothing follows.
+    pub(super) async fn write_then<T, F, A>(&self, lane: Lane, work: F, then: A) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnMut(&Connection) -> Result<T> + Send + 'static,
+        A: FnOnce(&mut T) + Send + 'static,
+    {
         let room = match lane {
             Lane::Short => &self.short_room,
             Lane::Bulk => &self.bulk_room,
         };
         let permit = Arc::clone(room).acquire_owned().await.map_err(|_| self.refusal())?;
         let (reply, answer) = oneshot::channel();
-        let job = Box::new(Task { work, result: None, reply: Some(reply), _permit: permit });
+        let job = Box::new(Task { work, then: Some(then), result: None, reply: Some(reply), _permit: permit });
         {
             let mut lanes = self.lanes.lock();
             if lanes.closing {

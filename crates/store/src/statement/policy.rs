@@ -55,11 +55,19 @@ statements! { POLICY:
     /// Every scope in which a person is suppressed.
     SUPPRESSIONS(2) = "SELECT scope, reason, since, ends FROM suppression WHERE controller = ?1 AND tag = ?2 \
         ORDER BY scope";
-    /// Suppresses in a scope. The older wish counts; only one that runs out gives way, to a later or a lasting one.
+    /// Suppresses in a scope. What has run out gives way. What still stands gives way to something stronger: the
+    /// person's own wish (GDPR Art. 7(3), 21) before a bounce or the controller's entry, never the other way round;
+    /// something lasting before something that ends, never the other way round.
     SUPPRESS(6) = "INSERT INTO suppression (controller, tag, scope, reason, since, ends) \
         VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (controller, tag, scope) DO UPDATE \
         SET reason = excluded.reason, since = excluded.since, ends = excluded.ends \
-        WHERE suppression.ends IS NOT NULL AND (excluded.ends IS NULL OR suppression.ends <= excluded.since)";
+        WHERE (suppression.ends IS NOT NULL AND suppression.ends <= excluded.since) \
+        OR (excluded.reason IN ('opt-out', 'complaint', 'objection', 'erasure') \
+        AND suppression.reason NOT IN ('opt-out', 'complaint', 'objection', 'erasure') \
+        AND (excluded.ends IS NULL OR suppression.ends IS NOT NULL)) \
+        OR (suppression.ends IS NOT NULL AND excluded.ends IS NULL \
+        AND (excluded.reason IN ('opt-out', 'complaint', 'objection', 'erasure') \
+        OR suppression.reason NOT IN ('opt-out', 'complaint', 'objection', 'erasure')))";
     /// What restricts a person.
     RESTRICTION(2) = "SELECT kind FROM restriction WHERE controller = ?1 AND tag = ?2";
     /// Restricts a person. Erasure is final: nothing weaker replaces it.

@@ -57,11 +57,23 @@ statements! { SPOOL:
     ATTEMPT_INSERT(12) = "INSERT INTO attempt (message, attempt, controller, started, ended, word, code, enhanced, \
         rule, event, uncertain, transcript) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12) \
         ON CONFLICT (message, attempt) DO NOTHING";
+    /// Records that a message is held, under a number below zero: it is no attempt and uses none up.
+    HOLD_INSERT(8) = "INSERT INTO attempt (message, attempt, controller, started, ended, word, code, enhanced, rule, \
+        event, uncertain, transcript) SELECT ?1, COALESCE(MIN(held.attempt), 0) - 1, ?2, NULL, ?3, ?4, NULL, NULL, \
+        ?5, ?6, ?7, ?8 FROM attempt AS held WHERE held.message = ?1 AND held.controller = ?2 AND held.attempt < 0";
     /// The message leaves the queue.
     QUEUE_DELETE(2) = "DELETE FROM queue WHERE id = ?1 AND controller = ?2";
     /// The message waits for its next attempt.
     QUEUE_WAIT(5) = "UPDATE queue SET due = ?3, attempts = ?4, started = NULL, uncertain = ?5 \
         WHERE id = ?1 AND controller = ?2";
+    /// The message is held: it is asked about again later, and what waits for a human does not run out meanwhile.
+    QUEUE_HOLD(5) = "UPDATE queue SET due = ?3, started = NULL, \
+        expires = CASE WHEN expires < ?5 THEN ?5 ELSE expires END \
+        WHERE id = ?1 AND controller = ?2 AND attempts = ?4 - 1";
+    /// An attempt is recorded, but its message still waits for it: the next one gets the next number, and the
+    /// receiving system may have the message.
+    QUEUE_REJOIN(4) = "UPDATE queue SET due = ?3, attempts = ?4, started = NULL, uncertain = 1 \
+        WHERE id = ?1 AND controller = ?2 AND attempts < ?4";
     /// GDPR Art. 5(1)(e): at its end a message keeps no header block.
     MESSAGE_FINISH(4) = "UPDATE message SET state = ?3, finished = ?4, head = NULL WHERE id = ?1 AND controller = ?2";
     /// The state of a message that waits.
@@ -73,10 +85,13 @@ statements! { SPOOL:
     /// Ids of the body files that are referred to.
     BODY_FILES(0) = "SELECT id FROM body WHERE place = 1 ORDER BY id";
 
+    /// Epochs that still wrap a body. Ids carry the time, so the bound keeps the walk to the few that are old.
+    EPOCHS_USED(1) = "SELECT DISTINCT epoch FROM body WHERE id < ?1 AND epoch IS NOT NULL ORDER BY epoch";
+
     /// One message of one controller.
     MESSAGE(2) = "SELECT id, stream, state, accepted, event, block, slot, envelope, rule FROM message \
         WHERE id = ?1 AND controller = ?2";
-    /// Its attempts.
+    /// Its attempts, and when it was held.
     ATTEMPTS(2) = "SELECT attempt, ended, word, code, enhanced, rule, event, uncertain, transcript FROM attempt \
-        WHERE message = ?1 AND controller = ?2 ORDER BY attempt";
+        WHERE message = ?1 AND controller = ?2 ORDER BY ended, attempt";
 }

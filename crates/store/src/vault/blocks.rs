@@ -1,7 +1,11 @@
 //! Subject secrets: 32 random bytes a person, generated in blocks of 256 ahead of use.
 //!
 //! `free` belongs to whoever holds its lock while a block is written ahead; `cache` is bounded and may
-//! forget anything at any time.
+//! forget anything at any time. Invariants: what was read before a destruction never enters the cache after it
+//! (GDPR Art. 17); a slot that does not open is one person's loss and nobody else's.
+
+#[cfg(test)]
+mod tests;
 
 use super::crypto::{self, Key};
 use super::{KeyKind, Vault};
@@ -38,11 +42,40 @@ impl Secret {
 /// A slot given to a person whose first commit is not over: the slot, its secret, and how many acceptances use it.
 type Pending = (SlotRef, Secret, u32);
 
+type PendingSlots = Mutex<HashMap<(i64, RecipientTag), Pending>>;
+
+/// An acceptance's use of a slot whose first commit is not over. Dropped, however it ends, it gives the use back.
+#[must_use = "dropped, another acceptance for the same person takes another slot"]
+pub(crate) struct Lease {
+    pending: Arc<PendingSlots>,
+    who: (i64, RecipientTag),
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        let mut pending = self.pending.lock();
+        if let Some((_, _, users)) = pending.get_mut(&self.who) {
+            *users = users.saturating_sub(1);
+            if *users == 0 {
+                pending.remove(&self.who);
+            }
+        }
+    }
+}
+
+/// Secrets remembered.
+#[derive(Default)]
+struct Cache {
+    known: HashMap<SlotRef, Secret>,
+    /// How many secrets were forgotten because they were destroyed.
+    destroyed: u64,
+}
+
 #[derive(Default)]
 pub(super) struct Blocks {
     free: tokio::sync::Mutex<HashMap<i64, Vec<(SlotRef, Secret)>>>,
-    pending: Mutex<HashMap<(i64, RecipientTag), Pending>>,
-    cache: Mutex<HashMap<SlotRef, Secret>>,
+    pending: Arc<PendingSlots>,
+    cache: Mutex<Cache>,
 }
 
 impl Blocks {
@@ -52,30 +85,22 @@ impl Blocks {
         controller: i64,
         tag: RecipientTag,
         block_id: i64,
-    ) -> Result<(SlotRef, Secret)> {
+    ) -> Result<(SlotRef, Secret, Lease)> {
+        let who = (controller, tag);
         let mut free = self.free.lock().await;
-        if let Some((slot, secret, users)) = self.pending.lock().get_mut(&(controller, tag)) {
+        if let Some((slot, secret, users)) = self.pending.lock().get_mut(&who) {
             *users += 1;
-            return Ok((*slot, secret.clone()));
+            return Ok((*slot, secret.clone(), Lease { pending: Arc::clone(&self.pending), who }));
         }
         let slots = free.entry(controller).or_default();
         if slots.is_empty() {
             *slots = Self::generate(vault, controller, block_id).await?;
         }
         let (slot, secret) = slots.pop().ok_or(Error::Sealed { what: "secret" })?;
-        self.remember(slot, &secret);
-        self.pending.lock().insert((controller, tag), (slot, secret.clone(), 1));
-        Ok((slot, secret))
-    }
-
-    pub(super) fn settled(&self, controller: i64, tag: RecipientTag) {
-        let mut pending = self.pending.lock();
-        if let Some((_, _, users)) = pending.get_mut(&(controller, tag)) {
-            *users -= 1;
-            if *users == 0 {
-                pending.remove(&(controller, tag));
-            }
-        }
+        // Nobody can have destroyed what no commit has given away.
+        self.cache.lock().put(slot, &secret);
+        self.pending.lock().insert(who, (slot, secret.clone(), 1));
+        Ok((slot, secret, Lease { pending: Arc::clone(&self.pending), who }))
     }
 
     async fn generate(vault: &Vault, controller: i64, block: i64) -> Result<Vec<(SlotRef, Secret)>> {
@@ -93,10 +118,11 @@ impl Blocks {
         Ok(slots)
     }
 
+    /// Secrets in the order asked; `None` for one that was destroyed or does not open.
     pub(super) async fn secrets(&self, vault: &Vault, slots: &[(i64, SlotRef)]) -> Result<Vec<Option<Secret>>> {
-        let mut out: Vec<Option<Secret>> = {
+        let (mut out, as_of): (Vec<Option<Secret>>, u64) = {
             let cache = self.cache.lock();
-            slots.iter().map(|(_, slot)| cache.get(slot).cloned()).collect()
+            (slots.iter().map(|(_, slot)| cache.known.get(slot).cloned()).collect(), cache.destroyed)
         };
         let missing: Vec<usize> = (0..slots.len()).filter(|at| out.get(*at).is_some_and(Option::is_none)).collect();
         if missing.is_empty() {
@@ -106,34 +132,57 @@ impl Blocks {
         let sealed = vault.engine.slots(wanted.iter().map(|(_, slot)| *slot).collect()).await?;
         for ((at, (controller, slot)), sealed) in missing.into_iter().zip(wanted).zip(sealed) {
             let Some(sealed) = sealed else { continue };
-            let under = crypto::derive(&*vault.key(controller, KeyKind::Wrap, 0)?, "subject block");
-            let plain = crypto::open(&under, &context(slot), &sealed, "secret")?;
-            let bytes: [u8; 32] = plain.as_slice().try_into().map_err(|_| Error::Sealed { what: "secret" })?;
-            let secret = Secret::of(&Key::new(bytes));
-            self.remember(slot, &secret);
-            if let Some(place) = out.get_mut(at) {
-                *place = Some(secret);
+            match open(vault, controller, slot, &sealed) {
+                Ok(secret) => {
+                    self.remember(slot, &secret, as_of);
+                    if let Some(place) = out.get_mut(at) {
+                        *place = Some(secret);
+                    }
+                }
+                Err(error) => {
+                    tracing::warn!(controller, block = slot.block, slot = slot.slot, %error, "a secret does not open");
+                }
             }
         }
         Ok(out)
     }
 
+    /// The slot was destroyed.
     pub(super) fn forget(&self, slot: SlotRef) {
-        self.cache.lock().remove(&slot);
+        let mut cache = self.cache.lock();
+        cache.known.remove(&slot);
+        cache.destroyed += 1;
     }
 
-    fn remember(&self, slot: SlotRef, secret: &Secret) {
+    /// Remembers what was read when so many had been destroyed. When one more was meanwhile, it may be this one:
+    /// forgetting costs a read, remembering would undo an erasure.
+    fn remember(&self, slot: SlotRef, secret: &Secret, as_of: u64) {
         let mut cache = self.cache.lock();
-        if cache.len() >= CACHED_SECRETS_MAX {
+        if cache.destroyed == as_of {
+            cache.put(slot, secret);
+        }
+    }
+}
+
+impl Cache {
+    fn put(&mut self, slot: SlotRef, secret: &Secret) {
+        if self.known.len() >= CACHED_SECRETS_MAX {
             // Forgetting half at random is cheap and good enough: a miss costs one point read.
             let mut keep = false;
-            cache.retain(|_, _| {
+            self.known.retain(|_, _| {
                 keep = !keep;
                 keep
             });
         }
-        cache.insert(slot, secret.clone());
+        self.known.insert(slot, secret.clone());
     }
+}
+
+fn open(vault: &Vault, controller: i64, slot: SlotRef, sealed: &[u8]) -> Result<Secret> {
+    let under = crypto::derive(&*vault.key(controller, KeyKind::Wrap, 0)?, "subject block");
+    let plain = crypto::open(&under, &context(slot), sealed, "secret")?;
+    let bytes: [u8; 32] = plain.as_slice().try_into().map_err(|_| Error::Sealed { what: "secret" })?;
+    Ok(Secret::of(&Key::new(bytes)))
 }
 
 fn context(slot: SlotRef) -> [u8; 9] {

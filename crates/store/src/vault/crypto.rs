@@ -85,3 +85,11 @@ pub(crate) fn sha256(parts: &[&[u8]]) -> [u8; 32] {
     out.copy_from_slice(context.finish().as_ref());
     out
 }
+
+/// SHA-256 of fields, each with its length before it: no two lists of fields give the same octets.
+pub(crate) fn sha256_of_fields(fields: &[&[u8]]) -> [u8; 32] {
+    let lengths: Vec<[u8; 8]> = fields.iter().map(|field| (field.len() as u64).to_be_bytes()).collect();
+    let parts: Vec<&[u8]> =
+        lengths.iter().zip(fields).flat_map(|(length, field)| [length.as_slice(), *field]).collect();
+    sha256(&parts)
+}

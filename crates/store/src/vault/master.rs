@@ -36,18 +36,33 @@ impl MasterKey {
         }
     }
 
+    /// Crash at any point ⇒ no file, or a whole one: half a key would keep the node from ever starting again.
     fn create(file: &Path) -> Result<Self> {
         let key = crypto::new_key()?;
-        let failed = |error: std::io::Error| Error::file(file, &error);
-        let mut out =
-            std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(file).map_err(failed)?;
-        out.write_all(format!("{}\n", STANDARD.encode(key.as_slice())).as_bytes()).map_err(failed)?;
-        // Durable before anything is sealed under it.
-        out.sync_all().map_err(failed)?;
+        let mut beside = file.as_os_str().to_owned();
+        beside.push(".new");
+        let beside = PathBuf::from(beside);
+        let text = format!("{}\n", STANDARD.encode(key.as_slice()));
+        write_whole(file, &beside, text.as_bytes()).map_err(|error| Error::file(file, &error))?;
         Ok(Self { key, file: file.to_owned() })
     }
 
     pub(crate) fn wrong(&self) -> Error {
         Error::MasterKeyWrong { file: self.file.display().to_string() }
     }
+}
+
+fn write_whole(file: &Path, beside: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    match std::fs::remove_file(beside) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
+        // What a start that was cut short left: nothing was sealed under it.
+        _ => {}
+    }
+    let mut out = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(beside)?;
+    out.write_all(bytes)?;
+    // Durable before anything is sealed under it.
+    out.sync_all()?;
+    std::fs::rename(beside, file)?;
+    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    std::fs::File::open(folder)?.sync_all()
 }

@@ -1,19 +1,19 @@
 //! `POST /v1/consents` and `POST /v1/consents/withdraw`: the lawful basis of mail to one person on one stream.
 //!
-//! Invariants: the time of a consent is the server's, never the client's claim; a withdrawal is in force when it is
-//! answered (GDPR Art. 7(3)).
+//! Invariants: the time of a consent is the server's, never the client's claim; a basis is recorded only under an
+//! agreement and instruction in force, for a stream that the credential may use (GDPR Art. 28(3), 29); a withdrawal is
+//! in force when it is answered, and nothing but a dead credential stands in its way (GDPR Art. 7(3)).
 
 use axum::Json;
 use axum::extract::{Request, State};
 use http::StatusCode;
 use model::basis::BasisKind;
-use model::{Stream, StreamId};
 use serde::{Deserialize, Serialize};
-use store::{Authority, NewBasis, Store, Verified};
+use store::{Authority, NewBasis, Verified};
 use utoipa::ToSchema;
 
 use crate::api::suppressions::address;
-use crate::api::{Api, body, json, store_failed};
+use crate::api::{Api, body, json, store_failed, to_the_end};
 use crate::problem::Problem;
 use crate::router::Fault;
 
@@ -84,6 +84,8 @@ pub(crate) enum Standing {
     post, path = "/v1/consents", tag = "people", request_body = ConsentRequest,
     responses(
         (status = 201, description = "Recorded", body = Consent),
+        (status = 403, description = "Refused for the sender as a whole: agreement, instruction, stream or credential",
+         body = Problem, content_type = "application/problem+json"),
         (status = 409, description = "The person withdrew", body = Problem, content_type = "application/problem+json"),
         (status = 400, description = "A field is at fault", body = Problem, content_type = "application/problem+json"),
         (status = 401, description = "No valid key", body = Problem, content_type = "application/problem+json"),
@@ -101,17 +103,25 @@ pub(crate) async fn post_consent(
     let received = body::read(api.budget(), &parts.headers, body).await?;
     let asked: ConsentRequest = json::parse(&received.octets)?;
     let address = address(&asked.email)?;
-    let stream = stream(&asked.stream, &authority, api.store())?;
-    let basis = basis(asked.kind, asked.confirmed);
-    let done = api.store().record_basis(authority.controller(), stream, &address, basis).await;
-    match done {
-        Ok(()) => Ok((StatusCode::CREATED, Json(Consent { stream: asked.stream, state: Standing::Recorded }))),
-        Err(store::Error::Withdrawn) => Err(Problem::of(Fault::Withdrawn)),
-        Err(error) => Err(store_failed(&error)),
+    let authority = on_stream(&asked.stream, &authority, &api)?;
+    // GDPR Art. 29: who acts under the controller's authority acts only within it; Art. 28(3): a basis opens the way
+    // for mail, so it is recorded only where mail might go.
+    if let Some(refusal) = api.submission().check_sender(&authority) {
+        return Err(Problem::refused(refusal.rule(), api.base_url()));
     }
+    let basis = basis(asked.kind, asked.confirmed);
+    to_the_end(async move {
+        match api.store().record_basis(authority.controller(), authority.stream().id, &address, basis).await {
+            Ok(()) => Ok((StatusCode::CREATED, Json(Consent { stream: asked.stream, state: Standing::Recorded }))),
+            Err(store::Error::Withdrawn) => Err(Problem::of(Fault::Withdrawn)),
+            Err(error) => Err(store_failed(&error)),
+        }
+    })
+    .await
 }
 
-/// Withdraws a basis. GDPR Art. 7(3): as easy as giving it, and in force at once.
+/// Withdraws a basis, in force at once. Works with any valid key, on every stream, whether or not an agreement is in
+/// force.
 #[utoipa::path(
     post, path = "/v1/consents/withdraw", tag = "people", request_body = WithdrawalRequest,
     responses(
@@ -129,18 +139,23 @@ pub(crate) async fn post_withdrawal(State(api): State<Api>, request: Request) ->
     let received = body::read(api.budget(), &parts.headers, body).await?;
     let asked: WithdrawalRequest = json::parse(&received.octets)?;
     let address = address(&asked.email)?;
-    let stream = stream(&asked.stream, &authority, api.store())?;
-    let state = match api.store().withdraw_basis(authority.controller(), stream, &address).await {
-        Ok(()) => Standing::Withdrawn,
-        Err(store::Error::NotFound { .. }) => Standing::Absent,
-        Err(error) => return Err(store_failed(&error)),
-    };
-    Ok(Json(Consent { stream: asked.stream, state }))
+    // GDPR Art. 7(3): as easy as giving it. Neither scope nor agreement is asked: it only takes processing away.
+    let authority = on_stream(&asked.stream, &authority, &api)?;
+    to_the_end(async move {
+        let state = match api.store().withdraw_basis(authority.controller(), authority.stream().id, &address).await {
+            Ok(()) => Standing::Withdrawn,
+            Err(store::Error::NotFound { .. }) => Standing::Absent,
+            Err(error) => return Err(store_failed(&error)),
+        };
+        Ok(Json(Consent { stream: asked.stream, state }))
+    })
+    .await
 }
 
-fn stream(name: &str, authority: &Authority, store: &Store) -> Result<StreamId, Problem> {
-    let found: Option<Stream> = store.stream_named(authority.controller(), name);
-    found.map(|stream| stream.id).ok_or_else(|| Problem::field("stream", "there is no stream of this name"))
+/// The same credential, for the stream that the request names.
+fn on_stream(name: &str, authority: &Authority, api: &Api) -> Result<Authority, Problem> {
+    let found = authority.with_stream(name, api.store());
+    found.ok_or_else(|| Problem::field("stream", "there is no stream of this name"))
 }
 
 fn basis(kind: Kind, confirmed: bool) -> NewBasis {

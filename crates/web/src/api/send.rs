@@ -3,8 +3,9 @@
 //! The whole request is read and checked before anything of it is taken in, so a fault in the last message of a batch
 //! leaves nothing half-stored. What is taken in goes through [`mta::submission::Submission::accept`], message by
 //! message, each in a commit of its own together with its part of the Idempotency-Key: a repeat after a crash gets
-//! the stored answers and sends only what was not yet taken in. A message none of whose recipients was taken in keeps
-//! no answer: its repeat is decided anew, by the facts of that moment.
+//! the stored answers and sends only what was not yet taken in. What is stored are ids and verdicts; the addresses are
+//! those of the repeated request. A message none of whose recipients was taken in keeps no answer: its repeat is decided
+//! anew, by the facts of that moment.
 //! Never: a recipient's address in an error or a log line; it stands in the results alone, as the client gave it.
 
 use aws_lc_rs::digest::{SHA256, digest};
@@ -20,7 +21,7 @@ use store::{Authority, Idempotency, Replay};
 
 use crate::api::body::{self, Received};
 use crate::api::flight::Held;
-use crate::api::{Api, store_failed};
+use crate::api::{Api, store_failed, to_the_end};
 use crate::problem::Problem;
 use crate::router::Fault;
 use answer::{Disposition, SubmittedAnswer, Told};
@@ -44,6 +45,16 @@ enum Prepared {
     Ready(Box<Ready>),
     /// On a stream that the controller does not have.
     NoSuchStream { to: Vec<String> },
+}
+
+impl Prepared {
+    /// Its recipients' addresses as the client gave them.
+    fn to(&self) -> &[String] {
+        match self {
+            Self::Ready(ready) => &ready.to,
+            Self::NoSuchStream { to } => to,
+        }
+    }
 }
 
 /// A message that is ready to be offered.
@@ -104,10 +115,7 @@ pub(crate) async fn post_messages(State(api): State<Api>, request: Request) -> R
     let authority = api.authenticate(&parts.headers)?;
     let key = idempotency_key(&parts.headers)?;
     let received = body::read(api.budget(), &parts.headers, body).await?;
-    // On a task of its own: a client that goes away in the middle must not free its key while the commit still runs,
-    // or its repeat would send the message twice.
-    let work = tokio::spawn(async move { submit(&api, &authority, key.as_deref(), received).await });
-    work.await.unwrap_or_else(|_| Err(Problem::of(Fault::Internal)))
+    to_the_end(async move { submit(&api, &authority, key.as_deref(), received).await }).await
 }
 
 /// The key of the request, if it has one.
@@ -134,7 +142,7 @@ async fn submit(api: &Api, authority: &Authority, key: Option<&str>, received: R
     let mut done = Vec::with_capacity(prepared.len());
     for (index, (message, earlier)) in prepared.into_iter().zip(earlier).enumerate() {
         done.push(match earlier {
-            Some(json) => Done { told: StatusCode::ACCEPTED, json, problem: None, replayed: Replayed::Yes },
+            Some(kept) => Done::replayed(&kept, message.to(), api.base_url()),
             None => Done::of(send(api, authority, message, repeat.as_ref(), index).await),
         });
     }
@@ -233,7 +241,7 @@ async fn send(api: &Api, authority: &Authority, message: Prepared, repeat: Optio
     let told = |answers: &[Answer]| Told::of(to.iter().map(String::as_str), answers, request.clone(), api.base_url());
     let keep = |answers: &[Answer]| {
         let repeat = repeat?;
-        let answer = told(answers).json();
+        let answer = told(answers).kept()?;
         Some(Idempotency { key: repeat.key_of(index), request_hash: repeat.request_hash, answer })
     };
     match api.submission().accept_as(&authority, composed.draft, composed.ids, keep).await {
@@ -273,6 +281,17 @@ impl Done {
             Told::Accepted(_) => None,
         };
         Self { told: status, json, problem, replayed: Replayed::No }
+    }
+
+    /// The answer given before. GDPR Art. 5(1)(c): the addresses come from the repeat and were not kept for it.
+    fn replayed(kept: &[u8], to: &[String], base_url: &str) -> Self {
+        match Told::of_kept(kept, to, base_url) {
+            Some(told) => Self { replayed: Replayed::Yes, ..Self::of(told) },
+            None => {
+                tracing::error!("a kept answer cannot be read");
+                Self::of(Told::problem(Problem::of(Fault::Internal)))
+            }
+        }
     }
 }
 

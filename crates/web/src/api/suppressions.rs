@@ -1,6 +1,6 @@
 //! `POST /v1/suppressions`: the controller puts a person on his suppression list.
 //!
-//! Its effect on mail that waits is immediate: the store raises the permission generation with the commit. There is no
+//! Any valid key may do it, whether or not an agreement is in force: it only takes processing away. Its effect on mail that waits is immediate: the store raises the permission generation with the commit. There is no
 //! route that takes an entry away: an opt-out is lifted by the person alone (GDPR Art. 21(3)).
 
 use axum::Json;
@@ -11,7 +11,7 @@ use model::person::{SuppressionReason, SuppressionScope};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::api::{Api, body, json, store_failed};
+use crate::api::{Api, body, json, store_failed, to_the_end};
 use crate::problem::Problem;
 use store::{Authority, Store};
 
@@ -65,9 +65,12 @@ pub(crate) async fn post_suppression(
     let address = address(&asked.email)?;
     let scope = scope(&asked.scope, &authority, api.store())?;
     let reason = reason(asked.reason.as_deref())?;
-    let done = api.store().suppress(authority.controller(), &address, scope, reason).await;
-    done.map_err(|error| store_failed(&error))?;
-    Ok((StatusCode::CREATED, Json(Suppression { scope: asked.scope, reason: reason.as_str() })))
+    to_the_end(async move {
+        let done = api.store().suppress(authority.controller(), &address, scope, reason).await;
+        done.map_err(|error| store_failed(&error))?;
+        Ok((StatusCode::CREATED, Json(Suppression { scope: asked.scope, reason: reason.as_str() })))
+    })
+    .await
 }
 
 /// The address of a request's `email`; the fault's text does not repeat it.

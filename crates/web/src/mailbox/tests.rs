@@ -184,3 +184,12 @@ fn one_bad_signature_is_seen_in_the_whole() {
     assert_eq!(together(&[one(Passed::Unknown), one(Passed::Yes)]), Some(Passed::Unknown));
     assert_eq!(together(&[one(Passed::Unknown), one(Passed::No)]), Some(Passed::No));
 }
+
+#[test]
+fn what_is_listed_of_a_message_is_bounded() {
+    let raw = format!("From: {0}@sample.example\r\nSubject: {0}\r\n\r\nx\r\n", "s".repeat(100_000));
+    let summary = Summary::of(&arrived(3, &raw));
+    assert_eq!(summary.subject.chars().count(), SUMMARY_CHARACTERS_MAX + 1);
+    assert!(summary.subject.ends_with('\u{2026}') && summary.from.chars().count() <= SUMMARY_CHARACTERS_MAX + 1);
+    assert_eq!(Summary::of(&arrived(1, RECEIPT)).to, "ada@dest.example", "the usual is whole");
+}

@@ -21,6 +21,7 @@ use crate::Readiness;
 use crate::tests::golden;
 
 mod hostile;
+mod people;
 
 struct Noon;
 

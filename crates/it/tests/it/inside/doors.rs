@@ -201,9 +201,9 @@ async fn both_doors_say_the_same_about_agreement_and_instruction() {
     let (receipts, all) = ([shop.transactional], [shop.transactional, shop.newsletter]);
     store.issue_instruction(controller, &[Operation::Store], &all, 1_000).await.unwrap();
     bench.put("transmission is not instructed", offer, Refused("operation-not-instructed")).await;
+    house.consent(ADA).await;
     store.issue_instruction(controller, &Operation::ALL, &receipts, 1_000).await.unwrap();
     bench.put("the stream is instructed", offer, Delivered).await;
-    house.consent(ADA).await;
     let newsletter = Offer { stream: Some("newsletter"), ..offer };
     bench.put("the stream is not instructed", newsletter, Refused("operation-not-instructed")).await;
     store.issue_instruction(controller, &Operation::ALL, &all, 0).await.unwrap();

@@ -35,7 +35,29 @@ pub(super) async fn load_facts(engine: &Engine, rows: Vec<&QueueRow>) -> Vec<Opt
     }
 }
 
-pub(super) fn ask(known: Option<&Known>, now: Timestamp) -> Verdict<gate::Clearance> {
+/// Those read for the batch while nothing has changed since; else they are read anew.
+async fn facts_now(engine: &Engine, row: &QueueRow, known: Option<Known>) -> Option<Known> {
+    match known {
+        Some(known) if known.3 == engine.store.generation(row.controller) => Some(known),
+        _ => load_facts(engine, vec![row]).await.pop().flatten(),
+    }
+}
+
+/// What the gate has against this row now; `None` when it agrees.
+pub(super) async fn face(engine: &Engine, row: &QueueRow, known: Option<Known>) -> Option<Facing> {
+    let known = facts_now(engine, row, known).await;
+    Facing::of(&ask(known.as_ref(), engine.store.now()))
+}
+
+/// Which of these rows the gate keeps for a human.
+pub(crate) async fn held(engine: &Engine, rows: Vec<&QueueRow>) -> Vec<bool> {
+    let known = load_facts(engine, rows).await;
+    let now = engine.store.now();
+    let facing = known.iter().map(|known| Facing::of(&ask(known.as_ref(), now)));
+    facing.map(|facing| facing.is_some_and(Facing::is_for_a_human)).collect()
+}
+
+fn ask(known: Option<&Known>, now: Timestamp) -> Verdict<gate::Clearance> {
     let (sender, message, recipient, generation) = match known {
         Some((sender, message, recipient, generation)) => (Some(sender), *message, Some(recipient), *generation),
         None => (None, MessageFacts { from_domain: FromDomain::NotYetKnown }, None, 0),
@@ -67,6 +89,14 @@ pub(super) enum Facing {
 }
 
 impl Facing {
+    fn of(verdict: &Verdict<gate::Clearance>) -> Option<Self> {
+        match verdict {
+            Verdict::Pass(_) => None,
+            Verdict::Refuse(refusal) => Some(Self::refused(refusal)),
+            Verdict::Hold(refusal) => Some(Self::held(refusal)),
+        }
+    }
+
     fn refused(refusal: &Refusal) -> Self {
         Self::Stopped(refusal.rule())
     }
@@ -74,6 +104,11 @@ impl Facing {
     fn held(refusal: &Refusal) -> Self {
         let missing = refusal.rule() == Rule::FactsUnavailable;
         Self::Held(refusal.rule(), if missing { FACTS_AGAIN } else { HELD_AGAIN })
+    }
+
+    /// Held until a human decides. Facts that cannot be read are no such reason: they come back, or never do.
+    pub(super) fn is_for_a_human(self) -> bool {
+        matches!(self, Self::Held(rule, _) if rule != Rule::FactsUnavailable)
     }
 }
 
@@ -87,17 +122,16 @@ pub(super) async fn begin(
 ) -> Begun {
     let mut known = known;
     for _ in 0..FACTS_READ_MAX {
-        if known.as_ref().is_none_or(|known| known.3 != engine.store.generation(row.controller)) {
-            known = load_facts(engine, vec![row]).await.pop().flatten();
-        }
-        let now = engine.store.now();
-        let clearance = match ask(known.as_ref(), now) {
+        known = facts_now(engine, row, known).await;
+        let clearance = match ask(known.as_ref(), engine.store.now()) {
             Verdict::Pass(clearance) => clearance,
             Verdict::Refuse(refusal) => return Begun::Gate(Facing::refused(&refusal)),
             Verdict::Hold(refusal) => return Begun::Gate(Facing::held(&refusal)),
         };
-        let generation = engine.store.generation(row.controller);
-        match link.begin(clearance, now, generation, letter.transaction()) {
+        let transaction = letter.transaction();
+        // The clock is read again: a clearance that was kept too long is not used.
+        let (now, generation) = (engine.store.now(), engine.store.generation(row.controller));
+        match link.begin(clearance, now, generation, row, transaction) {
             Ok(generation) => return Begun::Yes(generation),
             Err(NotBegun::Stale) => known = None,
             Err(NotBegun::Unfit(error)) => return Begun::Unfit(error),

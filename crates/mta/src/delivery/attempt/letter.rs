@@ -25,7 +25,7 @@ impl Letter {
     /// unsigned.
     pub(super) async fn write(engine: &Engine, row: &QueueRow, content: &Content, now: Timestamp) -> Option<Self> {
         let Engine { store, settings, signing, .. } = engine;
-        let signers = store.dkim_signers(row.domain)?;
+        let signers = store.dkim_signers(row.controller, row.domain)?;
         let at = u64::try_from(now.seconds()).ok()?;
         let expires = at.saturating_add(SIGNATURE_LIFE.as_secs());
         let signatures = match signing.sign(content, &signers, at, expires).await {

@@ -149,6 +149,16 @@ pub(super) fn plain_outcome(
     }
 }
 
+/// The task that tried it ended by a fault of the program. How far it came nobody knows any more: RFC 5321 §6.1, sent
+/// again rather than lost, and marked, at the time of a retry, so that a message that always fails us ends by its plan.
+pub(crate) fn fallen(row: QueueRow, now: Timestamp) -> Outcome {
+    let mut row = row;
+    let due = due_of(&row, Judgement::Later, now);
+    row.uncertain = Uncertain::Yes;
+    let transcript = "outcome unknown: a fault of this program ended the attempt\n".to_owned();
+    plain_outcome(row, None, now, OutcomeKind::Uncertain { due }, transcript)
+}
+
 /// The connection went away under a message whose start is recorded, and no other could be had.
 pub(super) async fn lost_on_the_way(engine: &Engine, site: &Arc<str>, entry: Row, started: Option<Timestamp>) {
     let row = entry.row.row;

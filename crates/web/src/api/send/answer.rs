@@ -5,7 +5,7 @@
 use gate::{Refusal, Rule};
 use http::StatusCode;
 use mta::submission::Answer;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::problem::{Problem, help};
@@ -41,7 +41,7 @@ pub(crate) struct Disposition {
 }
 
 /// Whether a message was taken in.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, ToSchema)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Status {
     /// It waits to be delivered.
@@ -102,6 +102,22 @@ pub(crate) enum SubmittedAnswer {
     Batch(BatchAnswer),
 }
 
+/// An [`Accepted`] as it is kept for a repeat: without addresses, and without what the gate's table says anyway.
+#[derive(Serialize, Deserialize)]
+struct Kept {
+    request: String,
+    results: Vec<KeptDisposition>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct KeptDisposition {
+    status: Status,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rule: Option<String>,
+}
+
 impl Disposition {
     /// From the answer for one recipient. `to` is the address as the client gave it.
     pub(crate) fn of(to: &str, answer: &Answer, base_url: &str) -> Self {
@@ -151,6 +167,34 @@ impl Told {
     /// A message none of whose recipients was taken in.
     pub(crate) fn problem(problem: Problem) -> Self {
         Self::Problem { problem }
+    }
+
+    /// What is kept of it for a repeat; nothing of a problem, since its repeat is decided anew.
+    pub(crate) fn kept(&self) -> Option<Vec<u8>> {
+        let Self::Accepted(Accepted { request, results }) = self else { return None };
+        let results = results.iter().map(|result| KeptDisposition {
+            status: result.status,
+            id: result.id.clone(),
+            rule: result.rule.map(str::to_owned),
+        });
+        serde_json::to_vec(&Kept { request: request.clone(), results: results.collect() }).ok()
+    }
+
+    /// The answer again, from what was kept of it and the addresses of the repeated request. `None` if they do not
+    /// belong together.
+    pub(crate) fn of_kept(kept: &[u8], to: &[String], base_url: &str) -> Option<Self> {
+        let Kept { request, results } = serde_json::from_slice(kept).ok()?;
+        if results.len() != to.len() {
+            return None;
+        }
+        let each = to.iter().zip(results).map(|(to, KeptDisposition { status, id, rule })| {
+            let rule = match rule {
+                Some(rule) => Some(Rule::from_id(&rule)?),
+                None => None,
+            };
+            Some(Disposition::with(to, status, id, rule, base_url))
+        });
+        Some(Self::Accepted(Accepted { request, results: each.collect::<Option<_>>()? }))
     }
 
     /// As JSON.

@@ -34,8 +34,7 @@ pub(crate) struct Report {
 impl Campaign {
     /// Runs it in a folder of the test's own.
     pub(crate) async fn run(&self, folder: &Path) -> Report {
-        // The moments of a failing run can be had again, as far as the machine repeats itself.
-        println!("{self:?}");
+        self.say();
         let mx = FakeMx::start().await.unwrap();
         let mut demo = Demo::start(Place { sink: Some(mx.addr()), ..Place::below(folder) }).await;
         // The controller keeps what was published before anything went wrong.
@@ -64,6 +63,12 @@ impl Campaign {
         Report { kills, doubles }
     }
 
+    /// The moments of a failing run can be had again, as far as the machine repeats itself.
+    #[expect(clippy::print_stdout, reason = "the runner shows it when the test fails")]
+    fn say(&self) {
+        println!("{self:?}");
+    }
+
     /// At moments that the seed chooses, by what was taken or by what was delivered. A checkpoint is kept before each.
     async fn kill_and_restart(&self, demo: &mut Demo, load: &Load, mx: &FakeMx, folder: &Path) -> (Vec<PathBuf>, u64) {
         let mut state = self.seed;
@@ -71,7 +76,7 @@ impl Campaign {
         let (mut kills, part) = (0, self.messages / (self.kills + 1));
         for kill in 0..self.kills {
             let moment = part * kill + part / 2 + chance(&mut state) % part.max(1);
-            let by_delivery = chance(&mut state) % 2 == 0;
+            let by_delivery = chance(&mut state).is_multiple_of(2);
             until("the moment of a kill", async || {
                 let seen = if by_delivery { sink::count(mx).await } else { load.answered() };
                 (seen >= moment).then_some(())

@@ -47,7 +47,7 @@ impl Place {
         words.push(word(postern()).to_owned());
         let (program, before) = words.split_first().expect("there is a program");
         let mut command = Command::new(program);
-        command.args(before).arg("demo").arg("--quiet").arg("--data").arg(&self.data);
+        command.env("POSTERN_LOG", "warn").args(before).arg("demo").arg("--quiet").arg("--data").arg(&self.data);
         command.arg("--base-port").arg(self.base_port.to_string()).arg("--json").arg(self.file());
         if let Some(sink) = self.sink {
             command.arg("--sink").arg(sink.to_string());

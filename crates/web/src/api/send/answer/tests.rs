@@ -39,6 +39,20 @@ fn one_queued_recipient_makes_it_202_and_the_others_say_why() {
 }
 
 #[test]
+fn art5_1_c_what_is_kept_for_a_repeat_has_no_address_and_gives_the_same_answer() {
+    let first = told(&[queued("msg_0000000000000001"), refused(Rule::Suppressed), held("msg_0000000000000002")]);
+    let kept = first.kept().unwrap();
+    let text = String::from_utf8(kept.clone()).unwrap();
+    assert!(!text.contains('@') && text.contains("msg_0000000000000001") && text.contains("suppressed"), "{text}");
+    let mut to = ["ada@dest.example", "bob@dest.example", "eve@dest.example"].map(str::to_owned).to_vec();
+    assert_eq!(Told::of_kept(&kept, &to, BASE), Some(first));
+    to.pop();
+    assert_eq!(Told::of_kept(&kept, &to, BASE), None, "not the request that it was kept for");
+    assert_eq!(Told::of_kept(b"{}", &to, BASE), None);
+    assert_eq!(told(&[refused(Rule::Suppressed)]).kept(), None, "a repeat of what was refused is decided anew");
+}
+
+#[test]
 fn a_held_recipient_alone_is_202() {
     assert_eq!(told(&[held("msg_0000000000000002"), refused(Rule::Suppressed)]).status().as_u16(), 202);
 }

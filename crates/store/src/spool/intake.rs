@@ -1,0 +1,95 @@
+//! What an acceptance needs from the moment its rows go to the engine: shared with the task that sees it through.
+//!
+//! Invariant: that task does not end when the caller goes away. What was committed is handed over, counted and
+//! remembered, and what was not is cleaned up, whether or not anybody still waits for the answer.
+
+use super::{BodyFiles, Content, QueueRow};
+use crate::engine::{AcceptOutcome, AcceptRows, BodyPlace, Engine, SlotRef};
+use crate::error::{Error, Result};
+use crate::facts::{FactsCache, Whom};
+use crate::open::Hint;
+use crate::spool::bodies::BodyFile;
+use crate::vault::Lease;
+use model::ControllerId;
+use parking_lot::{Mutex, RwLock};
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// What is shared.
+pub(crate) struct Intake {
+    /// Persons remembered.
+    pub(crate) facts: FactsCache,
+    /// UTC day and messages accepted in it, by controller.
+    pub(crate) quotas: Mutex<HashMap<ControllerId, (i64, u64)>>,
+    /// Large bodies.
+    pub(crate) bodies: BodyFiles,
+    /// Who is told of each acceptance.
+    pub(crate) hint: RwLock<Option<Hint>>,
+}
+
+impl Intake {
+    pub(crate) fn new(bodies: BodyFiles) -> Self {
+        Self { facts: FactsCache::default(), quotas: Mutex::default(), bodies, hint: RwLock::new(None) }
+    }
+
+    /// Counts in memory what a commit took from the day's allowance, so that the next decision needs no read.
+    /// The commit itself is what enforces it.
+    fn quota_taken(&self, controller: ControllerId, day: i64, count: usize) {
+        if let Some((of, used)) = self.quotas.lock().get_mut(&controller)
+            && *of == day
+        {
+            *used = used.saturating_add(u64::try_from(count).unwrap_or(u64::MAX));
+        }
+    }
+
+    fn hand_over(&self, waiting: Vec<(QueueRow, Content)>) {
+        let hint = self.hint.read().clone();
+        if let Some(hint) = hint {
+            hint(waiting);
+        }
+    }
+}
+
+/// One acceptance on its way into the engine.
+pub(super) struct Entering {
+    pub(super) rows: AcceptRows,
+    pub(super) file: Option<BodyFile>,
+    /// What the scheduler is told.
+    pub(super) waiting: Vec<(QueueRow, Content)>,
+    /// Persons who get their secret with this commit.
+    pub(super) new_slots: Vec<(Whom, SlotRef)>,
+    /// Held until the commit is over, so that a second acceptance for the same person takes the same slot.
+    pub(super) leases: Vec<Lease>,
+}
+
+impl Entering {
+    /// Commits, and does what follows from it.
+    pub(super) async fn enter(self, engine: Arc<dyn Engine>, intake: Arc<Intake>) -> Result<AcceptOutcome> {
+        let Self { rows, file, waiting, new_slots, leases } = self;
+        let (controller, day, count) = (ControllerId(rows.controller), rows.day, rows.messages.len());
+        let in_file = (rows.body.place == BodyPlace::File).then_some(rows.body.id);
+        // From here on a commit may refer to it: should the runtime end under this task, the file has to be there.
+        if let Some(file) = file {
+            file.keep();
+        }
+        let outcome = engine.accept(rows).await;
+        match outcome {
+            Ok(AcceptOutcome::Done) => {
+                intake.quota_taken(controller, day, count);
+                for (who, slot) in new_slots {
+                    intake.facts.set_slot(who, slot);
+                }
+                intake.hand_over(waiting);
+            }
+            // It may be committed: the next start knows.
+            Err(Error::Unknown) => {}
+            Ok(_) | Err(_) => {
+                if let Some(id) = in_file {
+                    intake.bodies.remove(vec![id]).await;
+                }
+            }
+        }
+        drop(leases);
+        outcome
+    }
+}
