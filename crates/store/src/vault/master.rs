@@ -17,9 +17,9 @@ pub(crate) struct MasterKey {
 impl MasterKey {
     /// Reads the file, or makes it when that is allowed and nothing is sealed yet.
     pub(crate) fn load(file: &Path, create: CreateKey, data_exists: bool) -> Result<Self> {
-        match std::fs::read_to_string(file) {
+        match std::fs::read(file) {
             Ok(text) => {
-                let bytes = STANDARD.decode(text.trim()).ok().and_then(|bytes| <[u8; 32]>::try_from(bytes).ok());
+                let bytes = STANDARD.decode(text.trim_ascii()).ok().and_then(|bytes| <[u8; 32]>::try_from(bytes).ok());
                 let Some(bytes) = bytes else {
                     return Err(Error::MasterKeyMalformed { file: file.display().to_string() });
                 };

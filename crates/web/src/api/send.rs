@@ -4,8 +4,8 @@
 //! leaves nothing half-stored. What is taken in goes through [`mta::submission::Submission::accept`], message by
 //! message, each in a commit of its own together with its part of the Idempotency-Key: a repeat after a crash gets
 //! the stored answers and sends only what was not yet taken in. What is stored are ids and verdicts; the addresses are
-//! those of the repeated request. A message none of whose recipients was taken in keeps no answer: its repeat is decided
-//! anew, by the facts of that moment.
+//! those of the repeated request. A message none of whose recipients was taken in keeps no answer: its repeat is
+//! decided anew, by the facts of that moment.
 //! Never: a recipient's address in an error or a log line; it stands in the results alone, as the client gave it.
 
 use aws_lc_rs::digest::{SHA256, digest};

@@ -1,6 +1,7 @@
 //! `POST /v1/suppressions`: the controller puts a person on his suppression list.
 //!
-//! Any valid key may do it, whether or not an agreement is in force: it only takes processing away. Its effect on mail that waits is immediate: the store raises the permission generation with the commit. There is no
+//! Any valid key may do it, whether or not an agreement is in force: it only takes processing away. Its effect on mail
+//! that waits is immediate: the store raises the permission generation with the commit. There is no
 //! route that takes an entry away: an opt-out is lifted by the person alone (GDPR Art. 21(3)).
 
 use axum::Json;

@@ -178,6 +178,7 @@ async fn both_doors_say_the_same_about_agreement_and_instruction() {
     let (shop, from) = (&house.shop, house.shop.from.as_str());
     let (store, controller) = (&house.store, shop.controller);
     let offer = Offer { who: shop, stream: None, from, to: ADA };
+    house.consent(ADA).await;
     for state in [AgreementState::Draft, AgreementState::Signed, AgreementState::Suspended, AgreementState::Ended] {
         store.set_agreement_state(controller, state).await.unwrap();
         bench.put(state.as_str(), offer, Refused("agreement-not-in-force")).await;
@@ -201,7 +202,6 @@ async fn both_doors_say_the_same_about_agreement_and_instruction() {
     let (receipts, all) = ([shop.transactional], [shop.transactional, shop.newsletter]);
     store.issue_instruction(controller, &[Operation::Store], &all, 1_000).await.unwrap();
     bench.put("transmission is not instructed", offer, Refused("operation-not-instructed")).await;
-    house.consent(ADA).await;
     store.issue_instruction(controller, &Operation::ALL, &receipts, 1_000).await.unwrap();
     bench.put("the stream is instructed", offer, Delivered).await;
     let newsletter = Offer { stream: Some("newsletter"), ..offer };

@@ -69,23 +69,30 @@ impl Campaign {
         println!("{self:?}");
     }
 
-    /// At moments that the seed chooses, by what was taken or by what was delivered. A checkpoint is kept before each.
+    /// At moments that the seed chooses, by what was begun or by what was delivered since the last one, as long as there
+    /// is anything under way. A checkpoint is kept before each.
     async fn kill_and_restart(&self, demo: &mut Demo, load: &Load, mx: &FakeMx, folder: &Path) -> (Vec<PathBuf>, u64) {
         let mut state = self.seed;
         let mut kept = Vec::new();
         let (mut kills, part) = (0, self.messages / (self.kills + 1));
         for kill in 0..self.kills {
-            let moment = part * kill + part / 2 + chance(&mut state) % part.max(1);
             let by_delivery = chance(&mut state).is_multiple_of(2);
-            until("the moment of a kill", async || {
-                let seen = if by_delivery { sink::count(mx).await } else { load.answered() };
-                (seen >= moment).then_some(())
+            let progress = async || if by_delivery { sink::count(mx).await } else { load.begun() };
+            let moment = progress().await + 1 + chance(&mut state) % part;
+            let what = format!("kill {kill} at {moment} {}", if by_delivery { "delivered" } else { "begun" });
+            let over = async || load.is_over() && sink::count(mx).await >= load.answered();
+            let reached = until(&what, async || {
+                let reached = progress().await >= moment;
+                if reached || over().await { Some(reached) } else { None }
             })
             .await;
+            if !reached {
+                break;
+            }
             let copy = folder.join(format!("kept-{kill}"));
             fs::copy(demo.log().join("checkpoint"), &copy).unwrap();
             kept.push(copy);
-            kills += u64::from(load.answered() < self.messages);
+            kills += 1;
             demo.kill9();
             demo.restart().await;
         }

@@ -70,6 +70,16 @@ impl Load {
         u64::try_from(self.shared.books.lock().answered.len()).unwrap()
     }
 
+    /// Messages begun so far.
+    pub(crate) fn begun(&self) -> u64 {
+        self.shared.next.load(Ordering::SeqCst).min(self.shared.end)
+    }
+
+    /// Whether all sessions have ended.
+    pub(crate) fn is_over(&self) -> bool {
+        self.sessions.iter().all(JoinHandle::is_finished)
+    }
+
     /// Messages sent in vain so far, as a 4xx said.
     pub(crate) fn put_off(&self) -> usize {
         self.shared.books.lock().put_off.len()
