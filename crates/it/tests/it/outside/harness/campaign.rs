@@ -74,7 +74,8 @@ impl Campaign {
     async fn kill_and_restart(&self, demo: &mut Demo, load: &Load, mx: &FakeMx, folder: &Path) -> (Vec<PathBuf>, u64) {
         let mut state = self.seed;
         let mut kept = Vec::new();
-        let (mut kills, part) = (0, self.messages / (self.kills + 1));
+        // Delivery lags behind: half of the load is left for that.
+        let (mut kills, part) = (0, self.messages / (2 * self.kills));
         for kill in 0..self.kills {
             let by_delivery = chance(&mut state).is_multiple_of(2);
             let progress = async || if by_delivery { sink::count(mx).await } else { load.begun() };
