@@ -69,6 +69,13 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
     files::data_folder(&arguments.data)?;
     let data = arguments.data.canonicalize().context("cannot find the data folder")?;
     let stop = stop_signal()?;
+    // Whoever waits for the file must not read the one of an earlier start.
+    if let Some(file) = &arguments.json
+        && let Err(error) = std::fs::remove_file(file)
+        && error.kind() != std::io::ErrorKind::NotFound
+    {
+        return Err(error).with_context(|| format!("cannot replace {}", file.display()));
+    }
 
     let metrics = metrics_exporter_prometheus::PrometheusBuilder::new().install_recorder().ok();
     let store = Store::open_sqlite(&data, options(&data)).await?;

@@ -12,6 +12,8 @@ pub(crate) struct Arrivals {
     pub(crate) by_id: BTreeMap<String, u64>,
     /// The ids under which each number came.
     pub(crate) by_number: BTreeMap<u64, BTreeSet<String>>,
+    /// Messages of the sink that are in these books.
+    read: usize,
 }
 
 impl Arrivals {
@@ -22,19 +24,25 @@ impl Arrivals {
 
     /// Those of its messages that are asked for.
     pub(crate) async fn among(sink: &FakeMx, asked: impl Fn(&Received) -> bool) -> Self {
-        sink.wait_until("the sink's books", |received, _| Some(Self::of(received.iter().filter(|one| asked(one)))))
-            .await
+        let mut arrivals = Self::default();
+        arrivals.read(sink, asked).await;
+        arrivals
     }
 
-    fn of<'a>(received: impl Iterator<Item = &'a Received>) -> Self {
-        let mut arrivals = Self::default();
-        for message in received {
-            let id = id_of(&message.from);
-            let number = number_of(message);
-            *arrivals.by_id.entry(id.clone()).or_default() += 1;
-            arrivals.by_number.entry(number).or_default().insert(id);
-        }
-        arrivals
+    /// Reads on: what has come since the last time.
+    pub(crate) async fn read(&mut self, sink: &FakeMx, asked: impl Fn(&Received) -> bool) {
+        sink.wait_until("the sink's books", |received, _| {
+            received.iter().skip(self.read).filter(|one| asked(one)).for_each(|one| self.write_down(one));
+            self.read = received.len();
+            Some(())
+        })
+        .await;
+    }
+
+    fn write_down(&mut self, message: &Received) {
+        let (id, number) = (id_of(&message.from), number_of(message));
+        *self.by_id.entry(id.clone()).or_default() += 1;
+        self.by_number.entry(number).or_default().insert(id);
     }
 
     /// Those that came more than once.
