@@ -57,4 +57,10 @@ impl Timestamp {
 pub trait Clock: Send + Sync + 'static {
     /// The present moment in UTC.
     fn now(&self) -> Timestamp;
+
+    /// Time since some moment before: never set back, and it goes on while the process is stopped. For deadlines
+    /// that must hold whatever happens to the calendar. A clock that cannot tell goes by the calendar.
+    fn monotonic(&self) -> Duration {
+        Duration::from_micros(u64::try_from(self.now().micros()).unwrap_or(0))
+    }
 }

@@ -1,7 +1,8 @@
 //! The system's clock: the only one outside tests.
 
 use model::{Clock, Timestamp};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::sync::LazyLock;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// Reads the system's time.
 #[derive(Clone, Copy, Default, Debug)]
@@ -12,5 +13,11 @@ impl Clock for SystemClock {
     fn now(&self) -> Timestamp {
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         Timestamp::from_micros(i64::try_from(since.as_micros()).unwrap_or(i64::MAX))
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "the one place where time comes from")]
+    fn monotonic(&self) -> Duration {
+        static START: LazyLock<Instant> = LazyLock::new(Instant::now);
+        Instant::now().saturating_duration_since(*START)
     }
 }

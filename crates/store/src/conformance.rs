@@ -8,10 +8,11 @@ mod keeping;
 pub(crate) mod place;
 pub(crate) mod rows;
 
-use crate::engine::Engine;
+use crate::engine::{Engine, LeaseKind, PartLease};
 use crate::sqlite::{SqliteEngine, SqliteSettings};
 use async_trait::async_trait;
 use std::sync::Arc;
+use std::time::Duration;
 use tempfile::TempDir;
 
 /// Where an engine's data lie.
@@ -19,6 +20,14 @@ use tempfile::TempDir;
 trait Ground {
     /// Opens the engine on the same data as before.
     async fn open(&self) -> Arc<dyn Engine>;
+}
+
+/// The lease of the partition that the story's rows are in.
+async fn lease(engine: &dyn Engine) -> PartLease {
+    let Some(sharing) = engine.sharing() else { return PartLease { part: 0, epoch: 0 } };
+    let pulse = sharing.look(Duration::from_secs(5)).await.unwrap();
+    let held = pulse.leases.iter().find(|lease| lease.kind == LeaseKind::Queue && lease.part == 0).unwrap();
+    PartLease { part: 0, epoch: held.epoch }
 }
 
 /// Closes and opens: what was answered must be there again.

@@ -6,9 +6,11 @@
 
 mod account_rows;
 mod mail_rows;
+mod sharing;
 
 pub(crate) use account_rows::*;
 pub(crate) use mail_rows::*;
+pub(crate) use sharing::*;
 
 use crate::error::Result;
 use async_trait::async_trait;
@@ -46,25 +48,30 @@ pub(crate) trait Engine: Send + Sync + 'static {
     /// Takes a message in: body, rows, entries, quota, idempotency key together.
     async fn accept(&self, rows: AcceptRows) -> Result<AcceptOutcome>;
     /// What waits, by lane.
-    async fn backlog(&self) -> Result<Vec<BacklogRow>>;
+    async fn backlog(&self, of: Scope) -> Result<Vec<BacklogRow>>;
     /// Due rows of a lane, by due and id.
     async fn due(&self, site: &str, class: u8, controller: i64, now: Timestamp, limit: usize)
     -> Result<Vec<QueuedRow>>;
     /// Rows of a site past their time, oldest first, among ids below `before`.
     async fn expired(&self, site: &str, now: Timestamp, before: i64, limit: usize) -> Result<Vec<QueuedRow>>;
-    /// Rows that were started and have no outcome.
-    async fn started(&self, limit: usize) -> Result<Vec<QueuedRow>>;
+    /// Rows that were started, have no outcome, and whose node is not alive any more: by id, from `of.from_id` on.
+    async fn started(&self, of: Scope, limit: usize) -> Result<Vec<QueuedRow>>;
     /// Sealed contents; `None` where the message is gone.
     async fn contents(&self, ids: Vec<i64>) -> Result<Vec<Option<ContentRow>>>;
-    /// Records that an attempt begins; false when the message is gone or the attempt is another.
-    async fn start(&self, row: StartRow) -> Result<bool>;
-    /// Records outcomes; idempotent on (message, attempt). A hold is no attempt: it moves the time, and only the
-    /// first of several in a row is recorded. Answers ids of body files that are free now.
+    /// Records that an attempt begins. Fenced: a node that does not hold the partition under that epoch begins nothing.
+    async fn start(&self, row: StartRow) -> Result<StartAnswer>;
+    /// Records outcomes; idempotent on (message, attempt), and never fenced. An attempt that was taken for lost and
+    /// then tells its end after all is put right, and stays marked. A hold is no attempt: it moves the time, and only
+    /// the first of several in a row is recorded. Answers ids of body files that are free now.
     async fn settle(&self, rows: Vec<SettleRow>) -> Result<Vec<i64>>;
     /// One message of one controller.
     async fn message(&self, controller: i64, id: i64) -> Result<Option<MessageRecord>>;
-    /// Ids of body files that are referred to.
-    async fn body_files(&self) -> Result<Vec<i64>>;
+    /// Which of these ids are those of bodies outside the rows that are referred to.
+    async fn bodies_outside(&self, ids: Vec<i64>) -> Result<Vec<i64>>;
+    /// The largest id given so far, or 0: ids of this start are larger, wherever the clock stands.
+    async fn last_id(&self) -> Result<i64>;
+    /// Keeps what grows in order: makes room for what will come, drops what is older than its class allows.
+    async fn keep(&self, now: Timestamp) -> Result<()>;
     /// Epochs that still wrap a body, among bodies with ids below this.
     async fn epochs_used(&self, before: i64) -> Result<Vec<i64>>;
     /// Reads an idempotency key.
@@ -72,12 +79,13 @@ pub(crate) trait Engine: Send + Sync + 'static {
     /// Forgets idempotency keys older than this.
     async fn forget_idempotency(&self, before: Timestamp) -> Result<usize>;
 
-    /// Entries that wait for their place, in order: id and row.
-    async fn inbox(&self, limit: usize) -> Result<Vec<(i64, EntryRow)>>;
+    /// Entries that wait for their place, in order: id and row. Of these groups of controllers; `None` means all.
+    async fn inbox(&self, groups: Option<Vec<u16>>, limit: usize) -> Result<Vec<(i64, EntryRow)>>;
     /// Entries alone (refusal counts).
     async fn append(&self, entries: Vec<EntryRow>) -> Result<()>;
-    /// Gives entries their place: chunks and heads written, inbox up to `drained` removed, in one commit.
-    async fn sequence(&self, chunks: Vec<ChunkRow>, heads: Vec<HeadRow>, drained: i64) -> Result<()>;
+    /// Gives entries their place: chunks and heads written, the drained ids removed from the inbox, in one commit.
+    /// False, and nothing kept, when a head is not where it was or an entry is gone: another sequencer was here.
+    async fn sequence(&self, chunks: Vec<ChunkRow>, heads: Vec<HeadMove>, drained: Vec<i64>) -> Result<bool>;
     /// Heads of all logs.
     async fn heads(&self) -> Result<Vec<HeadRow>>;
     /// Chunks of a log from the one that holds `from`.
@@ -95,6 +103,11 @@ pub(crate) trait Engine: Send + Sync + 'static {
     async fn slots(&self, slots: Vec<SlotRef>) -> Result<Vec<Option<Vec<u8>>>>;
     /// Overwrites a slot in place.
     async fn destroy_slot(&self, slot: SlotRef) -> Result<()>;
+
+    /// What other nodes changed. One short read.
+    async fn news(&self) -> Result<News>;
+    /// How it is shared with other nodes; `None` where a node is alone.
+    fn sharing(&self) -> Option<&dyn Sharing>;
 
     /// Commits what is queued and stops.
     async fn close(&self);

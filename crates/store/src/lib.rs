@@ -7,12 +7,14 @@
 
 mod accounts;
 mod authority;
+mod cluster;
 mod engine;
 mod error;
 mod facts;
 mod journal;
 mod open;
 mod policy;
+mod postgres;
 mod refusals;
 mod spool;
 pub mod sqlite;

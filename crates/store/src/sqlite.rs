@@ -237,7 +237,8 @@ impl Engine for SqliteEngine {
         self.write(move |connection| accept::accept(connection, &rows)).await
     }
 
-    async fn backlog(&self) -> Result<Vec<BacklogRow>> {
+    async fn backlog(&self, _: Scope) -> Result<Vec<BacklogRow>> {
+        // A node that is alone holds every partition, and is told of what comes in.
         self.walk(queue::backlog).await
     }
 
@@ -257,16 +258,17 @@ impl Engine for SqliteEngine {
         self.walk(move |connection| queue::expired(connection, &site, now, before, limit)).await
     }
 
-    async fn started(&self, limit: usize) -> Result<Vec<QueuedRow>> {
-        self.walk(move |connection| queue::started(connection, limit)).await
+    async fn started(&self, of: Scope, limit: usize) -> Result<Vec<QueuedRow>> {
+        self.walk(move |connection| queue::started(connection, of.from_id, limit)).await
     }
 
     async fn contents(&self, ids: Vec<i64>) -> Result<Vec<Option<ContentRow>>> {
         self.main_readers.read_together(|connection| queue::contents(connection, &ids))
     }
 
-    async fn start(&self, row: StartRow) -> Result<bool> {
-        self.write(move |connection| queue::start(connection, row)).await
+    async fn start(&self, row: StartRow) -> Result<StartAnswer> {
+        let begun = self.write(move |connection| queue::start(connection, row)).await?;
+        Ok(StartAnswer { begun, generation: None })
     }
 
     async fn settle(&self, rows: Vec<SettleRow>) -> Result<Vec<i64>> {
@@ -289,8 +291,17 @@ impl Engine for SqliteEngine {
         self.main_readers.read_together(|connection| queue::message(connection, controller, id))
     }
 
-    async fn body_files(&self) -> Result<Vec<i64>> {
-        self.walk(queue::body_files).await
+    async fn bodies_outside(&self, ids: Vec<i64>) -> Result<Vec<i64>> {
+        self.walk(move |connection| queue::bodies_outside(connection, &ids)).await
+    }
+
+    async fn last_id(&self) -> Result<i64> {
+        let last = |connection: &Connection| query::one(connection, &sql::LAST_ID, [], |row| row.get(0));
+        Ok(self.main_readers.read(last)?.unwrap_or(0))
+    }
+
+    async fn keep(&self, _: Timestamp) -> Result<()> {
+        Ok(())
     }
 
     async fn epochs_used(&self, before: i64) -> Result<Vec<i64>> {
@@ -312,7 +323,7 @@ impl Engine for SqliteEngine {
         }
     }
 
-    async fn inbox(&self, limit: usize) -> Result<Vec<(i64, EntryRow)>> {
+    async fn inbox(&self, _: Option<Vec<u16>>, limit: usize) -> Result<Vec<(i64, EntryRow)>> {
         self.walk(move |connection| ledger_rows::inbox(connection, limit)).await
     }
 
@@ -320,8 +331,8 @@ impl Engine for SqliteEngine {
         self.write_bulk(move |connection| ledger_rows::append(connection, &entries)).await
     }
 
-    async fn sequence(&self, chunks: Vec<ChunkRow>, heads: Vec<HeadRow>, drained: i64) -> Result<()> {
-        self.write_bulk(move |connection| ledger_rows::sequence(connection, &chunks, &heads, drained)).await
+    async fn sequence(&self, chunks: Vec<ChunkRow>, heads: Vec<HeadMove>, drained: Vec<i64>) -> Result<bool> {
+        self.write_bulk(move |connection| ledger_rows::sequence(connection, &chunks, &heads, &drained)).await
     }
 
     async fn heads(&self) -> Result<Vec<HeadRow>> {
@@ -354,6 +365,14 @@ impl Engine for SqliteEngine {
 
     async fn destroy_slot(&self, slot: SlotRef) -> Result<()> {
         self.destroy(move |connection| vault::destroy_slot(connection, slot)).await
+    }
+
+    async fn news(&self) -> Result<News> {
+        Ok(News::default())
+    }
+
+    fn sharing(&self) -> Option<&dyn Sharing> {
+        None
     }
 
     async fn close(&self) {

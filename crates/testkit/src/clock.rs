@@ -1,8 +1,8 @@
 //! Clocks: one that tests move, and the system's.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::sync::{Arc, LazyLock};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use model::{Clock, Timestamp};
 
@@ -39,6 +39,17 @@ impl Clock for ManualClock {
     fn now(&self) -> Timestamp {
         Timestamp::from_micros(self.0.load(Ordering::SeqCst))
     }
+
+    /// Real time goes on: leases and deadlines are kept by it.
+    fn monotonic(&self) -> Duration {
+        running()
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "this is a clock")]
+fn running() -> Duration {
+    static START: LazyLock<Instant> = LazyLock::new(Instant::now);
+    Instant::now().saturating_duration_since(*START)
 }
 
 /// The system's clock.
@@ -50,6 +61,10 @@ impl Clock for SystemClock {
     fn now(&self) -> Timestamp {
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         Timestamp::from_micros(i64::try_from(since.as_micros()).unwrap_or(i64::MAX))
+    }
+
+    fn monotonic(&self) -> Duration {
+        running()
     }
 }
 

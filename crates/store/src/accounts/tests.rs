@@ -39,12 +39,12 @@ async fn writer_passed(store: &Store) {
 
 /// The last entry that waits for its place.
 async fn last_leaf(store: &Store) -> Entry {
-    let (_, row) = store.engine.inbox(1_000).await.unwrap().pop().unwrap();
+    let (_, row) = store.engine.inbox(None, 1_000).await.unwrap().pop().unwrap();
     Entry::decode(&row.bytes).unwrap()
 }
 
 async fn leaves(store: &Store) -> usize {
-    store.engine.inbox(1_000).await.unwrap().len()
+    store.engine.inbox(None, 1_000).await.unwrap().len()
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use crate::engine::*;
 
 #[expect(clippy::cognitive_complexity, reason = "assertions in a row, each expanded by its macro")]
 pub(super) async fn tell(engine: &dyn Engine) {
-    let before = engine.inbox(100).await.unwrap().len();
+    let before = engine.inbox(None, 100).await.unwrap().len();
     let mut first = acceptance(vec![message(101, 1, 101)]);
     first.idempotency =
         Some(IdempotencyRow { credential: 4, key: [6; 16], request: [7; 32], answer: b"sealed answer".to_vec() });
@@ -15,7 +15,7 @@ pub(super) async fn tell(engine: &dyn Engine) {
     assert_eq!(person[0].slot, Some(slot(1)));
     assert_eq!(engine.quota_used(SHOP, DAY).await.unwrap(), 1);
     assert_eq!(engine.quota_used(SHOP, DAY + 1).await.unwrap(), 0);
-    assert_eq!(engine.inbox(100).await.unwrap().len(), before + 1);
+    assert_eq!(engine.inbox(None, 100).await.unwrap().len(), before + 1);
     let kept = engine.idempotency(SHOP, 4, [6; 16]).await.unwrap().unwrap();
     assert_eq!((kept.request, kept.answer.as_slice()), ([7; 32], &b"sealed answer"[..]));
     assert!(engine.idempotency(OTHER, 4, [6; 16]).await.unwrap().is_none());
@@ -56,7 +56,7 @@ pub(super) async fn tell_of_races(engine: &dyn Engine) {
     shared.body.place = BodyPlace::File;
     shared.body.sealed = bytes::Bytes::new();
     assert_eq!(engine.accept(shared).await.unwrap(), AcceptOutcome::Done);
-    assert_eq!(engine.body_files().await.unwrap(), [105]);
+    assert_eq!(engine.bodies_outside(vec![101, 105, 999]).await.unwrap(), [105]);
     assert_eq!(engine.contents(vec![106]).await.unwrap()[0].as_ref().unwrap().body.key, BodyKey::Epoch(11));
 
     // The last of the day's allowance, and one more.

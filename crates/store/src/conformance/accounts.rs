@@ -72,7 +72,7 @@ pub(super) async fn tell(engine: &dyn Engine) {
     let mut changes = silent(setting_up());
     changes[0].1 = Some(entry);
     assert_eq!(engine.change(changes).await.unwrap(), [1; 7]);
-    assert_eq!(engine.inbox(10).await.unwrap().len(), 1);
+    assert_eq!(engine.inbox(None, 10).await.unwrap().len(), 1);
 
     // A name that is taken spoils the whole change: neither the revocation nor the entry is kept.
     let revoke = Change::Revoke { controller: SHOP, id: 4, at: at(2) };
@@ -82,7 +82,7 @@ pub(super) async fn tell(engine: &dyn Engine) {
     let policy = engine.policy().await.unwrap();
     assert_eq!(policy.credentials[0].revoked, None);
     assert_eq!(policy.streams.len(), 1);
-    assert_eq!(engine.inbox(10).await.unwrap().len(), 1);
+    assert_eq!(engine.inbox(None, 10).await.unwrap().len(), 1);
 
     // Row counts say what each change touched.
     let foreign = Change::Revoke { controller: OTHER, id: 4, at: at(2) };
@@ -94,7 +94,7 @@ pub(super) async fn tell(engine: &dyn Engine) {
     let changes = changes.into_iter().enumerate().map(loud).collect();
     assert_eq!(engine.change(changes).await.unwrap(), [0, 1, 0, 1, 1, 0, 1]);
     // What touched nothing did not happen: the ledger says nothing of it.
-    let inbox = engine.inbox(10).await.unwrap();
+    let inbox = engine.inbox(None, 10).await.unwrap();
     let said: Vec<_> = inbox[1..].iter().map(|(_, row)| String::from_utf8(row.bytes.clone()).unwrap()).collect();
     assert_eq!(said, ["change 1", "change 3", "change 4", "change 6"]);
 

@@ -23,12 +23,13 @@ fn held(id: i64, attempt: u32) -> SettleRow {
 }
 
 async fn start(engine: &dyn Engine, id: i64, attempt: u32) -> bool {
-    engine.start(StartRow { id, attempt, at: at(10) }).await.unwrap()
+    let lease = super::lease(engine).await;
+    engine.start(StartRow { id, attempt, at: at(10), lease }).await.unwrap().begun
 }
 
 #[expect(clippy::cognitive_complexity, reason = "assertions in a row, each expanded by its macro")]
 pub(super) async fn tell_of_attempts(engine: &dyn Engine) {
-    let backlog = engine.backlog().await.unwrap();
+    let backlog = engine.backlog(Scope::default()).await.unwrap();
     let lanes: Vec<_> = backlog.iter().map(|row| (row.class, row.controller, row.due, row.count)).collect();
     assert_eq!(lanes, [(0, SHOP, at(0), 5), (1, SHOP, at(5), 1)]);
 
@@ -55,16 +56,16 @@ pub(super) async fn tell_of_attempts(engine: &dyn Engine) {
     assert!(!start(engine, 101, 1).await, "the first attempt is over");
     let row = &engine.due(SITE, 0, SHOP, at(100), 10).await.unwrap()[3];
     assert_eq!((row.id, row.attempts, row.due), (101, 1, at(100)));
-    assert!(engine.started(10).await.unwrap().is_empty());
+    assert!(engine.started(Scope::default(), 10).await.unwrap().is_empty());
 
     // Two attempts are on their way when the node goes down.
     assert!(start(engine, 101, 2).await && start(engine, 105, 1).await);
 }
 
 pub(super) async fn tell_of_recovery(engine: &dyn Engine) {
-    assert_eq!(ids(&engine.started(10).await.unwrap()), [101, 105]);
-    assert_eq!(ids(&engine.started(1).await.unwrap()), [101]);
-    let before = engine.inbox(100).await.unwrap().len();
+    assert_eq!(ids(&engine.started(Scope::default(), 10).await.unwrap()), [101, 105]);
+    assert_eq!(ids(&engine.started(Scope::default(), 1).await.unwrap()), [101]);
+    let before = engine.inbox(None, 100).await.unwrap().len();
     let uncertain = SettleRow {
         event_word: "uncertain",
         due: at(20),
@@ -78,8 +79,8 @@ pub(super) async fn tell_of_recovery(engine: &dyn Engine) {
     engine.settle(vec![uncertain.clone(), held.clone()]).await.unwrap();
     // Said twice, counted once.
     engine.settle(vec![uncertain, held]).await.unwrap();
-    assert_eq!(engine.inbox(100).await.unwrap().len(), before + 2);
-    assert!(engine.started(10).await.unwrap().is_empty());
+    assert_eq!(engine.inbox(None, 100).await.unwrap().len(), before + 2);
+    assert!(engine.started(Scope::default(), 10).await.unwrap().is_empty());
     let due = engine.due(SITE, 0, SHOP, at(20), 10).await.unwrap();
     assert_eq!(
         due.iter().map(|row| (row.id, row.attempts, row.uncertain)).collect::<Vec<_>>(),
@@ -102,7 +103,7 @@ pub(super) async fn tell_of_holds(engine: &dyn Engine) {
         record.attempts.iter().map(|row| (row.attempt, row.event_word.clone())).collect::<Vec<_>>()
     };
     let row = async || engine.due(SITE, 0, SHOP, at(500), 10).await.unwrap().into_iter().find(|row| row.id == 105);
-    let before = engine.inbox(100).await.unwrap().len();
+    let before = engine.inbox(None, 100).await.unwrap().len();
     let first = row().await.unwrap();
     assert_eq!((first.attempts, first.due, first.expires), (0, at(40), at(2_000)), "no attempt, and it lives on");
     assert_eq!(events().await, [(0, "held".to_owned())]);
@@ -112,8 +113,12 @@ pub(super) async fn tell_of_holds(engine: &dyn Engine) {
     engine.settle(vec![again]).await.unwrap();
     let second = row().await.unwrap();
     assert_eq!((second.attempts, second.due, second.expires), (0, at(60), at(2_000)), "never given up sooner");
-    assert!(engine.started(10).await.unwrap().is_empty());
-    assert_eq!((events().await.len(), engine.inbox(100).await.unwrap().len()), (1, before), "held on is no event");
+    assert!(engine.started(Scope::default(), 10).await.unwrap().is_empty());
+    assert_eq!(
+        (events().await.len(), engine.inbox(None, 100).await.unwrap().len()),
+        (1, before),
+        "held on is no event"
+    );
 
     // It goes on, and is held once more; a hold said late does not undo what came after it.
     let went_on = SettleRow { at: at(12), ..deferred(105, 105, 1) };
@@ -121,7 +126,7 @@ pub(super) async fn tell_of_holds(engine: &dyn Engine) {
     let words = [(0, "held".to_owned()), (1, "deferred".to_owned()), (0, "held".to_owned())];
     assert_eq!(events().await, words);
     assert_eq!((row().await.unwrap().attempts, row().await.unwrap().due), (1, at(40)));
-    assert_eq!(engine.inbox(100).await.unwrap().len(), before + 2);
+    assert_eq!(engine.inbox(None, 100).await.unwrap().len(), before + 2);
     assert_eq!(engine.message(SHOP, 105).await.unwrap().unwrap().state, "held");
 }
 
@@ -132,13 +137,13 @@ pub(super) async fn tell_of_a_taken_number(engine: &dyn Engine) {
     engine.settle(vec![deferred(111, 111, 1)]).await.unwrap();
     assert!(start(engine, 111, 2).await);
     engine.settle(vec![deferred(111, 111, 2)]).await.unwrap();
-    assert!(engine.started(10).await.unwrap().is_empty());
+    assert!(engine.started(Scope::default(), 10).await.unwrap().is_empty());
     let row = engine.due(SITE, 0, SHOP, at(500), 10).await.unwrap().into_iter().find(|row| row.id == 111).unwrap();
     assert_eq!((row.attempts, row.uncertain), (2, true), "the receiving system may have it");
     // The twin: an outcome that is only said twice changes nothing, also while the next attempt is under way.
     assert!(start(engine, 111, 3).await);
     engine.settle(vec![deferred(111, 111, 2)]).await.unwrap();
-    assert_eq!(ids(&engine.started(10).await.unwrap()), [111]);
+    assert_eq!(ids(&engine.started(Scope::default(), 10).await.unwrap()), [111]);
     engine.settle(vec![deferred(111, 111, 3)]).await.unwrap();
 }
 
@@ -157,20 +162,20 @@ pub(super) async fn tell_of_ends(engine: &dyn Engine) {
     // The body in a file is free only when the second of its messages has ended.
     let free = engine.settle(vec![ended(101, 101, 3, "delivered"), bounced(Some(at(90)))]).await.unwrap();
     assert!(free.is_empty());
-    assert_eq!(engine.body_files().await.unwrap(), [105]);
+    assert_eq!(engine.bodies_outside(vec![105]).await.unwrap(), [105]);
     let again = engine.settle(vec![bounced(None)]).await.unwrap();
     assert!(again.is_empty(), "an outcome said twice gives no body back twice");
     let person = &engine.persons(vec![question(SHOP, 4)]).await.unwrap()[0];
     assert_eq!(person.suppressions[0].until, Some(at(90)), "nor does it suppress twice");
-    let said = engine.inbox(1_000).await.unwrap();
+    let said = engine.inbox(None, 1_000).await.unwrap();
     assert_eq!(said.iter().filter(|(_, row)| row.bytes == b"suppressed 4").count(), 1);
     // Another bounce adds nothing to the entry that stands, and the ledger says nothing of it.
     let another =
         SettleRow { suppress: Some((suppression(Some(at(99))), b"no news".to_vec())), ..deferred(111, 111, 4) };
     engine.settle(vec![another]).await.unwrap();
-    assert!(engine.inbox(1_000).await.unwrap().iter().all(|(_, row)| row.bytes != b"no news"));
+    assert!(engine.inbox(None, 1_000).await.unwrap().iter().all(|(_, row)| row.bytes != b"no news"));
     assert_eq!(engine.settle(vec![ended(106, 105, 1, "delivered")]).await.unwrap(), [105]);
-    assert!(engine.body_files().await.unwrap().is_empty());
+    assert!(engine.bodies_outside(vec![105]).await.unwrap().is_empty());
 
     let contents = engine.contents(vec![101, 105, 106, 111]).await.unwrap();
     assert_eq!(contents.iter().map(Option::is_some).collect::<Vec<_>>(), [false, false, false, true]);
@@ -188,6 +193,6 @@ pub(super) async fn tell_of_ends(engine: &dyn Engine) {
     // Two messages on one body, ended in one commit; one stays in the queue.
     let rows = vec![ended(107, 107, 1, "stopped"), ended(108, 107, 1, "expired")];
     assert!(engine.settle(rows).await.unwrap().is_empty());
-    let backlog = engine.backlog().await.unwrap();
+    let backlog = engine.backlog(Scope::default()).await.unwrap();
     assert_eq!(backlog.iter().map(|row| row.count).collect::<Vec<_>>(), [1]);
 }

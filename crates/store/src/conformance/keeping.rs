@@ -39,25 +39,27 @@ pub(super) async fn tell_of_keys(engine: &dyn Engine) {
 
 #[expect(clippy::cognitive_complexity, reason = "assertions in a row, each expanded by its macro")]
 pub(super) async fn tell_of_the_ledger(engine: &dyn Engine) {
-    let inbox = engine.inbox(100).await.unwrap();
+    let inbox = engine.inbox(None, 100).await.unwrap();
     assert!(inbox.windows(2).all(|pair| pair[0].0 < pair[1].0), "in the order of their ids");
     assert!(inbox.iter().any(|(_, row)| row.bytes == b"accepted 101"));
-    assert_eq!(engine.inbox(2).await.unwrap().len(), 2);
-    let drained = inbox[inbox.len() - 1].0;
+    assert_eq!(engine.inbox(None, 2).await.unwrap().len(), 2);
+    let drained: Vec<i64> = inbox.iter().map(|(id, _)| *id).collect();
+    let last = drained[drained.len() - 1];
     // An entry that comes in after the sequencer has read stays.
     engine.append(vec![EntryRow { controller: SHOP, bytes: b"later".to_vec() }]).await.unwrap();
 
     let chunk = |first, count: u8| ChunkRow { controller: SHOP, first, entries: vec![count; 9], count: count.into() };
-    let head = |size| HeadRow { controller: SHOP, size, frontier: vec![3; 32] };
-    engine.sequence(vec![chunk(0, 10)], vec![head(10)], drained).await.unwrap();
-    let left = engine.inbox(100).await.unwrap();
+    let head = |was, size| vec![HeadMove { was, head: HeadRow { controller: SHOP, size, frontier: vec![3; 32] } }];
+    assert!(engine.sequence(vec![chunk(0, 10)], head(0, 10), drained).await.unwrap());
+    let left = engine.inbox(None, 100).await.unwrap();
     assert_eq!(left.iter().map(|(_, row)| row.bytes.as_slice()).collect::<Vec<_>>(), [b"later"]);
-    assert!(left[0].0 > drained);
+    assert!(left[0].0 > last);
 
-    engine.sequence(vec![chunk(10, 5), chunk(15, 1)], vec![head(16)], left[0].0).await.unwrap();
+    assert!(engine.sequence(vec![chunk(10, 5), chunk(15, 1)], head(10, 16), vec![left[0].0]).await.unwrap());
     // A second sequencer with an older head is refused whole, and so is a chunk that is there already.
-    assert!(engine.sequence(vec![chunk(16, 1)], vec![head(11)], 0).await.is_err());
-    assert!(engine.sequence(vec![chunk(10, 1)], vec![head(17)], 0).await.is_err());
+    assert!(!engine.sequence(vec![chunk(16, 1)], head(10, 11), Vec::new()).await.unwrap());
+    assert!(!engine.sequence(vec![chunk(16, 1)], head(0, 1), Vec::new()).await.unwrap());
+    assert!(engine.sequence(vec![chunk(10, 1)], head(16, 17), Vec::new()).await.is_err());
     assert_eq!(engine.heads().await.unwrap().len(), 1);
 
     let first = |rows: Vec<ChunkRow>| rows.iter().map(|row| (row.first, row.count)).collect::<Vec<_>>();
@@ -72,9 +74,9 @@ pub(super) async fn tell_what_lasted(engine: &dyn Engine) {
     let heads = engine.heads().await.unwrap();
     assert_eq!((heads[0].controller, heads[0].size, heads[0].frontier.as_slice()), (SHOP, 16, &[3; 32][..]));
     // Ids of the inbox are never given twice, not even when it was emptied before a restart.
-    assert!(engine.inbox(100).await.unwrap().is_empty());
+    assert!(engine.inbox(None, 100).await.unwrap().is_empty());
     engine.append(vec![EntryRow { controller: SHOP, bytes: b"after".to_vec() }]).await.unwrap();
-    assert!(engine.inbox(100).await.unwrap()[0].0 > 1);
+    assert!(engine.inbox(None, 100).await.unwrap()[0].0 > 1);
     assert_eq!(engine.slots(vec![slot(255)]).await.unwrap(), [None]);
 
     assert_eq!(engine.forget_idempotency(at(0)).await.unwrap(), 0);

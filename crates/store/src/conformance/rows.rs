@@ -54,6 +54,7 @@ pub(crate) fn message(id: i64, n: u8, body: i64) -> MessageRow {
         head: vec![2, n],
         body,
         site: Arc::from("dest.example"),
+        part: 0,
     }
 }
 

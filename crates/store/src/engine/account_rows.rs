@@ -6,6 +6,8 @@ use model::Timestamp;
 /// All accounts: small, kept in memory whole, read again after each change.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct PolicyRows {
+    /// Rises with each change where several nodes share the data; 0 where one is alone.
+    pub(crate) version: i64,
     /// Controllers: id and name.
     pub(crate) controllers: Vec<(i64, String)>,
     /// Agreements.

@@ -13,6 +13,17 @@ pub(crate) struct EntryRow {
     pub(crate) bytes: Vec<u8>,
 }
 
+/// What other nodes changed, as counters that only rise. A node that is alone has none.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct News {
+    /// Version of the accounts.
+    pub(crate) accounts: i64,
+    /// Secrets destroyed.
+    pub(crate) erasures: i64,
+    /// Permission generations, by controller.
+    pub(crate) generations: Vec<(i64, i64)>,
+}
+
 /// Where a person's secret is kept: a block of the keys database and a slot in it.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub(crate) struct SlotRef {
@@ -104,6 +115,8 @@ pub(crate) struct MessageRow {
     pub(crate) body: i64,
     /// Where it goes: the destination site.
     pub(crate) site: Arc<str>,
+    /// The queue partition of that site.
+    pub(crate) part: u16,
 }
 
 /// An answer kept for a repeated request.
@@ -223,6 +236,35 @@ pub(crate) struct StartRow {
     pub(crate) attempt: u32,
     /// When.
     pub(crate) at: Timestamp,
+    /// The queue partition, with the epoch of the lease under which it begins. A node that is alone has epoch 0.
+    pub(crate) lease: PartLease,
+}
+
+/// A queue partition and the epoch under which a node holds it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct PartLease {
+    /// The partition.
+    pub(crate) part: u16,
+    /// The epoch.
+    pub(crate) epoch: i64,
+}
+
+/// What a start was answered.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct StartAnswer {
+    /// Is it recorded? False when the message is gone, the attempt is another, or the partition is another node's.
+    pub(crate) begun: bool,
+    /// The controller's permission generation in the database as of that commit, where several nodes count it there.
+    pub(crate) generation: Option<i64>,
+}
+
+/// Which rows of the queue are meant.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Scope {
+    /// Of these partitions; `None` means all of them.
+    pub(crate) parts: Option<Vec<u16>>,
+    /// With ids not below this.
+    pub(crate) from_id: i64,
 }
 
 /// An attempt ended.
@@ -383,6 +425,15 @@ pub(crate) struct HeadRow {
     pub(crate) size: u64,
     /// Compact tree.
     pub(crate) frontier: Vec<u8>,
+}
+
+/// A head on its way forward.
+#[derive(Clone, Debug)]
+pub(crate) struct HeadMove {
+    /// Entries that were sequenced before. Another number in the database: another sequencer was here.
+    pub(crate) was: u64,
+    /// The head from now on.
+    pub(crate) head: HeadRow,
 }
 
 /// A run of sequenced entries.

@@ -2,8 +2,8 @@
 //! has a smaller id and is sequenced before it.
 
 use super::ledger_error;
-use crate::engine::{ChunkRow, HeadRow};
-use crate::error::Result;
+use crate::engine::{ChunkRow, HeadMove, HeadRow};
+use crate::error::{Error, Result};
 use crate::open::Store;
 use ledger::{Frontier, leaf_hash};
 use std::collections::BTreeMap;
@@ -21,9 +21,12 @@ impl Store {
     /// Those of the engine; calling again is safe.
     pub async fn sequence(&self) -> Result<usize> {
         let _turn = self.journal.turn.lock().await;
-        let inbox = self.engine.inbox(DRAIN_MAX).await?;
-        let Some(drained) = inbox.last().map(|(id, _)| *id) else { return Ok(0) };
+        let inbox = self.engine.inbox(None, DRAIN_MAX).await?;
+        let drained: Vec<i64> = inbox.iter().map(|(id, _)| *id).collect();
         let count = inbox.len();
+        if count == 0 {
+            return Ok(0);
+        }
         let mut grown: BTreeMap<i64, (Frontier, ChunkRow)> = BTreeMap::new();
         for (_, row) in inbox {
             let (frontier, chunk) = grown.entry(row.controller).or_insert_with(|| {
@@ -37,14 +40,15 @@ impl Store {
         }
         let heads = grown
             .iter()
-            .map(|(controller, (frontier, _))| HeadRow {
-                controller: *controller,
-                size: frontier.size(),
-                frontier: frontier.to_bytes(),
+            .map(|(controller, (frontier, chunk))| HeadMove {
+                was: chunk.first,
+                head: HeadRow { controller: *controller, size: frontier.size(), frontier: frontier.to_bytes() },
             })
             .collect();
         let chunks = grown.values().map(|(_, chunk)| chunk.clone()).collect();
-        self.engine.sequence(chunks, heads, drained).await?;
+        if !self.engine.sequence(chunks, heads, drained).await? {
+            return Err(Error::Engine("another sequencer moved the head of a log".to_owned()));
+        }
         let mut known = self.journal.heads.lock();
         for (controller, (frontier, _)) in grown {
             known.insert(controller, frontier);

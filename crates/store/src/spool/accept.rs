@@ -4,6 +4,7 @@ use super::bodies::BodyFile;
 use super::content::{self, ROW_BODY_OCTETS_MAX, seal_body};
 use super::intake::Entering;
 use super::{Acceptance, Content, Envelope, Item, Lane, NotQueued, QueueRow, Replay, Uncertain};
+use crate::cluster::queue_part;
 use crate::engine::{
     AcceptOutcome, AcceptRows, BodyKey, BodyPlace, BodyRow, EntryRow, IdempotencyRow, MessageRow, SlotRef,
 };
@@ -220,6 +221,7 @@ impl Store {
     ) -> Result<MessageRow> {
         let permit = item.permit;
         let id = item.id.0;
+        let site = self.site_of(item.address.domain());
         let envelope = Envelope {
             to: item.address.to_wire(),
             from: acceptance.from.to_wire(),
@@ -247,7 +249,8 @@ impl Store {
             envelope: envelope.seal(&slot.secret, id)?,
             head: content::seal_head(&slot.secret, id, &item.head)?,
             body,
-            site: self.site_of(item.address.domain()),
+            part: queue_part(&site),
+            site,
         })
     }
 

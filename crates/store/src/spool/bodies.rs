@@ -42,11 +42,14 @@ impl BodyFiles {
     pub(crate) async fn open(dir: &Path, engine: &dyn Engine) -> Result<Self> {
         let dir = dir.join("bodies");
         fs::create_dir_all(&dir).map_err(|error| Error::file(&dir, &error))?;
-        let wanted: HashSet<String> = engine.body_files().await?.into_iter().map(name).collect();
+        let mut found = Vec::new();
         for entry in fs::read_dir(&dir).map_err(|error| Error::file(&dir, &error))?.flatten() {
-            if !wanted.contains(entry.file_name().to_string_lossy().as_ref()) {
-                fs::remove_file(entry.path()).map_err(|error| Error::file(&entry.path(), &error))?;
-            }
+            found.push((id_of(&entry.file_name().to_string_lossy()), entry.path()));
+        }
+        let ids = found.iter().filter_map(|(id, _)| *id).collect();
+        let wanted: HashSet<i64> = engine.bodies_outside(ids).await?.into_iter().collect();
+        for (_, path) in found.into_iter().filter(|(id, _)| id.is_none_or(|id| !wanted.contains(&id))) {
+            fs::remove_file(&path).map_err(|error| Error::file(&path, &error))?;
         }
         Ok(Self { dir })
     }
@@ -101,6 +104,10 @@ fn unlink(path: &Path) {
 
 fn name(id: i64) -> String {
     format!("{id:016x}")
+}
+
+fn id_of(name: &str) -> Option<i64> {
+    i64::from_str_radix(name, 16).ok().filter(|id| self::name(*id) == name)
 }
 
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {

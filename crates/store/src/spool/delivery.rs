@@ -3,7 +3,7 @@
 use super::accept::class_number;
 use super::content::seal_transcript;
 use super::{Backlog, Lane, Outcome, OutcomeKind, QueueRow, Start, Started, Suppress, Uncertain};
-use crate::engine::{QueuedRow, SettleRow, StartRow, SuppressionRow};
+use crate::engine::{PartLease, QueuedRow, Scope, SettleRow, StartRow, SuppressionRow};
 use crate::error::{Error, Result};
 use crate::journal::MessageEvent;
 use crate::open::Store;
@@ -33,7 +33,7 @@ impl Store {
     /// # Errors
     /// Those of the engine.
     pub async fn backlog(&self) -> Result<Vec<Backlog>> {
-        let rows = self.engine.backlog().await?;
+        let rows = self.engine.backlog(Scope::default()).await?;
         rows.into_iter()
             .map(|row| {
                 Ok(Backlog {
@@ -77,8 +77,9 @@ impl Store {
     /// # Errors
     /// Those of the engine: then nothing may be sent.
     pub async fn start(&self, start: Start) -> Result<Started> {
-        let row = StartRow { id: start.id.0, attempt: start.attempt, at: start.at };
-        Ok(if self.engine.start(row).await? { Started::Yes } else { Started::Gone })
+        let lease = PartLease { part: 0, epoch: 0 };
+        let row = StartRow { id: start.id.0, attempt: start.attempt, at: start.at, lease };
+        Ok(if self.engine.start(row).await?.begun { Started::Yes } else { Started::Gone })
     }
 
     /// Records outcomes, with their ledger entries and what follows from them, in one commit.
@@ -121,7 +122,7 @@ impl Store {
         let mut seen = HashSet::new();
         loop {
             // Rows that stay are read again: no row is tried twice, so this comes to an end.
-            let rows = self.engine.started(RECOVER_BATCH + seen.len()).await?;
+            let rows = self.engine.started(Scope::default(), RECOVER_BATCH + seen.len()).await?;
             let fresh: Vec<_> = rows.into_iter().filter(|row| seen.insert(row.id)).take(RECOVER_BATCH).collect();
             if fresh.is_empty() {
                 return Ok(recovered);

@@ -135,6 +135,7 @@ fn insert_message(connection: &Connection, row: &MessageRow) -> Result<()> {
             row.body,
             row.accepted.micros(),
             row.expires.micros(),
+            row.part,
         ],
     )?;
     Ok(())

@@ -1,9 +1,10 @@
 //! The ledger's rows: inbox, chunks, heads.
 
-use crate::engine::{ChunkRow, EntryRow, HeadRow};
+use crate::cluster::ledger_part;
+use crate::engine::{ChunkRow, EntryRow, HeadMove, HeadRow};
 use crate::error::{Error, Result};
 use crate::sqlite::facts::unsigned;
-use crate::sqlite::query::{limit, many, run, signed};
+use crate::sqlite::query::{limit, many, one, run, signed};
 use crate::statement as sql;
 use rusqlite::{Connection, params};
 
@@ -11,7 +12,7 @@ use rusqlite::{Connection, params};
 /// always stands before it.
 pub(super) fn append(connection: &Connection, entries: &[EntryRow]) -> Result<()> {
     for entry in entries {
-        run(connection, &sql::INBOX_INSERT, params![entry.controller, entry.bytes])?;
+        run(connection, &sql::INBOX_INSERT, params![entry.controller, entry.bytes, ledger_part(entry.controller)])?;
     }
     Ok(())
 }
@@ -23,19 +24,34 @@ pub(super) fn inbox(connection: &Connection, rows: usize) -> Result<Vec<(i64, En
     })
 }
 
-/// See [`crate::engine::Engine::sequence`].
-pub(super) fn sequence(connection: &Connection, chunks: &[ChunkRow], heads: &[HeadRow], drained: i64) -> Result<()> {
+/// See [`crate::engine::Engine::sequence`]. Everything is looked at before the first write, so `false` kept nothing.
+pub(super) fn sequence(
+    connection: &Connection,
+    chunks: &[ChunkRow],
+    heads: &[HeadMove],
+    drained: &[i64],
+) -> Result<bool> {
+    for step in heads {
+        let size: Option<i64> = one(connection, &sql::HEAD_SIZE, [step.head.controller], |row| row.get(0))?;
+        if unsigned(size.unwrap_or(0)) != step.was {
+            return Ok(false);
+        }
+    }
     for chunk in chunks {
         let first = signed(chunk.first, "ledger_chunk.first_index")?;
         run(connection, &sql::CHUNK_INSERT, params![chunk.controller, first, chunk.count, chunk.entries])?;
     }
-    for head in heads {
-        let size = signed(head.size, "ledger_head.size")?;
-        if run(connection, &sql::HEAD_PUT, params![head.controller, size, head.frontier])? == 0 {
-            return Err(Error::Engine("the head of a log would have moved back".to_owned()));
+    for HeadMove { was, head } in heads {
+        let (size, was) = (signed(head.size, "ledger_head.size")?, signed(*was, "ledger_head.size")?);
+        run(connection, &sql::HEAD_PUT, params![head.controller, size, head.frontier, was])?;
+    }
+    for id in drained {
+        // The writer does one thing after the other: an entry that is gone was drained by nobody but us.
+        if run(connection, &sql::INBOX_DRAIN, [id])? == 0 {
+            return Err(Error::Engine("an entry of the ledger left the inbox twice".to_owned()));
         }
     }
-    run(connection, &sql::INBOX_DRAIN, params![drained]).map(drop)
+    Ok(true)
 }
 
 /// See [`crate::engine::Engine::heads`].

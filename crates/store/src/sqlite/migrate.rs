@@ -17,8 +17,10 @@ pub(super) struct Migration {
 }
 
 /// Steps of the main database.
-pub(super) const MAIN: &[Migration] =
-    &[Migration { name: "main_0001", text: include_str!("migrations/main_0001.sql") }];
+pub(super) const MAIN: &[Migration] = &[
+    Migration { name: "main_0001", text: include_str!("migrations/main_0001.sql") },
+    Migration { name: "main_0002", text: include_str!("migrations/main_0002.sql") },
+];
 
 /// Steps of the keys database.
 pub(super) const KEYS: &[Migration] =

@@ -14,6 +14,7 @@ use rusqlite::{Connection, Params, params};
 /// See [`crate::engine::Engine::policy`]. The connection is in a transaction.
 pub(super) fn read(connection: &Connection) -> Result<PolicyRows> {
     Ok(PolicyRows {
+        version: 0,
         controllers: many(connection, &sql::CONTROLLERS, [], |row| Ok((row.get(0)?, row.get(1)?)))?,
         agreements: agreements(connection)?,
         instructions: instructions(connection)?,

@@ -48,8 +48,8 @@ pub(super) fn expired(
 }
 
 /// See [`crate::engine::Engine::started`].
-pub(super) fn started(connection: &Connection, rows: usize) -> Result<Vec<QueuedRow>> {
-    many(connection, &sql::STARTED, params![limit(rows)], queued)
+pub(super) fn started(connection: &Connection, from_id: i64, rows: usize) -> Result<Vec<QueuedRow>> {
+    many(connection, &sql::STARTED, params![from_id, limit(rows)], queued)
 }
 
 /// See [`crate::engine::Engine::contents`].
@@ -100,9 +100,13 @@ pub(super) fn message(connection: &Connection, controller: i64, id: i64) -> Resu
     Ok(Some(record))
 }
 
-/// See [`crate::engine::Engine::body_files`].
-pub(super) fn body_files(connection: &Connection) -> Result<Vec<i64>> {
-    many(connection, &sql::BODY_FILES, [], |row| row.get(0))
+/// See [`crate::engine::Engine::bodies_outside`].
+pub(super) fn bodies_outside(connection: &Connection, ids: &[i64]) -> Result<Vec<i64>> {
+    let mut found = Vec::new();
+    for id in ids {
+        found.extend(one(connection, &sql::BODY_OUTSIDE, [id], |row| row.get::<_, i64>(0))?);
+    }
+    Ok(found)
 }
 
 fn queued(row: &Row<'_>) -> rusqlite::Result<QueuedRow> {

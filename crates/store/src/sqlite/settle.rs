@@ -3,6 +3,7 @@
 //! Invariants: an outcome of an attempt counts once, however often it is recorded; whatever is recorded, the message
 //! is no longer under way; a hold is no attempt; a body goes with the last message that needs it (GDPR Art. 5(1)(e)).
 
+use crate::cluster::ledger_part;
 use crate::engine::{SettleRow, SuppressionRow};
 use crate::error::Result;
 use crate::sqlite::query::{one, run};
@@ -18,7 +19,7 @@ pub(super) fn settle(connection: &Connection, rows: &[SettleRow]) -> Result<Vec<
             hold(connection, row, until)?;
             continue;
         }
-        if insert_attempt(connection, row)? == 0 {
+        if insert_attempt(connection, row)? == 0 && !amend(connection, row)? {
             // Recorded before: everything below was in that commit. A row that waits for this very attempt all the
             // same would be started under a taken number for ever.
             let values = params![row.id, row.controller, row.due.micros(), row.attempt];
@@ -33,7 +34,8 @@ pub(super) fn settle(connection: &Connection, rows: &[SettleRow]) -> Result<Vec<
         if let Some((suppression, entry)) = &row.suppress
             && suppress(connection, suppression)? > 0
         {
-            run(connection, &sql::INBOX_INSERT, params![suppression.controller, entry])?;
+            let part = ledger_part(suppression.controller);
+            run(connection, &sql::INBOX_INSERT, params![suppression.controller, entry, part])?;
         }
     }
     Ok(free)
@@ -57,7 +59,7 @@ fn hold(connection: &Connection, row: &SettleRow, until: Timestamp) -> Result<()
 }
 
 fn append(connection: &Connection, row: &SettleRow) -> Result<()> {
-    run(connection, &sql::INBOX_INSERT, params![row.controller, row.entry]).map(drop)
+    run(connection, &sql::INBOX_INSERT, params![row.controller, row.entry, ledger_part(row.controller)]).map(drop)
 }
 
 /// Suppresses a person in a scope; answers whether that changed anything.
@@ -86,6 +88,26 @@ fn insert_attempt(connection: &Connection, row: &SettleRow) -> Result<usize> {
             row.transcript,
         ],
     )
+}
+
+/// The end of an attempt that was taken for lost: a node that had been away tells it. What it says is a fact.
+fn amend(connection: &Connection, row: &SettleRow) -> Result<bool> {
+    if row.final_state.is_none() {
+        return Ok(false);
+    }
+    let values = params![
+        row.id,
+        row.attempt,
+        row.started.map(Timestamp::micros),
+        row.at.micros(),
+        row.event_word,
+        row.code,
+        row.enhanced,
+        row.rule,
+        row.event,
+        row.transcript,
+    ];
+    Ok(run(connection, &sql::ATTEMPT_AMEND, values)? == 1)
 }
 
 /// The message is at its end. Answers its body's id when that lies in a file which nobody needs any more.

@@ -189,21 +189,26 @@ async fn a_full_disk_keeps_nothing_of_what_it_refuses_and_loses_nothing() {
         async || {
             tokio::join!(
                 engine.accept(accepting(2, 2, &[8; 200_000])),
-                engine.start(StartRow { id: 1, attempt: 1, at: Default::default() })
+                engine.start(StartRow {
+                    id: 1,
+                    attempt: 1,
+                    at: Default::default(),
+                    lease: PartLease { part: 0, epoch: 0 }
+                })
             )
         },
         2,
     )
     .await;
     assert!(matches!(answers.0, Err(Error::Full)));
-    assert!(answers.1.unwrap(), "what needs no room goes on");
+    assert!(answers.1.unwrap().begun, "what needs no room goes on");
     assert_eq!(engine.quota_used(SHOP, DAY).await.unwrap(), 1);
     assert!(engine.message(SHOP, 2).await.unwrap().is_none());
     assert!(!poisoned.is_poisoned());
 
     engine.write(|connection| set_page_max(connection, 1_000_000)).await.unwrap();
     assert_eq!(engine.accept(accepting(2, 2, &[8; 200_000])).await.unwrap(), AcceptOutcome::Done);
-    assert_eq!(engine.started(9).await.unwrap().len(), 1);
+    assert_eq!(engine.started(Scope::default(), 9).await.unwrap().len(), 1);
 }
 
 fn telling() -> (SqliteSettings, Arc<AtomicUsize>) {

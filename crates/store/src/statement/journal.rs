@@ -4,17 +4,19 @@ use super::statements;
 
 statements! { JOURNAL:
     /// An entry waits for its place.
-    INBOX_INSERT(2) = "INSERT INTO ledger_inbox (controller, entry) VALUES (?1, ?2)";
+    INBOX_INSERT(3) = "INSERT INTO ledger_inbox (controller, entry, part) VALUES (?1, ?2, ?3)";
     /// What waits, in order.
     INBOX(1) = "SELECT id, controller, entry FROM ledger_inbox ORDER BY id LIMIT ?1";
-    /// What has its place now leaves the inbox; never what came in later.
-    INBOX_DRAIN(1) = "DELETE FROM ledger_inbox WHERE id <= ?1";
+    /// An entry that has its place now leaves the inbox.
+    INBOX_DRAIN(1) = "DELETE FROM ledger_inbox WHERE id = ?1";
     /// The heads of all logs.
     HEADS(0) = "SELECT controller, size, frontier FROM ledger_head ORDER BY controller";
     /// Moves a head. A log only grows: no row touched means that another sequencer was here.
-    HEAD_PUT(3) = "INSERT INTO ledger_head (controller, size, frontier) VALUES (?1, ?2, ?3) \
+    HEAD_PUT(4) = "INSERT INTO ledger_head (controller, size, frontier) VALUES (?1, ?2, ?3) \
         ON CONFLICT (controller) DO UPDATE SET size = excluded.size, frontier = excluded.frontier \
-        WHERE ledger_head.size <= excluded.size";
+        WHERE ledger_head.size = ?4";
+    /// How many entries a log has.
+    HEAD_SIZE(1) = "SELECT size FROM ledger_head WHERE controller = ?1";
     /// Adds a run of entries.
     CHUNK_INSERT(4) = "INSERT INTO ledger_chunk (controller, first_index, span, entries) VALUES (?1, ?2, ?3, ?4)";
     /// Runs of a log from the one that holds an index. The inner query finds it without walking the log.

@@ -22,9 +22,9 @@ statements! { SPOOL:
         tag, block, slot, accepted, state, rule, event, body, envelope, head) \
         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)";
     /// Gives a message its place in the queue.
-    QUEUE_INSERT(14) = "INSERT INTO queue (id, site, class, controller, due, stream, kind, tag, block, slot, domain, \
-        body, attempts, accepted, expires, uncertain) \
-        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, 0, ?13, ?14, 0)";
+    QUEUE_INSERT(15) = "INSERT INTO queue (id, site, class, controller, due, stream, kind, tag, block, slot, domain, \
+        body, attempts, accepted, expires, uncertain, part) \
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, 0, ?13, ?14, 0, ?15)";
     /// An earlier request and its answer.
     IDEMPOTENCY(3) = "SELECT request, answer FROM idempotency WHERE controller = ?1 AND credential = ?2 AND key = ?3";
     /// Keeps an answer.
@@ -45,7 +45,7 @@ statements! { SPOOL:
     EXPIRED(4) = queued!("WHERE site || '' = ?1 AND expires <= ?2 AND id < ?3 AND started IS NULL \
         ORDER BY id LIMIT ?4");
     /// Rows that were started and have no outcome.
-    STARTED(1) = queued!("WHERE started IS NOT NULL ORDER BY id LIMIT ?1");
+    STARTED(2) = queued!("WHERE started IS NOT NULL AND id >= ?1 ORDER BY id LIMIT ?2");
     /// The sealed content of a message that is not yet at its end.
     CONTENT(1) = "SELECT message.envelope, message.head, body.id, body.refs, body.block, body.slot, body.epoch, \
         body.place, body.wrapped, body.sealed FROM message JOIN body ON body.id = message.body \
@@ -57,6 +57,9 @@ statements! { SPOOL:
     ATTEMPT_INSERT(12) = "INSERT INTO attempt (message, attempt, controller, started, ended, word, code, enhanced, \
         rule, event, uncertain, transcript) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12) \
         ON CONFLICT (message, attempt) DO NOTHING";
+    /// An attempt that was taken for lost tells its end after all. It stays marked: it may have been sent twice.
+    ATTEMPT_AMEND(10) = "UPDATE attempt SET started = ?3, ended = ?4, word = ?5, code = ?6, enhanced = ?7, rule = ?8, \
+        event = ?9, uncertain = 1, transcript = ?10 WHERE message = ?1 AND attempt = ?2 AND word = 'uncertain'";
     /// Records that a message is held, under a number below zero: it is no attempt and uses none up.
     HOLD_INSERT(8) = "INSERT INTO attempt (message, attempt, controller, started, ended, word, code, enhanced, rule, \
         event, uncertain, transcript) SELECT ?1, COALESCE(MIN(held.attempt), 0) - 1, ?2, NULL, ?3, ?4, NULL, NULL, \
@@ -82,8 +85,14 @@ statements! { SPOOL:
     BODY_RELEASE(1) = "DELETE FROM body WHERE id = ?1 AND refs <= 1 RETURNING place";
     /// One message fewer needs the body.
     BODY_UNREF(1) = "UPDATE body SET refs = refs - 1 WHERE id = ?1 AND refs > 1";
-    /// Ids of the body files that are referred to.
-    BODY_FILES(0) = "SELECT id FROM body WHERE place = 1 ORDER BY id";
+    /// Is this the id of a body outside the rows that is referred to?
+    BODY_OUTSIDE(1) = "SELECT id FROM body WHERE id = ?1 AND place = 1";
+    /// The largest id given so far, in every table whose ids the application makes.
+    LAST_ID(0) = "SELECT COALESCE(MAX(tops.top), 0) FROM (SELECT MAX(id) AS top FROM message \
+        UNION ALL SELECT MAX(id) FROM body UNION ALL SELECT MAX(id) FROM controller \
+        UNION ALL SELECT MAX(id) FROM agreement UNION ALL SELECT MAX(id) FROM instruction \
+        UNION ALL SELECT MAX(id) FROM stream UNION ALL SELECT MAX(id) FROM domain \
+        UNION ALL SELECT MAX(id) FROM credential) AS tops";
 
     /// Epochs that still wrap a body. Ids carry the time, so the bound keeps the walk to the few that are old.
     EPOCHS_USED(1) = "SELECT DISTINCT epoch FROM body WHERE id < ?1 AND epoch IS NOT NULL ORDER BY epoch";

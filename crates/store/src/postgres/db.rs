@@ -1,0 +1,228 @@
+//! Connections to one database, and the loop in which every transaction runs.
+//!
+//! Invariants: a transaction that fails keeps nothing and is tried again when the failure says that this helps (a
+//! serialisation failure, a deadlock, a server that goes away); every verb in the loop may run twice, also after a
+//! COMMIT whose fate is not known, so each is idempotent or says that it is not.
+//! Never: the server's words about a row in an error (they may hold values); a prepared text outside the registry.
+//! Source: PostgreSQL appendix A (SQLSTATE classes 08, 40, 53, 57).
+
+use crate::error::{Error, Result};
+use crate::postgres::translate::translated;
+use crate::statement::Statement;
+use deadpool_postgres::{Object, Pool, PoolError, Transaction};
+use std::time::Duration;
+use tokio_postgres::error::SqlState;
+use tokio_postgres::types::ToSql;
+use tokio_postgres::{IsolationLevel, Row};
+
+/// A parameter.
+pub(super) type Param<'a> = &'a (dyn ToSql + Sync);
+
+/// First pause before a transaction runs again; doubled each time.
+const PAUSE_FIRST: Duration = Duration::from_millis(20);
+/// Longest pause.
+const PAUSE_MAX: Duration = Duration::from_millis(500);
+/// Runs of a transaction, pauses included about 12 seconds: longer than a fail-over, shorter than a client's patience.
+const RUNS_MAX: u32 = 30;
+
+/// The connections to one database.
+pub(super) struct Db {
+    pool: Pool,
+}
+
+/// May a verb run again after a COMMIT that was not answered?
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Repeat {
+    /// Yes: a second run finds what the first did.
+    Safe,
+    /// No: the caller is told that it is not known.
+    Never,
+}
+
+impl Db {
+    pub(super) const fn new(pool: Pool) -> Self {
+        Self { pool }
+    }
+
+    /// A connection.
+    pub(super) async fn connection(&self) -> Result<Object, Fault> {
+        self.pool.get().await.map_err(|error| match error {
+            PoolError::Backend(error) => Fault::of(&error),
+            PoolError::Closed => Fault::Final(Error::Closed),
+            _ => Fault::Lost("no connection to PostgreSQL was free in time"),
+        })
+    }
+
+    /// No connection is given any more.
+    pub(super) fn close(&self) {
+        self.pool.close();
+    }
+}
+
+/// A failure, and what it means for the transaction.
+#[derive(Debug)]
+pub(super) enum Fault {
+    /// Nothing was kept; another run may do better.
+    Again(&'static str),
+    /// The connection is gone. Before COMMIT nothing was kept.
+    Lost(&'static str),
+    /// A key is there already.
+    Conflict,
+    /// Another run would fail the same way.
+    Final(Error),
+}
+
+impl From<Error> for Fault {
+    fn from(error: Error) -> Self {
+        Self::Final(error)
+    }
+}
+
+impl From<tokio_postgres::Error> for Fault {
+    fn from(error: tokio_postgres::Error) -> Self {
+        Self::of(&error)
+    }
+}
+
+impl Fault {
+    /// What an error of the server or of the connection means.
+    pub(super) fn of(error: &tokio_postgres::Error) -> Self {
+        let Some(state) = error.code() else {
+            if error.is_closed() || std::error::Error::source(error).is_some_and(|cause| cause.is::<std::io::Error>()) {
+                return Self::Lost("the connection to PostgreSQL was lost");
+            }
+            // A value that does not fit its column, or an answer that was not understood: our own fault.
+            return Self::Final(Error::Engine(format!("PostgreSQL: {error}")));
+        };
+        match *state {
+            SqlState::UNIQUE_VIOLATION | SqlState::EXCLUSION_VIOLATION => Self::Conflict,
+            SqlState::T_R_SERIALIZATION_FAILURE => Self::Again("a serialisation failure"),
+            SqlState::T_R_DEADLOCK_DETECTED => Self::Again("a deadlock"),
+            SqlState::DISK_FULL | SqlState::OUT_OF_MEMORY | SqlState::INSUFFICIENT_RESOURCES => {
+                Self::Final(Error::Full)
+            }
+            SqlState::READ_ONLY_SQL_TRANSACTION => Self::Lost("PostgreSQL is a standby here"),
+            _ if state.code().starts_with("57P") || state.code().starts_with("08") => {
+                Self::Lost("PostgreSQL is going away or starting")
+            }
+            SqlState::TOO_MANY_CONNECTIONS => Self::Again("PostgreSQL has no connection left"),
+            SqlState::LOCK_NOT_AVAILABLE | SqlState::QUERY_CANCELED => Self::Again("a lock was not had in time"),
+            // The code alone: the server's words may hold what was in a row.
+            _ => Self::Final(Error::Engine(format!("PostgreSQL answered SQLSTATE {}", state.code()))),
+        }
+    }
+
+    /// As an error, where nothing is run again.
+    pub(super) fn into_error(self) -> Error {
+        match self {
+            Self::Again(why) | Self::Lost(why) => Error::Engine(why.to_owned()),
+            Self::Conflict => Error::Engine("a key is there already".to_owned()),
+            Self::Final(error) => error,
+        }
+    }
+}
+
+/// Counts the runs of a transaction.
+pub(super) struct Runs {
+    left: u32,
+    pause: Duration,
+}
+
+impl Runs {
+    pub(super) const fn new() -> Self {
+        Self { left: RUNS_MAX, pause: PAUSE_FIRST }
+    }
+
+    /// Waits before the next run; gives the failure back when there is none.
+    pub(super) async fn pause(&mut self, fault: Fault) -> Result<()> {
+        let (Fault::Again(why) | Fault::Lost(why)) = fault else { return Err(fault.into_error()) };
+        self.left = self.left.saturating_sub(1);
+        if self.left == 0 {
+            return Err(Error::Engine(why.to_owned()));
+        }
+        tokio::time::sleep(self.pause).await;
+        self.pause = (self.pause * 2).min(PAUSE_MAX);
+        Ok(())
+    }
+}
+
+/// Begins a transaction that reads one picture of several tables.
+pub(super) async fn picture(connection: &mut Object) -> Result<Transaction<'_>, Fault> {
+    let begun = connection.build_transaction().isolation_level(IsolationLevel::RepeatableRead).read_only(true);
+    Ok(begun.start().await?)
+}
+
+/// Runs a statement of the registry and answers how many rows it touched.
+pub(super) async fn run(tx: &Transaction<'_>, statement: &Statement, params: &[Param<'_>]) -> Result<usize, Fault> {
+    let prepared = tx.prepare_cached(&translated(statement)).await?;
+    let touched = tx.execute(&prepared, params).await?;
+    Ok(usize::try_from(touched).unwrap_or(usize::MAX))
+}
+
+/// Every row. Statements with many rows take a limit as a parameter.
+pub(super) async fn many(
+    tx: &Transaction<'_>,
+    statement: &Statement,
+    params: &[Param<'_>],
+) -> Result<Vec<Row>, Fault> {
+    let prepared = tx.prepare_cached(&translated(statement)).await?;
+    Ok(tx.query(&prepared, params).await?)
+}
+
+/// The first row, if there is one.
+pub(super) async fn one(
+    tx: &Transaction<'_>,
+    statement: &Statement,
+    params: &[Param<'_>],
+) -> Result<Option<Row>, Fault> {
+    let prepared = tx.prepare_cached(&translated(statement)).await?;
+    Ok(tx.query_opt(&prepared, params).await?)
+}
+
+/// A column, or the error that names it.
+pub(super) fn column<'r, T: tokio_postgres::types::FromSql<'r>>(
+    row: &'r Row,
+    at: usize,
+    name: &'static str,
+) -> Result<T, Fault> {
+    row.try_get(at).map_err(|_| Fault::Final(Error::Row { column: name }))
+}
+
+/// Runs a block in a transaction, again and again while that helps, and commits.
+///
+/// `transact!(db, Repeat::Safe, tx => { …; Ok(value) })`: the block gives `Result<T, Fault>` and may run several times;
+/// the whole gives `Result<T, Fault>`, where `Again` and `Lost` mean that patience is over.
+macro_rules! transact {
+    ($db:expr, $repeat:expr, $tx:ident => $block:block) => {{
+        let mut runs = crate::postgres::db::Runs::new();
+        loop {
+            let outcome = async {
+                let mut connection = $db.connection().await?;
+                let $tx = connection.transaction().await?;
+                let value = async { $block }.await?;
+                match $tx.commit().await {
+                    Ok(()) => Ok(value),
+                    Err(error) => Err(crate::postgres::db::uncertain(&error, $repeat)),
+                }
+            };
+            match outcome.await {
+                Ok(value) => break Ok(value),
+                Err(fault @ (crate::postgres::db::Fault::Again(_) | crate::postgres::db::Fault::Lost(_))) => {
+                    if let Err(error) = runs.pause(fault).await {
+                        break Err(crate::postgres::db::Fault::Final(error));
+                    }
+                }
+                Err(fault) => break Err(fault),
+            }
+        }
+    }};
+}
+pub(super) use transact;
+
+/// A COMMIT that failed: with a connection that is gone nobody knows whether it took place.
+pub(super) fn uncertain(error: &tokio_postgres::Error, repeat: Repeat) -> Fault {
+    match Fault::of(error) {
+        Fault::Lost(_) if repeat == Repeat::Never => Fault::Final(Error::Unknown),
+        fault => fault,
+    }
+}
