@@ -9,6 +9,7 @@
 mod bench;
 mod citations;
 mod deny;
+mod postgres;
 mod repo;
 mod run;
 mod setup;

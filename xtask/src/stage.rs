@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
+use crate::postgres::{Cluster, Major};
 use crate::repo::Repo;
 use crate::{citations, deny, run, setup, tidy};
 
@@ -36,10 +37,14 @@ const STAGES: &[Stage] = &[
     Stage { name: "clippy", budget: 15, long: false, run: |repo, _| cargo(repo, CLIPPY) },
     Stage { name: "doctests", budget: 5, long: false, run: |repo, _| cargo(repo, DOCTESTS) },
     Stage { name: "tests", budget: 30, long: false, run: tests },
+    Stage { name: "postgres", budget: 15, long: false, run: |repo, _| postgres(repo) },
     Stage { name: "long", budget: 60, long: true, run: long },
 ];
 
 const CLIPPY: &[&str] = &["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"];
+/// The packages whose tests can use either engine, and those of them that stand closest to the server.
+const ON_EITHER_ENGINE: &[&str] = &["store", "it", "mta", "web", "smtpd"];
+const ON_ANY_MAJOR: &[&str] = &["store"];
 const DOCTESTS: &[&str] = &["test", "--quiet", "--doc", "-p", "mail", "-p", "gate"];
 
 /// How a stage ended.
@@ -105,15 +110,41 @@ fn failed<'a>(stage: &Stage, outcome: &Outcome) -> Option<&'a str> {
     matches!(outcome, Outcome::Failed(_)).then_some(stage.name)
 }
 
-/// The whole suite of every crate: units, dialogues, conformance, the whole node, foreign clients and verifiers.
+/// The whole suite of every crate: units, dialogues, conformance, the whole node, foreign clients and verifiers. What
+/// can use either engine uses SQLite.
 fn tests(repo: &Repo, _: Asked) -> Result<()> {
+    let cluster = Cluster::start(repo, Major::Fifteen)?;
+    suite(repo, &["--workspace"], &[], &cluster)
+}
+
+/// The same on PostgreSQL, for what can use either engine.
+fn postgres(repo: &Repo) -> Result<()> {
+    let engine = ("POSTERN_TEST_STORE", "postgres");
+    let oldest = Cluster::start(repo, Major::Fifteen)
+        .and_then(|cluster| suite(repo, &packages(ON_EITHER_ENGINE), &[engine], &cluster));
+    // One failing major does not hide what the other has to say.
+    let newer = Cluster::start(repo, Major::Newer)
+        .and_then(|cluster| suite(repo, &packages(ON_ANY_MAJOR), &[engine], &cluster));
+    oldest.context("on the oldest major").and(newer.context("on the newer major"))
+}
+
+fn packages(names: &'static [&'static str]) -> Vec<&'static str> {
+    names.iter().flat_map(|name| ["--package", name]).collect()
+}
+
+/// Units and integration tests of some packages, with this cluster for the tests that need a server.
+fn suite(repo: &Repo, packages: &[&str], environment: &[(&str, &str)], cluster: &Cluster) -> Result<()> {
     // The binary that `it` runs, before the runner's clock on a test ticks: it is another set of features than the
     // workspace's as a whole, so on a fresh machine it compiles for minutes.
     cargo(repo, &["build", "--package", "postern"])?;
+    let mut cargo = run::cargo(repo);
     if run::which("cargo-nextest").is_some() {
-        return cargo(repo, &["nextest", "run", "--workspace", "--no-fail-fast"]);
+        cargo.args(["nextest", "run", "--no-fail-fast"]).args(packages);
+    } else {
+        cargo.args(["test", "--no-fail-fast", "--lib", "--bins", "--tests"]).args(packages);
     }
-    cargo(repo, &["test", "--workspace", "--no-fail-fast", "--lib", "--bins", "--tests"])
+    let cargo = cargo.env("POSTERN_TOOLS", repo.path(setup::TOOLS)).envs(environment.iter().copied());
+    run::check(cluster.give_to(cargo))
 }
 
 /// The campaigns that take too long for every change: test target `long` of package `it`.

@@ -2,9 +2,10 @@
 //!
 //! Parts, in the order in which a message meets them: `scheduler` (whose turn it is) → `worker` (one connection) →
 //! `route` (where to) → `send` (the socket) → `attempt` (the gate, the start, the final dot) → `outcome` (what became
-//! of it); `shaping` says how hard a site may be pressed, `engine` owns the picture and reads the store.
-//! Invariants: nothing leaves without a clearance; a final dot leaves only after its start is durable; all that is
-//! held in memory has a bound. Never: an answer to a client, a list, a campaign; `submission` is not imported.
+//! of it); `shaping` says how hard a site may be pressed, `engine` owns the picture and reads the store, `tenancy`
+//! knows of other nodes, `trouble` of a store that is away.
+//! Invariants: nothing leaves without a clearance; a final dot leaves only after its start is durable; a site is
+//! delivered to only by the node that holds its partition; all that is held in memory has a bound. Never: an answer to a client, a list, a campaign; `submission` is not imported.
 //! Standards: RFC 5321, 7505, 3207, 2920, 3463; protocols-and-scale A4, A5, A10.
 
 mod attempt;
@@ -17,7 +18,9 @@ mod settings;
 mod shaping;
 mod signing;
 mod spread;
+mod tenancy;
 mod tls;
+mod trouble;
 mod worker;
 
 pub use scheduler::SiteStatus;
@@ -35,7 +38,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use store::Store;
 use tokio::sync::{mpsc, oneshot};
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, JoinSet};
 
 /// How a drain ended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -51,10 +54,13 @@ pub struct Delivery {
     engine: Arc<Engine>,
     owner: JoinHandle<()>,
     recorder: JoinHandle<()>,
+    /// Those that know of other nodes. They end by themselves when delivery stops, or with this.
+    tenancy: JoinSet<()>,
 }
 
 impl Delivery {
-    /// Recovers what a crash left, learns what waits, and begins. Within a tokio runtime.
+    /// Recovers what a crash left, learns what waits, and begins. Among other nodes, sites come when their partitions
+    /// do. Within a tokio runtime.
     ///
     /// # Errors
     /// [`Error::Delivery`] when the resolver or TLS cannot be set up, [`Error::Store`] when the queue cannot be read;
@@ -67,7 +73,11 @@ impl Delivery {
         let signing = Signing::start()
             .map_err(|error| Error::Delivery(format!("no threads for signing: {error}; look at the process limits")))?;
         let (notes, inbox) = mpsc::channel(outcome::WAITING_MAX);
-        let picture = Picture::new(Bounds::default(), settings.shaping, settings.site_retry_first);
+        let mut picture = Picture::new(Bounds::default(), settings.shaping, settings.site_retry_first);
+        let is_alone = store.tenure().is_alone();
+        if !is_alone {
+            picture.share();
+        }
         let engine = Arc::new(Engine::new(store, settings, router, dialer, signing, notes, picture));
         // Recovery first: what it finds is in the backlog then. The hint before the backlog: what is accepted in
         // between is in one of them, and what is in both is in hand once.
@@ -84,10 +94,16 @@ impl Delivery {
                 engine.hint(rows);
             }
         }));
-        engine.load_backlog().await?;
+        let mut tenancy = JoinSet::new();
+        if is_alone {
+            engine.load_backlog().await?;
+        } else {
+            tenancy.spawn(tenancy::watch(Arc::clone(&engine)));
+            tenancy.spawn(tenancy::poll(Arc::clone(&engine)));
+        }
         let recorder = tokio::spawn(outcome::record(Arc::clone(&engine), inbox));
         let owner = tokio::spawn(engine::run(Arc::clone(&engine)));
-        Ok(Self { engine, owner, recorder })
+        Ok(Self { engine, owner, recorder, tenancy })
     }
 
     /// How a site stands; `None` when nothing goes there.
@@ -97,12 +113,17 @@ impl Delivery {
         self.engine.with(|picture| picture.status(site, now))
     }
 
-    /// Takes no more rows, lets transactions under way come to their end for at most `patience`, and makes every
-    /// outcome durable. What was not begun stays in the queue.
+    /// Takes no more rows, gives its partitions to other nodes at once, lets transactions under way come to their end
+    /// for at most `patience`, and makes every outcome durable. What was not begun stays in the queue, and so does what
+    /// had not come to its final dot when its partition went.
     pub async fn drain(self, patience: Duration) -> Drained {
-        let Self { engine, mut owner, recorder } = self;
+        let Self { engine, mut owner, recorder, tenancy } = self;
+        // Before anything is awaited: what is given away is not begun.
         engine.stop();
         let gentle = async {
+            if let Err(error) = engine.store.step_down().await {
+                tracing::warn!(%error, "partitions could not be given back; other nodes take them when this one is gone");
+            }
             // The owner ends when its last connection has.
             let _ = (&mut owner).await;
             flush(&engine).await;
@@ -117,6 +138,7 @@ impl Delivery {
             }
         };
         recorder.abort();
+        drop(tenancy);
         drained
     }
 }

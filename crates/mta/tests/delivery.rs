@@ -5,11 +5,15 @@
 mod faults;
 #[path = "delivery/house.rs"]
 mod house;
+#[path = "delivery/nodes.rs"]
+mod nodes;
 #[path = "delivery/outcomes.rs"]
 mod outcomes;
 #[path = "delivery/routes.rs"]
 mod routes;
 #[path = "delivery/submissions.rs"]
 mod submissions;
+#[path = "delivery/wire.rs"]
+mod wire;
 #[path = "delivery/withdrawals.rs"]
 mod withdrawals;

@@ -1,6 +1,8 @@
 //! The command line. Errors are one sentence and its causes, on standard error, with exit code 1.
 
 mod ledger;
+mod nodes;
+mod serve;
 
 use crate::{demo, log};
 use std::process::ExitCode;
@@ -19,7 +21,11 @@ pub struct Arguments {
 #[derive(clap::Subcommand, Debug)]
 enum Command {
     /// Run a whole node on loopback, with a sample controller and a mailbox to look into.
-    Demo(demo::Arguments),
+    Demo(Box<demo::Arguments>),
+    /// Run a node, alone or one of several on a shared store.
+    Serve(Box<serve::Arguments>),
+    /// Show the nodes that share a store, and who holds what of it.
+    Nodes(nodes::Arguments),
     /// Check, prove, copy or rebuild a controller's ledger.
     #[command(subcommand)]
     Ledger(ledger::Command),
@@ -30,13 +36,16 @@ enum Command {
 pub fn run(arguments: Arguments) -> ExitCode {
     log::start(match &arguments.command {
         Command::Demo(demo) if demo.quiet => log::Default::Silent,
-        Command::Demo(_) => log::Default::Usual,
-        Command::Ledger(_) => log::Default::Quiet,
+        Command::Serve(serve) if serve.quiet => log::Default::Silent,
+        Command::Demo(_) | Command::Serve(_) => log::Default::Usual,
+        Command::Nodes(_) | Command::Ledger(_) => log::Default::Quiet,
     });
     let outcome = runtime().and_then(|runtime| {
         runtime.block_on(async {
             match arguments.command {
-                Command::Demo(arguments) => demo::run(arguments).await,
+                Command::Demo(arguments) => demo::run(*arguments).await,
+                Command::Serve(arguments) => serve::run(*arguments).await,
+                Command::Nodes(arguments) => nodes::run(arguments).await,
                 Command::Ledger(command) => ledger::run(command).await,
             }
         })

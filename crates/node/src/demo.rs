@@ -1,21 +1,24 @@
 //! `postern demo`: a whole node on loopback with a sample controller and a mailbox to look into.
 
-mod certificates;
 mod doors;
-mod files;
 mod guide;
 mod mailbox;
 mod sample;
 
-use crate::clock::SystemClock;
-use crate::running::{DRAIN, Running};
-use anyhow::{Context as _, bail};
-use doors::{Doors, Receiving, Shared};
+use crate::certificates::Certificate;
+use crate::doors::Shared;
+use crate::files;
+use crate::running::{DRAIN, Running, stop_signal};
+use crate::settings::{Joining, Ports, StoreArguments, StoreSettings, bodies, homing, smarthost};
+use crate::telling::Telling;
+use anyhow::Context as _;
+use doors::Receiving;
+use mail::address::Domain;
 use mta::delivery::{Settings as DeliverySettings, Smarthost, TlsPolicy};
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use sample::Sample;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use store::{Homing, Options, Store};
+use store::{CreateKey, Roles, Store};
 
 pub use mailbox::DemoMailbox;
 
@@ -35,28 +38,18 @@ pub struct Arguments {
     /// Write addresses and credentials there as JSON, readable by you alone, once everything listens.
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,
+    /// Where everything is kept.
+    #[command(flatten)]
+    pub store: StoreArguments,
+    /// Where bodies over 256 KiB lie when the store is PostgreSQL: `rows` in it, or a folder that all nodes share.
+    #[arg(long, value_name = "rows|DIR", default_value = "rows")]
+    pub bodies: String,
+    /// The key over all keys, the same on every node of a store. Without it, master.key in the data folder.
+    #[arg(long, value_name = "FILE")]
+    pub master_key: Option<PathBuf>,
     /// Print and log nothing, unless POSTERN_LOG says what to log; only a failure to start or to stop is told.
     #[arg(long)]
     pub quiet: bool,
-}
-
-/// Ports from the base port on (`architecture.md` §10).
-#[derive(Clone, Copy, Debug)]
-struct Ports {
-    base: u16,
-}
-
-impl Ports {
-    fn of(base: u16) -> anyhow::Result<Self> {
-        if base == 0 || base.checked_add(7).is_none() {
-            bail!("--base-port {base} leaves no room for eight ports; choose one from 1 to 65528");
-        }
-        Ok(Self { base })
-    }
-
-    const fn at(self, offset: u16) -> SocketAddr {
-        SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), self.base + offset)
-    }
 }
 
 /// Runs until SIGTERM or SIGINT.
@@ -64,35 +57,29 @@ impl Ports {
 /// # Errors
 /// When something cannot be opened; the sentence says what to do.
 pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
-    let ports = Ports::of(arguments.base_port)?;
-    let sink = arguments.sink.as_deref().map(smarthost).transpose()?;
+    let plan = Plan::of(&arguments)?;
     files::data_folder(&arguments.data)?;
     let data = arguments.data.canonicalize().context("cannot find the data folder")?;
     let stop = stop_signal()?;
-    // Whoever waits for the file must not read the one of an earlier start.
-    if let Some(file) = &arguments.json
-        && let Err(error) = std::fs::remove_file(file)
-        && error.kind() != std::io::ErrorKind::NotFound
-    {
-        return Err(error).with_context(|| format!("cannot replace {}", file.display()));
-    }
+    let telling = Telling { json: arguments.json, quiet: arguments.quiet };
+    telling.forget()?;
 
     let metrics = metrics_exporter_prometheus::PrometheusBuilder::new().install_recorder().ok();
-    let store = Store::open_sqlite(&data, options(&data)).await?;
-    let sample = sample::load_or_make(&data, &store).await?;
-    let shared = Shared::new(certificates::load_or_make(&data)?, ports)?;
-    // Before delivery: what waits from an earlier run must find our mailbox at that port, and nobody else.
-    let receiving = Receiving::open(&shared, &data, &store, &sample, sink.is_some()).await?;
-    let next_hop = sink.clone().unwrap_or(Smarthost { host: "127.0.0.1".into(), port: ports.at(5).port() });
-    let running = Running::start(Arc::clone(&store), delivery(next_hop, sink.is_some())).await?;
+    let store = plan.open(&data).await?;
+    let (shared, sample, receiving, running) = match begin(&plan, &data, &store).await {
+        Ok(begun) => begun,
+        Err(error) => {
+            // Nothing runs on it: no other node shall wait for what this one holds.
+            store.close().await;
+            return Err(error);
+        }
+    };
     let served = async {
-        let doors = Doors::open(&running, &sample, &shared, &receiving, metrics).await?;
-        let told = tell(&arguments, &guide::describe(&data, ports, sink.is_some(), &store, &sample));
+        let doors = doors::open(&shared, plan.ports, &running, &sample, &receiving, metrics).await?;
+        let told = telling.tell(&guide::describe(&data, &plan, &store, &sample), guide::text);
         if told.is_ok() {
             stop.await;
-            if !arguments.quiet {
-                guide::print_stopping();
-            }
+            telling.stopping();
         }
         doors.close(DRAIN).await;
         told
@@ -104,56 +91,55 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
     served
 }
 
-fn tell(arguments: &Arguments, described: &serde_json::Value) -> anyhow::Result<()> {
-    if let Some(file) = &arguments.json {
-        guide::write(file, described)?;
-    }
-    if !arguments.quiet {
-        guide::print(described);
-    }
-    Ok(())
+/// What the arguments come to.
+struct Plan {
+    ports: Ports,
+    /// Instead of the mailbox.
+    sink: Option<Smarthost>,
+    store: StoreSettings,
+    /// Was a store named?
+    names_store: bool,
 }
 
-fn options(data: &Path) -> Options {
-    let mut options = Options::new(Arc::new(SystemClock), data);
-    options.homing = Homing::Smarthost;
-    options.on_poison = Some(Arc::new(|| {
-        tracing::error!("it is not known whether the last commit took place; ending, to recover from the file");
-        std::process::exit(crate::cli::EXIT_POISONED);
-    }));
-    options
-}
+impl Plan {
+    fn of(arguments: &Arguments) -> anyhow::Result<Self> {
+        let place = arguments.store.place()?;
+        let store = StoreSettings {
+            bodies: bodies(&arguments.bodies, &place)?,
+            place,
+            master_key: arguments.master_key.clone(),
+            create_key: CreateKey::IfNew,
+        };
+        Ok(Self {
+            ports: Ports::of(arguments.base_port)?,
+            sink: arguments.sink.as_deref().map(smarthost).transpose()?,
+            store,
+            names_store: arguments.store.store.is_some(),
+        })
+    }
 
-fn delivery(next_hop: Smarthost, is_sink: bool) -> DeliverySettings {
-    let mut settings = DeliverySettings::new("localhost");
-    settings.smarthost = Some(next_hop);
-    if is_sink {
+    /// As one of several nodes, should others share the store.
+    async fn open(&self, data: &Path) -> anyhow::Result<Arc<Store>> {
+        let name = format!("demo-{}", self.ports.at(0).port());
+        self.store.open(data, Joining { name, roles: Roles::ALL, homing: homing(&self.delivery()) }).await
+    }
+
+    fn delivery(&self) -> DeliverySettings {
+        let mut settings = DeliverySettings::new("localhost");
+        let mailbox = || Smarthost { host: "127.0.0.1".into(), port: self.ports.at(5).port() };
+        settings.smarthost = Some(self.sink.clone().unwrap_or_else(mailbox));
         settings.tls = TlsPolicy::Opportunistic;
+        settings
     }
-    settings
 }
 
-fn smarthost(text: &str) -> anyhow::Result<Smarthost> {
-    let Some((host, port)) = text.rsplit_once(':') else {
-        bail!("--sink {text} is not HOST:PORT, such as localhost:2525");
-    };
-    let host = host.trim_matches(['[', ']']);
-    if host.is_empty() {
-        bail!("--sink {text} names no host; give HOST:PORT");
-    }
-    let port = port.parse().with_context(|| format!("--sink {text}: {port} is no port number"))?;
-    Ok(Smarthost { host: host.to_owned(), port })
-}
-
-/// Ready when the process is asked to end.
-fn stop_signal() -> anyhow::Result<impl Future<Output = ()>> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
-    let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for SIGINT")?;
-    Ok(async move {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-        }
-    })
+/// Everything over an open store, but for the doors.
+async fn begin(plan: &Plan, data: &Path, store: &Arc<Store>) -> anyhow::Result<(Shared, Sample, Receiving, Running)> {
+    let sample = sample::load_or_make(data, store).await?;
+    let certificate = Certificate::Own { authority: "Postern demo CA", names: Vec::new() };
+    let shared = Shared::new(Domain::parse("localhost")?, certificate.load(data)?);
+    // Before delivery: what waits from an earlier run must find our mailbox at that port, and nobody else.
+    let receiving = Receiving::open(&shared, plan, data, store, &sample).await?;
+    let running = Running::start(Arc::clone(store), plan.delivery()).await?;
+    Ok((shared, sample, receiving, running))
 }

@@ -3,9 +3,15 @@
 //! Never: logic. What is decided is decided in the crates below. Here alone the system's clock and
 //! environment are read.
 
+pub mod certificates;
 pub mod cli;
 pub mod clock;
 pub mod demo;
+mod doors;
+mod files;
 pub mod housekeeping;
 pub mod log;
 pub mod running;
+pub mod serve;
+pub mod settings;
+pub mod telling;

@@ -13,13 +13,13 @@ use tokio::task::JoinHandle;
 /// Transactions under way are given this long when the node stops.
 pub const DRAIN: Duration = Duration::from_secs(20);
 
-/// Store, delivery, housekeeping.
+/// Store, housekeeping, and delivery where the node has that role.
 pub struct Running {
     /// The store.
     pub store: Arc<Store>,
     /// The one way in.
     pub submission: Arc<Submission>,
-    delivery: Delivery,
+    delivery: Option<Delivery>,
     stop: watch::Sender<bool>,
     housekeeping: JoinHandle<()>,
 }
@@ -29,22 +29,51 @@ impl Running {
     /// in finds its way out.
     ///
     /// # Errors
-    /// When the backlog cannot be read.
+    /// When the backlog cannot be read. The store is as it was.
     pub async fn start(store: Arc<Store>, settings: DeliverySettings) -> anyhow::Result<Self> {
         let delivery = Delivery::start(Arc::clone(&store), settings).await.context("delivery cannot begin")?;
+        Ok(Self::with(store, Some(delivery)))
+    }
+
+    /// The same on a node that delivers nothing: what it takes in is delivered by others.
+    #[must_use]
+    pub fn without_delivery(store: Arc<Store>) -> Self {
+        Self::with(store, None)
+    }
+
+    fn with(store: Arc<Store>, delivery: Option<Delivery>) -> Self {
         let (stop, stopped) = watch::channel(false);
         let housekeeping = tokio::spawn(housekeeping::run(Arc::clone(&store), stopped));
         let submission = Arc::new(Submission::new(Arc::clone(&store)));
-        Ok(Self { store, submission, delivery, stop, housekeeping })
+        Self { store, submission, delivery, stop, housekeeping }
     }
 
     /// Ends what is under way, writes what waits in memory, closes the store. The doors must be closed before.
     pub async fn stop(self) {
-        self.delivery.drain(DRAIN).await;
+        if let Some(delivery) = self.delivery {
+            // Its leases go to the other nodes as soon as nothing of it is under way.
+            delivery.drain(DRAIN).await;
+        }
         self.stop.send_replace(true);
         if self.housekeeping.await.is_err() {
             tracing::warn!("housekeeping ended by a fault of ours");
         }
         self.store.close().await;
     }
+}
+
+/// Ready when the process is asked to end.
+///
+/// # Errors
+/// When the system refuses to tell.
+pub fn stop_signal() -> anyhow::Result<impl Future<Output = ()>> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
+    let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for SIGINT")?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
 }

@@ -110,6 +110,7 @@ impl Store {
     /// # Errors
     /// Those of the engine.
     pub async fn sign_agreement(&self, controller: ControllerId, until: Option<Timestamp>) -> Result<AgreementId> {
+        self.catch_up().await?;
         let id = AgreementId(self.next_id());
         let version = self
             .policy
@@ -152,6 +153,7 @@ impl Store {
         kind: StreamKind,
         purpose: &str,
     ) -> Result<StreamId> {
+        self.catch_up().await?;
         if self.policy.current().stream_named(controller, name).is_some() {
             return Err(Error::Exists { what: "stream" });
         }
@@ -178,6 +180,7 @@ impl Store {
         streams: &[StreamId],
         messages_per_day_max: u64,
     ) -> Result<InstructionId> {
+        self.catch_up().await?;
         let id = InstructionId(self.next_id());
         let words: Vec<&str> = operations.iter().map(|operation| operation.as_str()).collect();
         let version = self
@@ -220,6 +223,7 @@ impl Store {
         keys: &DomainKeys,
         verified: Verified,
     ) -> Result<DomainId> {
+        self.catch_up().await?;
         if self.policy.current().domain(controller, domain).is_some() {
             return Err(Error::Exists { what: "domain" });
         }
@@ -247,6 +251,7 @@ impl Store {
     /// # Errors
     /// [`Error::Exists`] when the name is taken; [`Error::NotFound`] when a stream is not the controller's own.
     pub async fn create_credential(&self, controller: ControllerId, new: NewCredential<'_>) -> Result<Created> {
+        self.catch_up().await?;
         let policy = self.policy.current();
         if policy.credential_by_username(new.username).is_some() {
             return Err(Error::Exists { what: "credential" });

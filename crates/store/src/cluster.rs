@@ -4,6 +4,28 @@
 //! after its own deadline, which is earlier than the moment at which others may take its leases; what a node has begun
 //! it may always record (starts are fenced, outcomes never).
 
+mod assign;
+mod follower;
+mod look;
+mod member;
+mod node_clock;
+mod nodes;
+mod roles;
+mod tenure;
+#[cfg(test)]
+mod tests;
+#[cfg(test)]
+pub(crate) mod watch_of_tests;
+
+pub(crate) use follower::Follower;
+pub use look::{ClusterView, LookSettings, look};
+pub(crate) use member::{Member, TIME_TO_LIVE};
+pub use node_clock::ClockSource;
+pub(crate) use node_clock::NodeClock;
+pub use nodes::NodeView;
+pub use roles::{NoSuchRole, Roles};
+pub use tenure::{Tenure, TenureChanges};
+
 /// Logical partitions of the queue. Stored with every row: never change it.
 pub(crate) const QUEUE_PARTS: u16 = 256;
 /// Groups of controllers, each with one sequencer of the ledger. Stored with every entry: never change it.
@@ -27,24 +49,4 @@ fn spread(octets: &[u8]) -> u64 {
     }
     hash ^= hash >> 32;
     hash.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn partitions_are_stored_and_never_move() {
-        assert_eq!([queue_part("dest.example"), queue_part("smarthost"), queue_part("")], [49, 201, 84]);
-        assert_eq!([ledger_part(1), ledger_part(2), ledger_part(i64::MAX)], [14, 36, 57]);
-    }
-
-    #[test]
-    fn partitions_are_spread_evenly() {
-        let mut counts = [0_u32; QUEUE_PARTS as usize];
-        for number in 0..25_600 {
-            counts[usize::from(queue_part(&format!("site{number}.example")))] += 1;
-        }
-        assert!(counts.iter().all(|count| (50..200).contains(count)), "{counts:?}");
-    }
 }

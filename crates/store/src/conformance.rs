@@ -6,6 +6,7 @@ mod accounts;
 mod delivering;
 mod keeping;
 pub(crate) mod place;
+mod postgres;
 pub(crate) mod rows;
 
 use crate::engine::{Engine, LeaseKind, PartLease};

@@ -1,5 +1,11 @@
 //! What can go wrong in the store, and whether trying again helps.
 
+mod bodies;
+mod unfit;
+
+pub use bodies::BodiesUnfit;
+pub use unfit::Unfit;
+
 /// Does trying again help?
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Temper {
@@ -40,12 +46,21 @@ pub enum Error {
         file: String,
     },
     /// The database was made by a newer version.
-    #[error("the data folder was written by a newer version (schema {found}, this binary knows {known}); upgrade")]
+    #[error("the data were written by a newer version (schema {found}, this binary knows {known}); upgrade this node")]
     NewerSchema {
         /// Version in the database.
         found: i64,
         /// Version this binary knows.
         known: i64,
+    },
+    /// A copy into this store was not finished.
+    #[error(
+        "this store is the target of a copy that was not finished (table {table}); give the same `postern store copy` \
+         again until it says that both are the same, or empty the store"
+    )]
+    HalfCopied {
+        /// The first table that is not whole.
+        table: String,
     },
     /// The disk is full. Nothing of the request was kept.
     #[error("the disk is full; nothing was kept of this request")]
@@ -53,9 +68,24 @@ pub enum Error {
     /// The engine refused or failed; nothing of the request was kept.
     #[error("the database failed: {0}")]
     Engine(String),
-    /// It is not known whether the commit took place; the process ends and recovers from the file.
-    #[error("the database could not say whether the commit took place; restarting is safe")]
+    /// It is not known whether the commit took place. On SQLite the process ends and recovers from the file; on
+    /// PostgreSQL it goes on.
+    #[error("the database could not say whether the commit took place; looking again, or restarting, is safe")]
     Unknown,
+    /// The database cannot be used as it is. Said at start.
+    #[error(transparent)]
+    Unfit(#[from] Unfit),
+    /// The place for large bodies cannot be used as it is. Said at start.
+    #[error(transparent)]
+    BodiesUnfit(#[from] BodiesUnfit),
+    /// A large body could not be put or had.
+    #[error("bodies in {place}: {reason}")]
+    Bodies {
+        /// Where.
+        place: String,
+        /// What happened.
+        reason: String,
+    },
     /// The store is closing.
     #[error("the store is closing")]
     Closed,
@@ -111,6 +141,9 @@ impl Error {
     pub const fn temper(&self) -> Temper {
         match self {
             Self::Full | Self::Engine(_) | Self::Unknown | Self::Closed | Self::File { .. } => Temper::Temporary,
+            Self::Bodies { .. } => Temper::Temporary,
+            Self::BodiesUnfit(unfit) => unfit.temper(),
+            Self::Unfit(unfit) => unfit.temper(),
             _ => Temper::Permanent,
         }
     }

@@ -11,7 +11,7 @@ use crate::engine::{PersonQuery, PersonRow, SlotRef};
 use crate::error::{Error, Result};
 use crate::open::Store;
 use crate::policy::{ControllerPolicy, CredentialPolicy, Policy, before};
-use crate::spool::QueueRow;
+use crate::spool::{QueueRow, QuotaCount};
 use gate::facts::{
     AgreementFacts, Covers, CredentialFacts, FromDomain, InstructionFacts, QuotaFacts, Standing, StreamFacts,
     SuppressionFacts,
@@ -23,6 +23,7 @@ use model::instruction::Operation;
 use model::person::{Restriction, SuppressionReason, SuppressionScope};
 use model::{ControllerId, DomainId, RecipientTag, StreamId, Timestamp};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// A recipient as the store knows him: tag, facts, and where his secret is.
 #[derive(Clone, Debug)]
@@ -33,6 +34,12 @@ pub struct Person {
     pub facts: RecipientFacts,
     pub(crate) slot: Option<SlotRef>,
 }
+
+/// Everything the gate asks before a message leaves, and the generation as of before it was read.
+pub type Clearing = (SenderFacts, MessageFacts, RecipientFacts, u64);
+
+/// Among several nodes, what others take from a day's allowance is read again after so long.
+const QUOTA_REMEMBERED: Duration = Duration::from_secs(1);
 
 /// Of whom something is asked: controller, stream, person.
 pub(crate) type Whom = (ControllerId, StreamId, RecipientTag);
@@ -49,10 +56,30 @@ impl Store {
         (sender(&policy, controller, stream, credential.map(|credential| &**credential), self.now()), generation)
     }
 
-    /// The controller's permission generation: one atomic load.
+    /// The controller's permission generation: one atomic load. Among several nodes it moves by itself when what others
+    /// change cannot be known.
     #[must_use]
     pub fn generation(&self, controller: ControllerId) -> u64 {
+        if let Some(follower) = &self.follower {
+            follower.look();
+        }
         self.policy.generation(controller)
+    }
+
+    /// Among several nodes: what is in memory may be believed, or nothing is decided.
+    async fn keep_up(&self) -> Result<()> {
+        match &self.follower {
+            Some(follower) => follower.keep_up().await,
+            None => Ok(()),
+        }
+    }
+
+    /// Among several nodes: what any of them committed before this call is in memory.
+    pub(crate) async fn catch_up(&self) -> Result<()> {
+        match &self.follower {
+            Some(follower) => follower.catch_up().await,
+            None => Ok(()),
+        }
     }
 
     /// What is known of a From domain.
@@ -70,12 +97,14 @@ impl Store {
     /// Those of the engine.
     pub async fn quota(&self, controller: ControllerId) -> Result<QuotaFacts> {
         let (allowed, day) = (self.quota_max(controller), self.now().utc_day());
-        let known = self.intake.quotas.lock().get(&controller).filter(|(of, _)| *of == day).map(|(_, used)| *used);
-        let used = match known {
+        // Memory counts what this node accepts. What others accept is read from time to time; the commit enforces it.
+        let read_at = self.clock().monotonic();
+        let oldest = if self.tenure().is_alone() { Duration::ZERO } else { read_at.saturating_sub(QUOTA_REMEMBERED) };
+        let used = match self.intake.quota_known(controller, day, oldest) {
             Some(used) => used,
             None => {
                 let used = self.engine.quota_used(controller.0, day).await?;
-                self.intake.quotas.lock().insert(controller, (day, used));
+                self.intake.quotas.lock().insert(controller, QuotaCount { day, used, read_at });
                 used
             }
         };
@@ -125,6 +154,7 @@ impl Store {
     /// Persons and the generation under which what is said of them is true, in the order asked. Those
     /// that are not in memory are read together.
     async fn persons(&self, whom: &[Whom]) -> Result<Vec<(Person, u64)>> {
+        self.keep_up().await?;
         // The generations first: a change in between shows as a stale one.
         let mut known: Vec<(Option<Person>, u64)> = whom
             .iter()
@@ -160,10 +190,18 @@ impl Store {
     ///
     /// # Errors
     /// Those of the engine.
-    pub async fn clearance_facts(
-        &self,
-        rows: &[&QueueRow],
-    ) -> Result<Vec<(SenderFacts, MessageFacts, RecipientFacts, u64)>> {
+    pub async fn clearance_facts(&self, rows: &[&QueueRow]) -> Result<Vec<Clearing>> {
+        let facts = self.facts_known(rows).await?;
+        if self.follower.is_none() || facts.iter().all(|known| passes(known, self.now())) {
+            return Ok(facts);
+        }
+        // Another node may have taken the message in because of something that is not known here yet (an agreement
+        // signed, a consent given a moment ago): nothing is refused on facts that are older than this question.
+        self.catch_up().await?;
+        self.facts_known(rows).await
+    }
+
+    async fn facts_known(&self, rows: &[&QueueRow]) -> Result<Vec<Clearing>> {
         let whom: Vec<Whom> = rows.iter().map(|row| (row.controller, row.stream, row.tag)).collect();
         let persons = self.persons(&whom).await?;
         let policy = self.policy.current();
@@ -185,6 +223,20 @@ impl Store {
         let domain = policy.domain_by_id(domain).filter(|domain| domain.controller == controller)?;
         Some(Arc::clone(&domain.signers))
     }
+}
+
+/// Has the gate nothing against it?
+fn passes((sender, message, recipient, generation): &Clearing, now: Timestamp) -> bool {
+    let verdict = gate::clear(&gate::Facts {
+        now,
+        generation: *generation,
+        sender: Some(sender),
+        message: *message,
+        recipient: Some(recipient),
+        // Counted at acceptance.
+        quota: QuotaFacts { allowed: u64::MAX, used: 0 },
+    });
+    matches!(verdict, gate::Verdict::Pass(_))
 }
 
 fn sender(
@@ -248,7 +300,7 @@ fn recipient(tag: RecipientTag, row: PersonRow) -> Result<RecipientFacts> {
     let basis = row
         .basis
         .map(|basis| {
-            Ok(BasisRecord {
+            Ok::<_, Error>(BasisRecord {
                 stream: StreamId(basis.stream),
                 kind: BasisKind::from_word(&basis.kind).ok_or(Error::Row { column: "basis.kind" })?,
                 given_at: basis.given,

@@ -25,16 +25,37 @@ use std::sync::Arc;
 /// Log folders that are open, by controller.
 type Logs = HashMap<i64, LogFolder>;
 
-/// Heads in memory. `heads` belongs to the one sequencer of this process, which holds `turn` while it works.
+/// Heads in memory. `heads` belongs to the one sequencer of this process, which holds `turn` while it works. Among
+/// several nodes each sequences and exports the logs of the groups that it holds; what is remembered of the others'
+/// heads is stale.
 pub(crate) struct Journal {
     root: PathBuf,
-    turn: tokio::sync::Mutex<()>,
+    turn: tokio::sync::Mutex<Turn>,
     exporting: Arc<tokio::sync::Mutex<Logs>>,
     heads: Mutex<HashMap<i64, Frontier>>,
 }
 
+/// What a sequencer knows from one turn to the next.
+#[derive(Default)]
+struct Turn {
+    /// How many groups had come when the heads were read; `None` when they are doubtful.
+    read_at_gain: Option<u64>,
+}
+
 impl Journal {
     pub(crate) async fn open(dir: &Path, engine: &dyn Engine) -> Result<Self> {
+        let journal = Self {
+            root: dir.join("ledger"),
+            turn: tokio::sync::Mutex::new(Turn { read_at_gain: Some(0) }),
+            exporting: Arc::default(),
+            heads: Mutex::default(),
+        };
+        journal.read_heads(engine).await?;
+        Ok(journal)
+    }
+
+    /// Heads as the store has them.
+    async fn read_heads(&self, engine: &dyn Engine) -> Result<()> {
         let mut heads = HashMap::new();
         for head in engine.heads().await? {
             let frontier =
@@ -44,12 +65,8 @@ impl Journal {
             }
             heads.insert(head.controller, frontier);
         }
-        Ok(Self {
-            root: dir.join("ledger"),
-            turn: tokio::sync::Mutex::new(()),
-            exporting: Arc::default(),
-            heads: Mutex::new(heads),
-        })
+        *self.heads.lock() = heads;
+        Ok(())
     }
 }
 

@@ -8,9 +8,11 @@
 mod accounts;
 mod authority;
 mod cluster;
+mod copy;
 mod engine;
 mod error;
 mod facts;
+mod folder;
 mod journal;
 mod open;
 mod policy;
@@ -27,12 +29,16 @@ mod conformance;
 
 pub use accounts::{Created, DomainKeys, NewBasis, NewCredential, Verified};
 pub use authority::Authority;
-pub use error::{Error, Result, Temper};
-pub use facts::Person;
+pub use cluster::{ClockSource, ClusterView, LookSettings, NoSuchRole, NodeView, Roles, Tenure, TenureChanges, look};
+pub use copy::{ComparedTable, CopyPlan, CopyReport, CopyStep, Refused, StorePlace, Tell, copy_store};
+pub use error::{BodiesUnfit, Error, Result, Temper, Unfit};
+pub use facts::{Clearing, Person};
 pub use journal::LogFolder;
-pub use open::{CreateKey, Hint, Homing, Options, Store};
+pub use open::{CreateKey, Hint, Homing, Options, PostgresSettings, Store};
+#[cfg(feature = "s3")]
+pub use spool::{Addressing, S3Keys, S3Settings};
 pub use spool::{
-    Acceptance, Backlog, Content, Idempotency, Item, Lane, NotQueued, Outcome, OutcomeKind, QueueRow, Replay, Start,
+    Acceptance, Backlog, BodyPlacement, Content, Idempotency, Item, Lane, NotQueued, Outcome, OutcomeKind, QueueRow, Replay, Start,
     Started, Suppress, Uncertain,
 };
 pub use view::{MessageView, TimelineItem};

@@ -1,17 +1,23 @@
 //! Opening and closing a store; its settings.
 
+mod shared;
+
+pub use shared::PostgresSettings;
+
+use crate::cluster::{Follower, Tenure};
 use crate::engine::Engine;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::journal::Journal;
 use crate::policy::PolicyCache;
 use crate::refusals::Refusals;
 use crate::spool::QueueRow;
-use crate::spool::{BodyFiles, Content, Intake};
+use crate::spool::{Bodies, BodyPlacement, Content, Intake, UnderWay};
 use crate::sqlite::{SqliteEngine, SqliteSettings};
 use crate::vault::{MasterKey, Vault};
 use mail::address::Domain;
 use model::ids::PublicKind;
 use model::{Clock, ControllerId, MessageId, Timestamp};
+use shared::Membership;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -24,6 +30,9 @@ pub enum CreateKey {
     /// No.
     Never,
 }
+
+/// Bits of an id below its microseconds.
+const ID_SEAT_BITS: u32 = 10;
 
 /// Which site a recipient's domain belongs to.
 #[derive(Clone, Debug)]
@@ -69,15 +78,33 @@ pub type Hint = Arc<dyn Fn(Vec<(QueueRow, Content)>) + Send + Sync>;
 /// The store.
 pub struct Store {
     pub(crate) engine: Arc<dyn Engine>,
-    pub(crate) vault: Vault,
+    pub(crate) vault: Arc<Vault>,
     pub(crate) policy: Arc<PolicyCache>,
     pub(crate) journal: Journal,
     pub(crate) refusals: Refusals,
     pub(crate) intake: Arc<Intake>,
+    pub(crate) tenure: Arc<Tenure>,
+    /// What others change; `None` where the node is alone.
+    pub(crate) follower: Option<Arc<Follower>>,
+    pub(crate) under_way: Arc<UnderWay>,
+    /// What came in up to this moment was told (microseconds).
+    pub(crate) arrivals_seen: AtomicI64,
     clock: Arc<dyn Clock>,
     homing: Homing,
     smarthost_site: Arc<str>,
+    /// The microsecond of the last id.
     last_id: AtomicI64,
+    membership: Option<Membership>,
+}
+
+/// What a store is opened with, beside its settings.
+struct Ground {
+    engine: Arc<dyn Engine>,
+    clock: Arc<dyn Clock>,
+    tenure: Arc<Tenure>,
+    /// `None`: files of its own.
+    bodies: Option<BodyPlacement>,
+    keys_exist: bool,
 }
 
 impl Store {
@@ -87,41 +114,94 @@ impl Store {
     /// [`crate::Error::Locked`] when another process has the folder; the `MasterKey…` variants;
     /// [`crate::Error::NewerSchema`].
     pub async fn open_sqlite(dir: &Path, options: Options) -> Result<Arc<Self>> {
+        Self::open_sqlite_with(dir, None, options).await
+    }
+
+    /// `bodies`: where several nodes would have them, for tests.
+    pub(crate) async fn open_sqlite_with(
+        dir: &Path,
+        bodies: Option<BodyPlacement>,
+        options: Options,
+    ) -> Result<Arc<Self>> {
         let settings = SqliteSettings { on_poison: options.on_poison.clone() };
         let data_exists = dir.join("keys.db").exists();
         let engine: Arc<dyn Engine> = Arc::new(SqliteEngine::open(dir, settings)?);
-        let opened = Self::open(dir, Arc::clone(&engine), data_exists, options).await;
+        let opened = Self::open_alone(dir, Arc::clone(&engine), data_exists, bodies, options).await;
         if opened.is_err() {
             engine.close().await;
         }
         opened
     }
 
-    async fn open(dir: &Path, engine: Arc<dyn Engine>, data_exists: bool, options: Options) -> Result<Arc<Self>> {
-        let keys_exist = data_exists && !engine.keys().await?.is_empty();
+    async fn open_alone(
+        dir: &Path,
+        engine: Arc<dyn Engine>,
+        data_exists: bool,
+        bodies: Option<BodyPlacement>,
+        options: Options,
+    ) -> Result<Arc<Self>> {
+        let ground = Ground {
+            keys_exist: data_exists && !engine.keys().await?.is_empty(),
+            clock: Arc::clone(&options.clock),
+            tenure: Arc::new(Tenure::alone()),
+            bodies,
+            engine,
+        };
+        let store = Self::open(dir, ground, options).await?;
+        store.settle_in().await?;
+        Ok(Arc::new(store))
+    }
+
+    async fn open(dir: &Path, ground: Ground, options: Options) -> Result<Self> {
+        let Ground { engine, clock, tenure, bodies, keys_exist } = ground;
         let master = MasterKey::load(&options.key_file, options.create_key, keys_exist)?;
-        let now = options.clock.now();
-        let vault = Vault::open(Arc::clone(&engine), master, now).await?;
+        let vault = Arc::new(Vault::open(Arc::clone(&engine), master, clock.now()).await?);
         let policy = PolicyCache::open(&*engine, vault.keyring()).await?;
-        let store = Arc::new(Self {
+        let follower = match tenure.is_alone() {
+            true => None,
+            false => {
+                let (engine, clock) = (Arc::clone(&engine), Arc::clone(&clock));
+                Some(Follower::open(engine, Arc::clone(&vault), Arc::clone(&policy), clock).await?)
+            }
+        };
+        let bodies = match bodies {
+            None => Bodies::alone(dir, &*engine).await?,
+            Some(placement) => Bodies::shared(placement, &vault, Arc::clone(&clock)).await?,
+        };
+        Ok(Self {
             journal: Journal::open(dir, &*engine).await?,
-            intake: Arc::new(Intake::new(BodyFiles::open(dir, &*engine).await?)),
+            intake: Arc::new(Intake::new(bodies)),
             refusals: Refusals::default(),
             smarthost_site: Arc::from("smarthost"),
             last_id: AtomicI64::new(0),
-            clock: options.clock,
+            arrivals_seen: AtomicI64::new(clock.now().micros()),
+            under_way: Arc::default(),
+            membership: None,
             homing: options.homing,
+            follower,
+            tenure,
+            clock,
             engine,
             vault,
             policy,
-        });
-        if store.policy.current().controller(ControllerId::OPERATOR).is_none() {
-            store.admit_controller(ControllerId::OPERATOR, "operator").await?;
-        }
-        Ok(store)
+        })
     }
 
-    /// The node's clock.
+    /// What a new store lacks, and where ids go on.
+    async fn settle_in(&self) -> Result<()> {
+        // Ids are larger than all that were given, wherever the clock stands.
+        self.last_id.store(self.engine.last_id().await? >> ID_SEAT_BITS, Ordering::Relaxed);
+        if self.policy.current().controller(ControllerId::OPERATOR).is_some() {
+            return Ok(());
+        }
+        match self.admit_controller(ControllerId::OPERATOR, "operator").await {
+            // Another node was first.
+            Err(Error::Exists { .. }) => self.catch_up().await,
+            outcome => outcome,
+        }
+    }
+
+    /// The node's clock; among several nodes put right by the database's.
     #[must_use]
     pub fn clock(&self) -> &dyn Clock {
         &*self.clock
@@ -133,10 +213,31 @@ impl Store {
         self.clock.now()
     }
 
-    /// Writes what waits in memory (refusal counts, ledger places), commits and stops.
+    /// What this node holds of the queue.
+    #[must_use]
+    pub const fn tenure(&self) -> &Arc<Tenure> {
+        &self.tenure
+    }
+
+    /// Gives this node's share of the queue to the others at once, and takes none until the process starts again.
+    /// Nothing happens where the node is alone.
+    ///
+    /// # Errors
+    /// Those of the engine: nothing is begun here from now on all the same.
+    pub async fn step_down(&self) -> Result<()> {
+        match &self.membership {
+            Some(membership) => membership.step_down().await,
+            None => Ok(()),
+        }
+    }
+
+    /// Writes what waits in memory (refusal counts, ledger places), gives back what the node holds, commits and stops.
     pub async fn close(&self) {
         if let Err(error) = self.flush().await {
             tracing::warn!(%error, "the last entries could not be written on closing");
+        }
+        if let Some(membership) = &self.membership {
+            membership.end().await;
         }
         self.engine.close().await;
     }
@@ -151,7 +252,8 @@ impl Store {
         self.export_logs().await
     }
 
-    /// Removes what nothing needs any more: answers kept for repeats (24 hours), retired epoch keys.
+    /// Removes what nothing needs any more: answers kept for repeats (24 hours), retired epoch keys, what is older than
+    /// its class allows. Several nodes may do it at once.
     ///
     /// # Errors
     /// Those of the engine; calling again later is safe.
@@ -159,14 +261,18 @@ impl Store {
         let now = self.now();
         let day_ago = Timestamp::from_micros(now.micros().saturating_sub(86_400_000_000));
         self.engine.forget_idempotency(day_ago).await?;
+        self.engine.keep(now).await?;
+        self.collect_bodies();
         self.vault.retire_epochs(now).await
     }
 
-    /// An id that no other has: microseconds in the upper bits, so that rows lie in order of time.
+    /// An id that no other has: microseconds in the upper bits, so that rows lie in order of time; below them the
+    /// number of the node's seat.
     pub(crate) fn next_id(&self) -> i64 {
-        let floor = self.now().micros().saturating_mul(1_024) & i64::MAX;
-        let last = self.last_id.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |last| Some((last + 1).max(floor)));
-        (last.unwrap_or_default() + 1).max(floor)
+        let now = self.now().micros();
+        let last = self.last_id.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |last| Some((last + 1).max(now)));
+        let micros = (last.unwrap_or_default() + 1).max(now);
+        (micros.saturating_mul(1 << ID_SEAT_BITS) & i64::MAX) | i64::from(self.tenure.number())
     }
 
     /// An id for a message that is about to be offered.

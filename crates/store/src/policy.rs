@@ -5,7 +5,8 @@
 //! Invariants: pictures follow one another in the order of the commits. After the commit of a change and before its
 //! answer, the picture is swapped and then the generation is bumped: a decision that read older facts is then seen to
 //! be stale (`architecture.md` §2). Both happen also when whoever asked for the change has gone away. A row that is
-//! not understood lets nothing pass, and hurts nobody else.
+//! not understood lets nothing pass, and hurts nobody else. Where several nodes share the data, an older picture never
+//! replaces a newer one, and a generation that moved in the database moves here (`cluster/follower.rs`).
 
 use crate::engine::{AgreementRow, Changed, CredentialRow, DomainRow, Engine, InstructionRow, PolicyRows, StreamRow};
 use crate::error::{Error, Result};
@@ -17,7 +18,7 @@ use model::instruction::{Instruction, InstructionState, Operation};
 use model::{
     AgreementId, ControllerId, CredentialId, DomainId, InstructionId, Stream, StreamId, StreamKind, Timestamp,
 };
-use parking_lot::RwLock;
+use parking_lot::{Mutex, RwLock};
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -59,6 +60,10 @@ pub(crate) struct Policy {
     credentials: HashMap<CredentialId, Arc<CredentialPolicy>>,
     by_username: HashMap<String, CredentialId>,
     by_key_name: HashMap<String, CredentialId>,
+    /// Of the rows it was made of.
+    version: i64,
+    /// A row was left out because a key was not known here yet.
+    lacks_keys: bool,
 }
 
 impl Policy {
@@ -95,13 +100,23 @@ impl Policy {
 pub(crate) struct PolicyCache {
     keys: Arc<Keyring>,
     current: RwLock<Arc<Policy>>,
+    /// Whoever swaps the picture holds it.
+    swapping: Mutex<()>,
     generations: RwLock<HashMap<ControllerId, Arc<AtomicU64>>>,
+    /// Generations as the database has them, where several nodes count them there.
+    counted: Mutex<HashMap<ControllerId, i64>>,
 }
 
 impl PolicyCache {
     /// Reads all accounts, and follows what the engine tells from now on. Nobody changes anything meanwhile.
     pub(crate) async fn open(engine: &dyn Engine, keys: Arc<Keyring>) -> Result<Arc<Self>> {
-        let cache = Arc::new(Self { keys, current: RwLock::default(), generations: RwLock::default() });
+        let cache = Arc::new(Self {
+            keys,
+            current: RwLock::default(),
+            swapping: Mutex::default(),
+            generations: RwLock::default(),
+            counted: Mutex::default(),
+        });
         cache.swap(engine.policy().await?);
         // The engine holds the cache, and the cache only the keys: nothing here keeps the engine alive.
         let follower = Arc::clone(&cache);
@@ -123,13 +138,24 @@ impl PolicyCache {
         }
     }
 
-    fn swap(&self, rows: PolicyRows) {
+    /// Puts a picture in force, unless a newer one is.
+    pub(crate) fn swap(&self, rows: PolicyRows) {
+        let _one_at_a_time = self.swapping.lock();
         let before = self.current();
+        if rows.version < before.version {
+            return;
+        }
         let built = Policy::build(rows, &self.keys, &before);
         for controller in built.controllers.keys() {
             self.counter(*controller);
         }
         *self.current.write() = Arc::new(built);
+    }
+
+    /// Does the picture in force show everything up to this version of the accounts?
+    pub(crate) fn is_whole_as_of(&self, version: i64) -> bool {
+        let current = self.current();
+        current.version >= version && !current.lacks_keys
     }
 
     /// The counter of a controller; the same object for the life of the process.
@@ -147,13 +173,51 @@ impl PolicyCache {
     pub(crate) fn bump(&self, controller: ControllerId) {
         self.counter(controller).fetch_add(1, Ordering::AcqRel);
     }
+
+    /// Nothing that was decided so far stands.
+    pub(crate) fn bump_all(&self) {
+        for counter in self.generations.read().values() {
+            counter.fetch_add(1, Ordering::AcqRel);
+        }
+    }
+
+    /// All generations as the database has them. One that is another than before moves here, also when it is lower:
+    /// a database that lost its last commits has other facts.
+    pub(crate) fn follow_generations(&self, generations: &[(i64, i64)]) {
+        let mut moved = Vec::new();
+        {
+            let mut counted = self.counted.lock();
+            for (controller, generation) in generations {
+                let controller = ControllerId(*controller);
+                if counted.insert(controller, *generation) != Some(*generation) {
+                    moved.push(controller);
+                }
+            }
+        }
+        moved.into_iter().for_each(|controller| self.bump(controller));
+    }
+
+    /// A controller's generation as a commit saw it, perhaps before the latest news were asked for. Did it move?
+    pub(crate) fn saw_generation(&self, controller: ControllerId, generation: i64) -> bool {
+        let mut counted = self.counted.lock();
+        let known = counted.entry(controller).or_insert(i64::MIN);
+        let has_moved = *known < generation;
+        if has_moved {
+            *known = generation;
+        }
+        drop(counted);
+        if has_moved {
+            self.bump(controller);
+        }
+        has_moved
+    }
 }
 
 impl Policy {
     /// A row that is not understood is left out with a word in the log. Of agreements and instructions the newest
     /// counts, so one that is not understood leaves its controller with none: an older one must not come back.
     fn build(rows: PolicyRows, keys: &Keyring, before: &Self) -> Self {
-        let mut policy = Self::default();
+        let mut policy = Self { version: rows.version, ..Self::default() };
         for (id, name) in rows.controllers {
             let id = ControllerId(id);
             let entry = ControllerPolicy { id, name, agreement: None, instruction: None, streams: Vec::new() };
@@ -179,7 +243,9 @@ impl Policy {
             }
         }
         for row in rows.domains {
-            if let Some(domain) = understood(row.id, domain(&row, keys, before)) {
+            let read = domain(&row, keys, before);
+            policy.lacks_keys |= matches!(read, Err(Error::Sealed { what: "key" }));
+            if let Some(domain) = understood(row.id, read) {
                 let domain = Arc::new(domain);
                 policy.domains_by_id.insert(domain.id, Arc::clone(&domain));
                 policy.domains.insert((domain.controller, row.name), domain);

@@ -17,11 +17,17 @@ mod delivery;
 mod intake;
 #[cfg(test)]
 mod tests;
+mod under_way;
 
-pub(crate) use bodies::BodyFiles;
+#[cfg(feature = "s3")]
+pub use bodies::{Addressing, S3Keys, S3Settings};
+pub use bodies::BodyPlacement;
+pub(crate) use bodies::Bodies;
 pub(crate) use content::{Envelope, open_transcript};
-pub(crate) use intake::Intake;
+pub(crate) use intake::{Intake, QuotaCount};
+pub(crate) use under_way::UnderWay;
 
+use crate::cluster::queue_part;
 use crate::engine::SlotRef;
 use crate::error::Error;
 use crate::facts::Person;
@@ -189,10 +195,23 @@ impl Content {
 pub struct Start {
     /// Message.
     pub id: MessageId,
+    /// Whose.
+    pub controller: ControllerId,
+    /// The partition of its destination site ([`crate::Store::part_of`]).
+    pub part: u16,
     /// Number of the attempt, from 1.
     pub attempt: u32,
     /// When it began.
     pub at: Timestamp,
+}
+
+impl Start {
+    /// The next attempt of a row.
+    #[must_use]
+    pub fn of(row: &QueueRow, at: Timestamp) -> Self {
+        let (part, attempt) = (queue_part(&row.lane.site), row.attempts + 1);
+        Self { id: row.id, controller: row.controller, part, attempt, at }
+    }
 }
 
 /// Was the start recorded?
@@ -200,7 +219,7 @@ pub struct Start {
 pub enum Started {
     /// Yes, durably.
     Yes,
-    /// The message is gone or the attempt is another's: do not send.
+    /// The message is gone, the attempt is another's, or this node does not hold the partition: do not send.
     Gone,
 }
 

@@ -8,6 +8,7 @@
 //! Never: an address, a body or a key in clear; a clock; a verb that scans a table on the runtime's threads.
 
 mod accept;
+pub(crate) mod bare;
 mod connect;
 mod facts;
 mod housekeeper;
@@ -91,6 +92,7 @@ impl SqliteEngine {
         let keys = Arc::new(Shared::new(settings.on_poison));
         let keys_writer = open_writer(&keys_path, migrate::KEYS, &keys, KEYS_LIMITS)?;
         let main_writer = open_writer(&main_path, migrate::MAIN, &main, MAIN_LIMITS)?;
+        bare::whole(&main_path)?;
         let housekeeper = Housekeeper::new(connect::checkpointer(&main_path)?, Arc::clone(&main), Arc::clone(&keys));
         let engine = Self {
             main,

@@ -5,8 +5,10 @@
 //! ids and times are bound; `ON CONFLICT` names its columns. A test prepares every text on SQLite.
 //! Never: a value pasted into a text.
 
+mod cluster;
 mod journal;
 mod policy;
+mod postgres;
 mod spool;
 #[cfg(test)]
 mod table;
@@ -14,8 +16,10 @@ mod table;
 mod tests;
 mod vault;
 
+pub(crate) use cluster::*;
 pub(crate) use journal::*;
 pub(crate) use policy::*;
+pub(crate) use postgres::*;
 pub(crate) use spool::*;
 pub(crate) use vault::*;
 
@@ -44,3 +48,39 @@ macro_rules! statements {
     };
 }
 use statements;
+
+/// The columns of a queue row, in the order in which the engines read them back.
+macro_rules! queued {
+    ($rest:literal) => {
+        concat!(
+            "SELECT id, controller, stream, kind, site, tag, block, slot, domain, body, due, attempts, accepted, ",
+            "expires, uncertain FROM queue ",
+            $rest
+        )
+    };
+}
+use queued;
+
+/// A text that suppresses in a scope, from where the rows come and what is answered. What has run out gives way. What
+/// still stands gives way to something stronger: the person's own wish (GDPR Art. 7(3), 21) before a bounce or the
+/// controller's entry, never the other way round; something lasting before something that ends, never the other way
+/// round.
+macro_rules! suppress {
+    ($rows:literal, $answer:literal) => {
+        concat!(
+            "INSERT INTO suppression (controller, tag, scope, reason, since, ends) ",
+            $rows,
+            " ON CONFLICT (controller, tag, scope) DO UPDATE ",
+            "SET reason = excluded.reason, since = excluded.since, ends = excluded.ends ",
+            "WHERE (suppression.ends IS NOT NULL AND suppression.ends <= excluded.since) ",
+            "OR (excluded.reason IN ('opt-out', 'complaint', 'objection', 'erasure') ",
+            "AND suppression.reason NOT IN ('opt-out', 'complaint', 'objection', 'erasure') ",
+            "AND (excluded.ends IS NULL OR suppression.ends IS NOT NULL)) ",
+            "OR (suppression.ends IS NOT NULL AND excluded.ends IS NULL ",
+            "AND (excluded.reason IN ('opt-out', 'complaint', 'objection', 'erasure') ",
+            "OR suppression.reason NOT IN ('opt-out', 'complaint', 'objection', 'erasure')))",
+            $answer
+        )
+    };
+}
+use suppress;

@@ -4,6 +4,9 @@
 //! to them. A message's content key lies beside its body, wrapped under the recipient's subject secret
 //! or, for a body shared by several recipients, under the controller's epoch key. Destroying a secret
 //! makes everything under it noise, in backups too (GDPR Art. 17, 32(1)(a)).
+//!
+//! Where several nodes share the keys, each makes keys of its own and learns those of the others when it needs one
+//! that it does not have. Whoever writes a key first has made it; the others take that one.
 
 mod blocks;
 pub(crate) mod crypto;
@@ -26,9 +29,9 @@ use blocks::Blocks;
 use mail::address::{Address, NORMALISER_VERSION};
 use model::ids::PublicKind;
 use model::{ControllerId, RecipientTag, Timestamp};
-use parking_lot::RwLock;
+use parking_lot::{Mutex, RwLock};
 use public_id::PublicIds;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -37,6 +40,8 @@ const EPOCH_LIFE: Duration = Duration::from_secs(3_600);
 /// An epoch key is looked at after this long (longest expiry 72 h, and a margin) and destroyed when no body needs it.
 const EPOCH_KEPT: Duration = Duration::from_secs(80 * 3_600);
 
+/// Keys remembered that nobody has; then it is looked again.
+const ABSENT_MAX: usize = 4_096;
 /// A body is older than the end of its epoch by less than this, whatever the clock did meanwhile.
 const EPOCH_MARGIN: Duration = Duration::from_secs(24 * 3_600);
 
@@ -72,6 +77,11 @@ pub(crate) struct Vault {
     blocks: Blocks,
     ids: PublicIds,
     pepper: Arc<Key>,
+    /// Looked for and not found: destroyed, or never there. A key is written before anything refers to it, so what
+    /// was not there when it was needed does not come.
+    absent: Mutex<HashSet<(i64, u8, i64)>>,
+    /// Whoever reads all keys holds it: of many that miss one, one reads.
+    refreshing: tokio::sync::Mutex<()>,
 }
 
 impl Vault {
@@ -105,6 +115,8 @@ impl Vault {
             blocks: Blocks::default(),
             ids: PublicIds::new(&[0; 16])?,
             pepper: Arc::new(Key::default()),
+            absent: Mutex::default(),
+            refreshing: tokio::sync::Mutex::default(),
             keys: Arc::new(keys),
             epochs: RwLock::new(epochs),
             engine,
@@ -156,9 +168,78 @@ impl Vault {
         let under = root.as_deref().unwrap_or(&self.master.key);
         let sealed = crypto::seal(under, &context(controller, kind as u8, epoch), key.as_slice())?;
         // Written ahead: crash here ⇒ a key that nothing refers to.
-        self.engine.put_key(KeyRow { controller, kind: kind as u8, epoch, sealed, created: now }).await?;
-        self.keys.put((controller, kind as u8, epoch), Arc::clone(&key));
+        match self.engine.put_key(KeyRow { controller, kind: kind as u8, epoch, sealed, created: now }).await {
+            Ok(()) => self.keys.put((controller, kind as u8, epoch), Arc::clone(&key)),
+            // Another node was first.
+            Err(Error::Exists { .. }) => {
+                self.refresh().await?;
+                let theirs = self.key(controller, kind, epoch);
+                return if kind == KeyKind::Check { theirs.map_err(|_| self.master.wrong()) } else { theirs };
+            }
+            Err(error) => return Err(error),
+        }
         Ok(key)
+    }
+
+    /// Learns the keys that other nodes made, and forgets those that they destroyed.
+    pub(crate) async fn refresh(&self) -> Result<()> {
+        let _turn = self.refreshing.lock().await;
+        self.read_keys().await
+    }
+
+    /// A key, looked for among those of other nodes when it is not known here.
+    pub(crate) async fn sought(&self, controller: i64, kind: KeyKind, epoch: i64) -> Result<Arc<Key>> {
+        let place = (controller, kind as u8, epoch);
+        let known = self.key(controller, kind, epoch);
+        if known.is_ok() || self.engine.sharing().is_none() || self.absent.lock().contains(&place) {
+            return known;
+        }
+        let turn = self.refreshing.lock().await;
+        // Another may have read them while this one waited.
+        if let known @ Ok(_) = self.key(controller, kind, epoch) {
+            return known;
+        }
+        self.read_keys().await?;
+        drop(turn);
+        let known = self.key(controller, kind, epoch);
+        if known.is_err() {
+            let mut absent = self.absent.lock();
+            if absent.len() >= ABSENT_MAX {
+                absent.clear();
+            }
+            absent.insert(place);
+        }
+        known
+    }
+
+    async fn read_keys(&self) -> Result<()> {
+        // What was known before the keys were read and is not among them was destroyed; what was made meanwhile
+        // was not.
+        let before = self.keys.places();
+        let rows = self.engine.keys().await?;
+        let there: HashSet<_> = rows.iter().map(|row| (row.controller, row.kind, row.epoch)).collect();
+        let (wrapping, others): (Vec<_>, Vec<_>) = rows.into_iter().partition(|row| is_root(row.kind));
+        for row in wrapping.into_iter().chain(others) {
+            let place = (row.controller, row.kind, row.epoch);
+            if self.keys.has(place) {
+                continue;
+            }
+            let opened = if is_root(row.kind) {
+                open_key(&self.master.key, &row)
+            } else {
+                self.keys.get(row.controller, KeyKind::Wrap, 0).and_then(|wrap| open_key(&wrap, &row))
+            };
+            match opened {
+                Ok(key) => self.keys.put(place, Arc::new(key)),
+                Err(error) => {
+                    let (controller, kind) = (row.controller, row.kind);
+                    tracing::error!(controller, kind, %error, "a key of another node does not open");
+                }
+            }
+        }
+        before.into_iter().filter(|place| !there.contains(place)).for_each(|place| self.keys.remove(place));
+        self.absent.lock().clear();
+        Ok(())
     }
 
     pub(crate) fn key(&self, controller: i64, kind: KeyKind, epoch: i64) -> Result<Arc<Key>> {
@@ -180,8 +261,12 @@ impl Vault {
     }
 
     /// Destroys epoch keys under which nothing waits any more. A body that outlived its time (a message that nobody
-    /// could settle) keeps its key.
+    /// could settle) keeps its key. Several nodes may do it at once.
     pub(crate) async fn retire_epochs(&self, now: Timestamp) -> Result<()> {
+        if self.engine.sharing().is_some() {
+            // Those of nodes that are gone are anybody's to retire.
+            self.refresh().await?;
+        }
         let old: Vec<_> = self
             .keys
             .places()
@@ -226,6 +311,11 @@ impl Vault {
         self.engine.destroy_slot(slot).await?;
         self.blocks.forget(slot);
         Ok(())
+    }
+
+    /// A secret was destroyed by another node, whichever it was: none is remembered.
+    pub(crate) fn forget_secrets(&self) {
+        self.blocks.forget_all();
     }
 
     /// Secrets of persons, in order; `None` where destroyed or damaged.

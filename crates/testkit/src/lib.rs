@@ -1,4 +1,4 @@
-//! What tests stand on: a clock that they move, and the outside world made of loopback sockets.
+//! What tests stand on: a clock that they move, the outside world made of loopback sockets, and database servers.
 //!
 //! Invariants: nothing here talks to a real network; every wait is for a condition and has a limit; every
 //! server takes a free port of its own, so that test processes may run side by side. For tests only: a wait
@@ -11,6 +11,8 @@ pub mod dns;
 pub mod http;
 pub mod mx;
 pub mod ports;
+pub mod postgres;
+pub mod s3;
 pub mod smtp;
 pub mod stream;
 pub mod tls;

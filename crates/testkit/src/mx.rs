@@ -42,6 +42,8 @@ pub struct Received {
     pub connection: u64,
     /// Whether the reply to its final dot was positive, and was sent.
     pub outcome: Outcome,
+    /// When its final dot was read: a moment of the monotonic [`crate::SystemClock`].
+    pub at: Duration,
 }
 
 /// What the sender was told about a message.
@@ -182,6 +184,8 @@ pub struct Counts {
     pub mails: u64,
     /// RCPT commands, by recipient.
     pub recipients: HashMap<String, u64>,
+    /// When the last of them came, by recipient: a moment of the monotonic [`crate::SystemClock`].
+    pub latest: HashMap<String, Duration>,
     /// DATA commands that were answered with 354.
     pub contents: u64,
 }

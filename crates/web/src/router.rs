@@ -71,9 +71,21 @@ pub(crate) fn table() -> Vec<Route> {
     ]
 }
 
+/// What a node without the role `api` answers, too: how it is.
+const HEALTH: [&str; 3] = ["/healthz", "/readyz", "/metrics"];
+
 /// The router of the API listeners, for HTTP and HTTPS alike.
 pub fn router(api: Api) -> Router {
-    table()
+    routed(api, table())
+}
+
+/// The router of a node that takes no mail by HTTP: it says how the node is, and nothing else.
+pub fn health(api: Api) -> Router {
+    routed(api, table().into_iter().filter(|route| HEALTH.contains(&route.path)).collect())
+}
+
+fn routed(api: Api, routes: Vec<Route>) -> Router {
+    routes
         .into_iter()
         .fold(Router::new(), |router, route| router.route(route.path, route.answer))
         .fallback(async || Problem::of(Fault::NotFound))

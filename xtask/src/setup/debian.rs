@@ -18,6 +18,10 @@ pub(crate) const PACKAGES: &[(&str, &str)] = &[
     ("swaks", "an SMTP client that is not ours"),
     ("chromium", "a browser for the console and the mailbox page"),
     ("postfix", "smtp-source and smtp-sink, and the relay we compare ourselves with"),
+    ("postgresql", "the database server that clusters for tests are made of; none is left running"),
+    ("postgresql-client", "psql, by which tests make and look into databases"),
+    ("pgbouncer", "a pooler, in front of which the store must refuse to work in transaction mode"),
+    ("faketime", "nodes whose clocks are wrong, with the library that does it"),
 ];
 
 const VENV: &str = "python3-venv";
@@ -70,7 +74,19 @@ fn apt() -> std::process::Command {
 
 /// On a system without dpkg the programs themselves are looked for; nothing can be installed there.
 fn without_dpkg() -> Result<Vec<&'static str>> {
-    let programs = ["swaks", "chromium", "smtp-source", "smtp-sink", "python3", "perl", "node", "npm"];
+    let programs = [
+        "swaks",
+        "chromium",
+        "smtp-source",
+        "smtp-sink",
+        "python3",
+        "perl",
+        "node",
+        "npm",
+        "psql",
+        "pgbouncer",
+        "faketime",
+    ];
     let absent: Vec<&str> = programs.into_iter().filter(|program| run::which(program).is_none()).collect();
     if absent.is_empty() {
         return Ok(Vec::new());

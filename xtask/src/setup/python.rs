@@ -13,6 +13,9 @@ pub(crate) const PACKAGES: &[(&str, &str, &str)] = &[
     ("dnspython", "2.9.2", "dkimpy needs it at import; tests give keys by a function"),
     ("pymerkle", "7.0.0", "an RFC 6962 tree that is not ours"),
     ("cryptography", "50.0.2", "Ed25519 and AES-GCM that are not ours"),
+    ("moto", "5.2.5", "a bucket that is not ours, and botocore's signatures"),
+    ("flask", "3.1.3", "moto's server stands on it"),
+    ("flask-cors", "6.0.5", "moto's server stands on it"),
 ];
 
 /// Whether the environment has an interpreter; the stamp says whether its packages are the listed ones.

@@ -56,6 +56,7 @@ const ONLY_IN: &[(&str, &[&str])] = &[
     ("tracing-subscriber", &["postern", "testkit", "it"]),
     ("anyhow", &["postern", "xtask", "it", "testkit"]),
     ("hickory-resolver", &["mta"]),
+    ("indicatif", &["postern"]),
     ("rcgen", &["postern", "testkit", "it"]),
 ];
 

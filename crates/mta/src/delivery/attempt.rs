@@ -1,10 +1,11 @@
 //! Attempts: a batch of rows, one transaction each, every one of them cleared by the gate immediately before its MAIL.
 //!
 //! Order for one row, and what a crash leaves: facts → `gate::clear` → MAIL, RCPT, DATA while the start is recorded →
-//! content → the start is durable (crash from here on ⇒ uncertain) → generation compared → final dot → reply →
-//! outcome handed to the recorder.
+//! content → the start is durable (crash from here on ⇒ uncertain) → tenure looked at, generation compared → final dot
+//! → reply → outcome handed to the recorder.
 //! Invariants: no MAIL without a clearance that holds; no final dot before the start is durable, nor when anything was
-//! withdrawn since the clearance and the gate no longer agrees: then the connection is cut, and nobody receives it.
+//! withdrawn since the clearance and the gate no longer agrees, nor when the site may be another node's meanwhile: then
+//! the connection is cut, and nobody receives it.
 //! Never: a transaction of the store across a transaction of SMTP.
 
 mod asking;
@@ -14,13 +15,13 @@ mod settling;
 use super::engine::{Engine, Row, expiry};
 use super::send::{Link, NotWritten, Turn};
 use super::worker::{Batch, Opened, open};
-pub(crate) use asking::held;
-use asking::{Begun, Facing, Known, begin, face, load_facts, may_finish};
+pub(crate) use asking::may_end;
+use asking::{Begun, Facing, Known, Read, begin, face, load_facts, may_finish};
 use gate::Rule;
 use letter::Letter;
 use model::{MessageId, Timestamp};
 pub(crate) use settling::fallen;
-use settling::{Trial, let_go, lost_on_the_way, settle_gate, unfit};
+use settling::{Trial, find_out, let_go, lost_on_the_way, settle_gate, unfit};
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,8 +29,9 @@ use store::{QueueRow, Start, Started};
 
 /// A message that may leave, but whose content does not open, is looked at again after so long, until its time is over.
 const CONTENT_AGAIN: Duration = Duration::from_secs(15 * 60);
-/// The store failed at a start or at the content: the row is tried again after so long.
-const START_AGAIN: Duration = Duration::from_secs(5);
+/// The store failed, or another node has the row: it is looked at again after so long. How often a store that is away
+/// is asked does not depend on it: see [`Engine::rest`].
+const STORE_AGAIN: Duration = Duration::from_secs(1);
 /// Contents read ahead for a connection are this much, unless a single one is more.
 const AHEAD_OCTETS_MAX: usize = 1 << 20;
 
@@ -59,14 +61,24 @@ pub(crate) async fn deliver(engine: &Arc<Engine>, site: &Arc<str>, link: Box<Lin
     let rows: Vec<&QueueRow> = batch.rows().map(|entry| &entry.row.row).collect();
     let ids: Vec<MessageId> = rows.iter().map(|row| row.id).collect();
     // By id: a row that is let go on the way must not leave its facts to the next one.
-    let mut known: HashMap<MessageId, Known> =
-        ids.into_iter().zip(load_facts(engine, rows).await).filter_map(|(id, known)| Some((id, known?))).collect();
-    while let Some(mut entry) = take_with_content(engine, &mut batch).await {
-        let mut facts = known.remove(&entry.id);
-        if engine.is_draining() {
-            // Nothing begins any more; the row is due and will be read at the next start.
+    let read = ids.into_iter().zip(load_facts(engine, rows).await);
+    let mut known: HashMap<MessageId, Known> = read
+        .filter_map(|(id, read)| match read {
+            Read::Facts(known) => Some((id, known)),
+            Read::Nothing | Read::Away => None,
+        })
+        .collect();
+    loop {
+        // Nothing begins any more, or not now; the rows are due and keep their place.
+        if !engine.may_begin(site) {
             return Ended::Open(link);
         }
+        let Some(mut entry) = take_with_content(engine, &mut batch).await else { break };
+        if !engine.may_begin(site) {
+            batch.untake(entry);
+            return Ended::Open(link);
+        }
+        let mut facts = known.remove(&entry.id);
         let mut started = None;
         link = loop {
             match attempt(engine, site, link, entry, facts.take(), started).await {
@@ -88,6 +100,10 @@ pub(crate) async fn deliver(engine: &Arc<Engine>, site: &Arc<str>, link: Box<Lin
             }
         };
     }
+    if link.carried() == before && !engine.may_begin(site) {
+        // That it took long says nothing of the site.
+        return Ended::Open(link);
+    }
     let messages = u64::from(link.carried().saturating_sub(before)).max(1);
     let now = engine.store.now();
     let micros = u64::try_from(now.since(began).as_micros()).unwrap_or(u64::MAX) / messages;
@@ -105,7 +121,13 @@ async fn take_with_content(engine: &Engine, batch: &mut Batch) -> Option<Row> {
         let now = engine.store.now();
         match wait {
             // Others must not wait for it. Out of time, it is at its end whether the store can be read or not.
-            Some(wait) if entry.row.row.expires_at > now => let_go(engine, &entry, Some(now.plus(wait))),
+            Some(wait) if entry.row.row.expires_at > now => {
+                let_go(engine, &entry, Some(now.plus(wait)));
+                batch.done();
+                if engine.rest().is_some() {
+                    return None;
+                }
+            }
             _ => return Some(entry),
         }
     }
@@ -123,8 +145,8 @@ async fn read_contents(engine: &Engine, batch: &mut Batch) -> Option<Duration> {
         let contents = match engine.store.open_content(&rows.iter().collect::<Vec<_>>()).await {
             Ok(contents) => contents,
             Err(error) => {
-                tracing::warn!(%error, "contents could not be read");
-                wait = Some(START_AGAIN);
+                engine.store_failed(&error, "contents could not be read");
+                wait = Some(STORE_AGAIN);
                 break;
             }
         };
@@ -153,9 +175,9 @@ async fn attempt(
     let now = engine.store.now();
     if row.expires_at <= now {
         // GDPR Art. 28(3), last subparagraph: mail that is held waits for a human; time alone does not drop it.
-        match face(engine, row, known).await.filter(|facing| facing.is_for_a_human()) {
+        match face(engine, row, known).await.filter(|facing| !facing.lets_time_run()) {
             Some(facing) => settle_gate(engine, &entry, facing, started, String::new()).await,
-            None => engine.settle(expiry(entry.row.row, now)).await,
+            None => engine.settle(expiry(entry.row.row, started, now)).await,
         }
         return Tried::Done(link);
     }
@@ -210,13 +232,21 @@ async fn exchange(
         // What the peer answered is a fact, whatever became of the start.
         (Turn::Over(outcome), _) if !again => return trial.over(link, entry, outcome).await,
         (_, Ok(Started::Gone)) => {
-            // Someone else has settled it. The envelope may have been given, the message is not.
-            let_go(engine, &entry, None);
+            // Someone else has settled it, or holds its site. The envelope may have been given, the message is not.
+            // Among others, the lane is read again: what is settled is not there any more.
+            let again = (!engine.store.tenure().is_alone()).then(|| engine.store.now().plus(STORE_AGAIN));
+            let_go(engine, &entry, again);
             return Tried::Closed;
         }
         (Turn::Broken(trouble), _) if !again => return trial.lost(link, entry, trouble).await,
         (_, Err(_)) => {
-            let_go(engine, &entry, Some(engine.store.now().plus(START_AGAIN)));
+            drop(link);
+            if engine.store.tenure().is_alone() {
+                // A store of one node keeps nothing when it fails.
+                let_go(engine, &entry, Some(engine.store.now().plus(STORE_AGAIN)));
+            } else {
+                find_out(engine, &entry, begun_at).await;
+            }
             return Tried::Closed;
         }
         (Turn::Content, Ok(Started::Yes)) => {}
@@ -231,10 +261,11 @@ async fn exchange(
             return Tried::Closed;
         }
     }
-    // Nothing is awaited between this look and the write of the dot (and of what content goes with it).
+    // After the start, which may have observed what other nodes changed. Nothing is awaited between this look and the
+    // write of the dot (and of what content goes with it).
     if let Some(facing) = may_finish(engine, row, generation).await {
-        // GDPR Art. 7(3), 21(3): withdrawn while the transaction was open. Cut before the final dot, nothing arrives
-        // (RFC 5321 §4.1.1.4: only the end of the content makes it a message).
+        // GDPR Art. 7(3), 21(3): withdrawn while the transaction was open; or the site went to another node. Cut before
+        // the final dot, nothing arrives (RFC 5321 §4.1.1.4: only the end of the content makes it a message).
         let transcript = link.interrupted().transcript.as_str().to_owned();
         settle_gate(engine, &entry, facing, Some(begun_at), transcript).await;
         return Tried::Closed;
@@ -250,9 +281,10 @@ async fn start(engine: &Engine, row: &QueueRow, at: Timestamp, recorded: bool) -
     if recorded {
         return Ok(Started::Yes);
     }
-    let started = engine.store.start(Start { id: row.id, attempt: row.attempts + 1, at }).await;
-    if let Err(error) = &started {
-        tracing::warn!(%error, message = row.id.0, "a start could not be recorded; nothing is sent");
+    let started = engine.store.start(Start::of(row, at)).await;
+    match &started {
+        Ok(_) => engine.store_answered(),
+        Err(error) => engine.store_failed(error, "a start could not be recorded; nothing is sent"),
     }
     started
 }

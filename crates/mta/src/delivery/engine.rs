@@ -1,8 +1,9 @@
 //! The owner of the picture: reads pages from the store, opens connections, looks for what is out of time.
 //!
 //! Invariants: the lock of the picture is held for a moment and never across an await; the store is read by this one
-//! task, a page after the other; when nothing is due the task sleeps, and never wakes more than once a second.
-//! Called by `Delivery::start`; the workers share [`Engine`].
+//! task, a page after the other; when nothing is due the task sleeps, and never wakes more than once a second; while
+//! the store fails, or this node is past its deadline among others, nothing is read, opened or begun.
+//! Called by `Delivery::start`; the workers and `tenancy` share [`Engine`].
 
 use super::outcome::Note;
 use super::route::Router;
@@ -10,13 +11,14 @@ use super::scheduler::{Entry, Hot, LaneKey, Picture, Read};
 use super::send::Dialer;
 use super::settings::Settings;
 use super::signing::Signing;
+use super::trouble::Trouble;
 use super::{attempt, spread, worker};
 use metrics::{counter, gauge};
 use model::Timestamp;
 use parking_lot::Mutex;
 use std::sync::Arc;
 use std::time::Duration;
-use store::{Content, Lane, Outcome, OutcomeKind, QueueRow, Store};
+use store::{Backlog, Content, Error, Lane, Outcome, OutcomeKind, QueueRow, Store};
 use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::JoinSet;
 
@@ -28,6 +30,10 @@ const SLEEP_MIN: Duration = Duration::from_millis(2);
 const BACKLOG_AGAIN: Duration = Duration::from_secs(60);
 /// Expired rows taken at one look at a site.
 const EXPIRED_PAGE: usize = 256;
+/// Past its deadline, a node looks so often whether a heartbeat was answered.
+const LAPSE_LOOK: Duration = Duration::from_millis(100);
+/// Lanes noted in one hold of the picture's lock.
+const NOTED_AT_ONCE: usize = 1_024;
 
 /// A row in hand, with its content while there is room for it.
 pub(crate) struct Hand {
@@ -59,6 +65,7 @@ pub(crate) struct Engine {
     picture: Mutex<Picture<Hand>>,
     /// Rows that were being tried when their worker panicked: one a connection at most.
     fallen: Mutex<Vec<QueueRow>>,
+    trouble: Trouble,
     wake: Notify,
     stopping: watch::Sender<bool>,
 }
@@ -74,7 +81,8 @@ impl Engine {
         picture: Picture<Hand>,
     ) -> Self {
         let (picture, fallen, stopping) = (Mutex::new(picture), Mutex::default(), watch::Sender::new(false));
-        Self { store, settings, router, dialer, signing, notes, picture, fallen, wake: Notify::new(), stopping }
+        let (trouble, wake) = (Trouble::default(), Notify::new());
+        Self { store, settings, router, dialer, signing, notes, picture, fallen, trouble, wake, stopping }
     }
 
     /// Looks at or changes the picture, and wakes its owner when that gave him something to do.
@@ -89,7 +97,56 @@ impl Engine {
         result
     }
 
-    /// Rows just accepted: no read of the store, no task.
+    /// May something be begun for this site now? Looked at before MAIL and again before the final dot.
+    pub(crate) fn holds(&self, site: &str) -> bool {
+        self.store.tenure().holds(site)
+    }
+
+    /// How long nothing is to be begun, for any site: the store fails, or no heartbeat was answered in time.
+    pub(crate) fn rest(&self) -> Option<Duration> {
+        let lapsed = self.store.tenure().remaining().is_zero();
+        self.trouble.rest(self.store.clock().monotonic()).or(lapsed.then_some(LAPSE_LOOK))
+    }
+
+    /// May an attempt begin for this site?
+    pub(crate) fn may_begin(&self, site: &str) -> bool {
+        self.holds(site) && self.rest().is_none() && !self.is_draining()
+    }
+
+    /// The store failed. Said, but not as often as it happens.
+    pub(crate) fn store_failed(&self, error: &Error, what: &'static str) {
+        let now = self.store.clock().monotonic();
+        if is_away(error) {
+            self.trouble.failed(now);
+        }
+        if let Some(unsaid) = self.trouble.is_to_be_said(what, now) {
+            tracing::warn!(%error, unsaid, "{what}");
+        }
+    }
+
+    /// The store answered.
+    pub(crate) fn store_answered(&self) {
+        self.trouble.succeeded();
+    }
+
+    /// Takes what came to this node and went from it over into the picture. Under its lock, so that two who call this
+    /// at once cannot do it in the wrong order.
+    pub(crate) fn follow_tenure(&self) {
+        if self.store.tenure().is_alone() {
+            return;
+        }
+        self.with(|picture| {
+            let changes = self.store.tenure().take_changes();
+            // What is in both went first.
+            if !changes.lost.is_empty() {
+                picture.disown(&changes.lost);
+            }
+            picture.own(&changes.gained);
+        });
+    }
+
+    /// Rows just accepted: no read of the store, no task. Those of sites that another node delivers to are dropped
+    /// here, and found by that node in the store.
     pub(crate) fn hint(&self, rows: Vec<(QueueRow, Content)>) {
         let now = self.store.now();
         let entries = rows.into_iter().map(|(row, content)| (Arc::clone(&row.lane.site), entry(row, Some(content))));
@@ -113,8 +170,16 @@ impl Engine {
         self.picture.lock().is_draining()
     }
 
-    /// Hands an outcome to the recorder; waits while too many wait there.
+    /// Hands an outcome to the recorder; waits while too many wait there. What was begun is always recorded, whoever
+    /// holds its site meanwhile. What was not begun is for the holder to end: only he knows that no attempt is running.
     pub(crate) async fn settle(&self, outcome: Outcome) {
+        let begun = outcome.started_at.is_some() || matches!(outcome.verdict, OutcomeKind::Uncertain { .. });
+        let lane = &outcome.row.lane;
+        if !begun && !self.holds(&lane.site) {
+            let (now, due) = (self.store.now(), outcome.row.due);
+            self.with(|picture| picture.release(&lane.site, key_of(lane), outcome.row.id, Some(due), now));
+            return;
+        }
         if self.notes.send(Note::Settled(Box::new(outcome))).await.is_err() {
             // The recorder is gone: the node is being stopped by force. The start record says what is not known.
             tracing::warn!("an outcome came after the recorder had stopped");
@@ -141,28 +206,57 @@ impl Engine {
 
     /// What waits in the store, by lane.
     pub(crate) async fn load_backlog(&self) -> store::Result<()> {
-        let lanes = self.store.backlog().await?;
-        self.with(|picture| {
-            for waiting in &lanes {
-                picture.note_waiting(&waiting.lane.site, key_of(&waiting.lane), waiting.next_due);
-            }
-        });
+        self.note(&self.store.backlog().await?);
         Ok(())
     }
 
-    async fn read(&self, read: Read) {
+    /// Lanes in which something waits.
+    pub(crate) fn note(&self, lanes: &[Backlog]) {
+        for some in lanes.chunks(NOTED_AT_ONCE) {
+            self.with(|picture| {
+                for waiting in some {
+                    picture.note_waiting(&waiting.lane.site, key_of(&waiting.lane), waiting.next_due);
+                }
+            });
+        }
+    }
+
+    /// Reads pages one after the other. When the store is away, the others of the same look are not tried.
+    async fn read_all(&self, reads: Vec<Read>) {
+        let mut away = false;
+        for read in reads {
+            if away {
+                let now = self.store.now();
+                self.with(|picture| picture.page_failed(&read, now));
+            } else {
+                away = !self.read(read).await;
+            }
+        }
+    }
+
+    /// Answers whether the store can be read.
+    async fn read(&self, read: Read) -> bool {
         let lane = Lane { site: Arc::clone(&read.site), class: read.key.class, controller: read.key.controller };
+        let told = self.store.tenure().subscribe();
         // Asked without an upper end of due, so that the row after the last due one tells when to read again.
         let answer = self.store.due(&lane, Timestamp::MAX, read.limit).await;
         let now = self.store.now();
         match answer {
+            Ok(rows) if rows.is_empty() && (!self.holds(&read.site) || told.has_changed().unwrap_or(true)) => {
+                // The store says nothing of a site that is not held: that does not make the lane empty.
+                self.with(|picture| picture.page_failed(&read, now));
+                true
+            }
             Ok(rows) => {
+                self.store_answered();
                 let entries = rows.into_iter().map(|row| entry(row, None)).collect();
                 self.with(|picture| picture.page(&read, entries, now));
+                true
             }
             Err(error) => {
-                tracing::warn!(%error, "due messages could not be read; they are read again in a second");
+                self.store_failed(&error, "due messages could not be read; they are read again in a second");
                 self.with(|picture| picture.page_failed(&read, now));
+                !is_away(&error)
             }
         }
     }
@@ -171,7 +265,7 @@ impl Engine {
     async fn expire(&self, site: &Arc<str>) {
         let now = self.store.now();
         let rows = self.store.expired(site, now, EXPIRED_PAGE).await.unwrap_or_else(|error| {
-            tracing::warn!(%error, "expired messages could not be read");
+            self.store_failed(&error, "expired messages could not be read");
             Vec::new()
         });
         let more = rows.len() >= EXPIRED_PAGE;
@@ -180,24 +274,29 @@ impl Engine {
         if taken.is_empty() {
             return;
         }
-        let held = attempt::held(self, taken.iter().map(|entry| &entry.row.row).collect()).await;
-        for (entry, held) in taken.into_iter().zip(held) {
-            if held {
+        let may_end = attempt::may_end(self, taken.iter().map(|entry| &entry.row.row).collect()).await;
+        for (entry, may_end) in taken.into_iter().zip(may_end) {
+            if may_end {
+                self.settle(expiry(entry.row.row, None, now)).await;
+            } else {
                 // GDPR Art. 28(3), last subparagraph: it waits for a human. It keeps its place.
                 self.with(|picture| picture.release(site, entry.key, entry.id, Some(entry.due), now));
-            } else {
-                self.settle(expiry(entry.row.row, now)).await;
             }
         }
     }
 }
 
-/// The outcome of a message whose time is over.
-pub(crate) fn expiry(row: QueueRow, now: Timestamp) -> Outcome {
+/// Does the fault lie in the store as a whole, and not in one row or file?
+fn is_away(error: &Error) -> bool {
+    matches!(error, Error::Full | Error::Engine(_) | Error::Unknown | Error::Closed)
+}
+
+/// The outcome of a message whose time is over. `started`: an attempt at it was under way.
+pub(crate) fn expiry(row: QueueRow, started: Option<Timestamp>, now: Timestamp) -> Outcome {
     Outcome {
         attempt: row.attempts + 1,
         row,
-        started_at: None,
+        started_at: started,
         at: now,
         verdict: OutcomeKind::Expired,
         code: None,
@@ -211,7 +310,7 @@ pub(crate) fn entry(row: QueueRow, content: Option<Content>) -> Row {
     Entry { id: row.id, key: key_of(&row.lane), due: row.due, row: Hand { row, content } }
 }
 
-fn key_of(lane: &Lane) -> LaneKey {
+pub(crate) fn key_of(lane: &Lane) -> LaneKey {
     LaneKey { class: lane.class, controller: lane.controller }
 }
 
@@ -224,8 +323,20 @@ pub(crate) async fn run(engine: Arc<Engine>) {
             report(ended);
         }
         engine.settle_fallen().await;
-        if engine.is_draining() && workers.is_empty() {
+        let draining = engine.is_draining();
+        if draining && workers.is_empty() {
             return;
+        }
+        engine.follow_tenure();
+        if let Some(rest) = engine.rest() {
+            // The picture keeps what there is to do.
+            measure(&engine);
+            tokio::select! {
+                () = tokio::time::sleep(rest) => {}
+                () = engine.stopped(), if !draining => {}
+                Some(ended) = workers.join_next() => report(ended),
+            }
+            continue;
         }
         let now = engine.store.now();
         let plan = engine.with(|picture| picture.plan(now));
@@ -236,13 +347,13 @@ pub(crate) async fn run(engine: Arc<Engine>) {
             engine.expire(site).await;
         }
         let busy = !plan.reads.is_empty();
-        for read in plan.reads {
-            engine.read(read).await;
-        }
-        if now >= backlog_at && engine.with(Picture::take_incomplete) {
+        engine.read_all(plan.reads).await;
+        // Among others, the whole backlog is read from time to time in any case.
+        if engine.store.tenure().is_alone() && now >= backlog_at && engine.with(Picture::take_incomplete) {
             backlog_at = now.plus(BACKLOG_AGAIN);
             if let Err(error) = engine.load_backlog().await {
-                tracing::warn!(%error, "the backlog could not be read");
+                engine.store_failed(&error, "the backlog could not be read");
+                engine.with(Picture::stays_incomplete);
             }
         }
         measure(&engine);

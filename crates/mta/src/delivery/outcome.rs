@@ -62,9 +62,12 @@ async fn settle(engine: &Engine, outcomes: Vec<Outcome>) {
     loop {
         // The store takes what it is given; a copy is kept until it has said that it is durable.
         match engine.store.settle(outcomes.clone()).await {
-            Ok(()) => break,
+            Ok(()) => {
+                engine.store_answered();
+                break;
+            }
             Err(error) if error.temper() == Temper::Temporary => {
-                tracing::warn!(%error, outcomes = outcomes.len(), "outcomes cannot be written down yet");
+                engine.store_failed(&error, "outcomes cannot be written down yet; they wait");
                 tokio::time::sleep(RETRY).await;
             }
             Err(_) => {

@@ -3,16 +3,19 @@
 //! State table of a row: in the store only → *ready* (hinted by an acceptance, or read in a page) → taken by a
 //! connection → its outcome is durable → let go (and waiting in the store again, if it was deferred).
 //! Invariants: at most [`Bounds`] rows and octets are held; half of each bound is for whoever comes, the rest is
-//! parted equally and kept for newcomers, so that no site or controller can shut out another; a row is in hand once.
+//! parted equally and kept for newcomers, so that no site or controller can shut out another; a row is in hand once;
+//! only sites whose partition is held here are in it, and those whose attempts come to their end.
 //! Pure: no socket, no store, no clock; `R` is what a row carries. It sits behind one lock that is never held
 //! across an await. Its owner is `engine`, its other callers are the connection workers and the acceptance hint.
 
+mod holding;
 mod plan;
 mod site;
 #[cfg(test)]
 mod tests;
 
 use super::shaping::Shaping;
+use holding::Held;
 use model::{MessageId, Timestamp};
 pub(crate) use plan::Read;
 pub(crate) use site::LaneKey;
@@ -119,6 +122,9 @@ pub(crate) struct Picture<R> {
     starved: VecDeque<Arc<str>>,
     /// Something waits in the store for a site that is not in the picture.
     incomplete: bool,
+    held: Held,
+    /// Rows taken in so far.
+    taken: u64,
     draining: bool,
 }
 
@@ -137,6 +143,8 @@ impl<R: Hot> Picture<R> {
             timers: BTreeSet::new(),
             starved: VecDeque::new(),
             incomplete: false,
+            held: Held::default(),
+            taken: 0,
             draining: false,
         }
     }
@@ -152,7 +160,8 @@ impl<R: Hot> Picture<R> {
                 touched.push(Arc::clone(&name));
             }
             let Some(site) = self.sites.get_mut(&name) else { continue };
-            if site.in_hand.contains(&entry.id) || site.released.as_ref().is_some_and(|ids| ids.contains(&entry.id)) {
+            if site.in_hand.contains_key(&entry.id) || site.released.as_ref().is_some_and(|ids| ids.contains(&entry.id))
+            {
                 continue;
             }
             // Rows of a lane leave in the order of their due times: what is older and in the store goes first.
@@ -184,7 +193,7 @@ impl<R: Hot> Picture<R> {
     pub(crate) fn next(&mut self, name: &Arc<str>, now: Timestamp, leaving: Leaving) -> Next<R> {
         let Some(site) = self.sites.get_mut(name) else { return Next::Close };
         let surplus = site.connections > site.pressure.allowed();
-        let away = site.pressure.backing_off(now).is_some();
+        let away = site.pressure.backing_off(now).is_some() || !self.held.has(site.part);
         if self.draining || surplus || away || leaving == Leaving::InAnyCase {
             self.closed(name);
             return Next::Close;
@@ -235,9 +244,12 @@ impl<R: Hot> Picture<R> {
     ) {
         for mut entry in rows.rev() {
             let Some(site) = self.sites.get_mut(name) else { return };
-            if self.draining || site.pressure.backing_off(now).is_some() {
+            let held = self.held.has(site.part);
+            if self.draining || !held || site.pressure.backing_off(now).is_some() {
                 site.let_go(entry.key, entry.id);
-                site.class(entry.key.class).note_waiting(entry.key.controller, entry.due);
+                if held {
+                    site.class(entry.key.class).note_waiting(entry.key.controller, entry.due);
+                }
                 continue;
             }
             if self.hot_octets + entry.row.octets() > self.bounds.hot_octets_max {
@@ -263,7 +275,7 @@ impl<R: Hot> Picture<R> {
     ) {
         let Some(site) = self.sites.get_mut(name) else { return };
         site.let_go(key, id);
-        if let Some(due) = again {
+        if let Some(due) = again.filter(|_| self.held.has(site.part)) {
             site.class(key.class).note_waiting(key.controller, due);
             self.attend(name);
             return;
@@ -358,6 +370,11 @@ impl<R: Hot> Picture<R> {
         self.sites.len() < self.bounds.sites_max && std::mem::take(&mut self.incomplete)
     }
 
+    /// What was left out could not be looked for.
+    pub(crate) fn stays_incomplete(&mut self) {
+        self.incomplete = true;
+    }
+
     pub(crate) fn status(&self, name: &str, now: Timestamp) -> Option<SiteStatus> {
         let site = self.sites.get(name)?;
         Some(SiteStatus {
@@ -375,8 +392,11 @@ impl<R: Hot> Picture<R> {
         (self.ready, self.hot_octets, self.connections)
     }
 
-    /// Makes sure that the site is in the picture, if there is room for it.
+    /// Makes sure that the site is in the picture, if it is delivered here and there is room for it.
     fn know(&mut self, name: &Arc<str>) -> bool {
+        if !self.is_held(name) {
+            return false;
+        }
         if self.sites.contains_key(name) {
             return true;
         }
@@ -384,12 +404,15 @@ impl<R: Hot> Picture<R> {
             self.incomplete = true;
             return false;
         }
-        self.sites.insert(Arc::clone(name), Site::new(&self.shaping));
+        self.sites.insert(Arc::clone(name), Site::new(name, &self.shaping));
         true
     }
 
     fn forget_if_done(&mut self, name: &Arc<str>, now: Timestamp) {
-        if self.sites.get(name).is_some_and(|site| site.is_forgettable(&self.shaping, now))
+        let done = |site: &Site<R>| {
+            if self.held.has(site.part) { site.is_forgettable(&self.shaping, now) } else { site.is_at_rest() }
+        };
+        if self.sites.get(name).is_some_and(done)
             && let Some(site) = self.sites.remove(name)
             && let Some(at) = site.timer
         {
@@ -412,10 +435,11 @@ impl<R: Hot> Picture<R> {
         if self.hot_octets + entry.row.octets() > self.bounds.hot_octets_max {
             entry.row.cool();
         }
+        self.taken += 1;
         self.ready += 1;
         self.hot_octets += entry.row.octets();
         self.sites_with_ready += usize::from(site.ready == 0);
-        site.push_back(entry);
+        site.push_back(entry, self.taken);
     }
 
     /// Wakes as many idle connections as there is work for.

@@ -60,6 +60,12 @@ impl Batch {
         entry
     }
 
+    /// What was taken last is not tried after all.
+    pub(crate) fn untake(&mut self, entry: Row) {
+        self.tried = None;
+        self.rows.push_front(entry);
+    }
+
     /// The row that was being tried is settled or let go.
     pub(crate) fn done(&mut self) {
         self.tried = None;
@@ -94,6 +100,9 @@ pub(crate) enum Opened {
 /// The task of one connection.
 pub(crate) async fn run(engine: Arc<Engine>, site: Arc<str>) {
     let mut seat = Seat { engine: Arc::clone(&engine), site: Arc::clone(&site), given_up: false };
+    if !engine.holds(&site) {
+        return;
+    }
     let opened = tokio::select! {
         opened = open(&engine, &site) => opened,
         () = engine.stopped() => return,
@@ -155,10 +164,25 @@ pub(crate) async fn open(engine: &Engine, site: &Arc<str>) -> Opened {
 async fn serve(seat: &mut Seat, link: Box<Link>) -> Option<Box<Link>> {
     let mut link = link;
     let mut leaving = Leaving::No;
+    let mut rested = Duration::ZERO;
     loop {
         let now = seat.engine.store.now();
-        if is_spent(&seat.engine, &link, now) {
+        if is_spent(&seat.engine, &link, now) || !seat.engine.holds(&seat.site) {
             leaving = Leaving::InAnyCase;
+        }
+        if leaving == Leaving::No
+            && let Some(rest) = seat.engine.rest()
+        {
+            // Idle while the store is away, and no longer than idle connections may be.
+            rested += rest;
+            if rested >= seat.engine.settings.shaping.connection_idle_max {
+                leaving = Leaving::InAnyCase;
+            } else {
+                tokio::select! {
+                    () = tokio::time::sleep(rest) => continue,
+                    () = seat.engine.stopped() => {}
+                }
+            }
         }
         match seat.engine.with(|picture| picture.next(&seat.site, now, leaving)) {
             Next::Close => {
@@ -168,6 +192,7 @@ async fn serve(seat: &mut Seat, link: Box<Link>) -> Option<Box<Link>> {
             Next::Wait(bell) => leaving = wait(seat, &bell).await,
             Next::Rows(rows) => {
                 leaving = Leaving::No;
+                rested = Duration::ZERO;
                 let batch = batch(seat, rows);
                 match attempt::deliver(&seat.engine, &seat.site, link, batch).await {
                     Ended::Open(open) => link = open,
@@ -200,7 +225,8 @@ async fn wait(seat: &Seat, bell: &Notify) -> Leaving {
 async fn turn_away(seat: &mut Seat, never: Never) {
     loop {
         let now = seat.engine.store.now();
-        match seat.engine.with(|picture| picture.next(&seat.site, now, Leaving::WhenIdle)) {
+        let leaving = if seat.engine.may_begin(&seat.site) { Leaving::WhenIdle } else { Leaving::InAnyCase };
+        match seat.engine.with(|picture| picture.next(&seat.site, now, leaving)) {
             Next::Close => {
                 seat.given_up = true;
                 return;

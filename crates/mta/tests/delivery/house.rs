@@ -40,6 +40,17 @@ impl House {
     pub(crate) async fn by(homing: Homing, clock: Arc<ManualClock>, shown: Arc<dyn Clock>) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let store = open(dir.path(), &shown, &homing).await;
+        Self::on(store, dir, homing, clock, shown).await
+    }
+
+    /// On a store that holds nothing yet.
+    pub(crate) async fn on(
+        store: Arc<Store>,
+        dir: tempfile::TempDir,
+        homing: Homing,
+        clock: Arc<ManualClock>,
+        shown: Arc<dyn Clock>,
+    ) -> Self {
         let controller = store.create_controller("Sample").await.unwrap();
         store.sign_agreement(controller, None).await.unwrap();
         let stream =

@@ -1,13 +1,12 @@
 //! `postern ledger`: works on the exported folder of a log, or on a copy of it, without the store;
 //! only `rebuild` opens the store.
 
-use crate::clock::SystemClock;
+use crate::settings::{Joining, StoreArguments, StoreSettings};
 use anyhow::{Context as _, bail};
 use ledger::{Audit, Checkpoint, Folder, SignedCheckpoint, VerifierKey};
 use model::ControllerId;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use store::{CreateKey, LogFolder, Options, Store};
+use store::{BodyPlacement, CreateKey, Homing, LogFolder, Roles};
 
 /// Subcommands of `postern ledger`.
 #[derive(clap::Subcommand, Debug)]
@@ -18,7 +17,7 @@ pub(super) enum Command {
     Prove(Prove),
     /// Copy a log (checkpoint, tiles, entries, public key) to another folder.
     Export(Export),
-    /// Make a log folder anew from the store, which must not be in use.
+    /// Make a log folder anew from the store. No node may use the data folder meanwhile.
     Rebuild(Rebuild),
 }
 
@@ -84,6 +83,11 @@ pub(super) struct Rebuild {
     /// The controller's id (ctl_…).
     #[arg(long, value_name = "ID")]
     controller: String,
+    #[command(flatten)]
+    store: StoreArguments,
+    /// The key over all keys. Without it, master.key in the data folder.
+    #[arg(long, value_name = "FILE")]
+    master_key: Option<PathBuf>,
 }
 
 /// Runs one.
@@ -227,9 +231,14 @@ fn copy_tree(from: &Path, to: &Path) -> std::io::Result<()> {
 }
 
 async fn rebuild(arguments: &Rebuild) -> anyhow::Result<()> {
-    let mut options = Options::new(Arc::new(SystemClock), &arguments.data);
-    options.create_key = CreateKey::Never;
-    let store = Store::open_sqlite(&arguments.data, options).await?;
+    let settings = StoreSettings {
+        place: arguments.store.place()?,
+        bodies: BodyPlacement::Rows,
+        master_key: arguments.master_key.clone(),
+        create_key: CreateKey::Never,
+    };
+    let joining = Joining { name: "ledger rebuild".to_owned(), roles: Roles::NONE, homing: Homing::ByDomain };
+    let store = settings.open(&arguments.data, joining).await?;
     let rebuilt = match store.parse_public::<ControllerId>(&arguments.controller) {
         Some(controller) => store.rebuild_log(controller).await.map_err(anyhow::Error::from),
         None => Err(anyhow::anyhow!("{} is no controller of this store", arguments.controller)),

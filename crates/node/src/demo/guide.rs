@@ -1,21 +1,21 @@
 //! What the demo tells: a file for programs, a page for people.
 
+use super::Plan;
 use super::sample::{CONSENTED, DOMAIN, SUPPRESSED, Sample, UNCONSENTED};
-use super::{Ports, files};
-use anyhow::Context as _;
 use serde_json::{Value, json};
 use std::path::Path;
 use store::Store;
 
 /// The demo file of `architecture.md` §10.
-pub(super) fn describe(data: &Path, ports: Ports, sink: bool, store: &Store, sample: &Sample) -> Value {
+pub(super) fn describe(data: &Path, plan: &Plan, store: &Store, sample: &Sample) -> Value {
+    let ports = plan.ports;
     // What the sample's domain would publish: whoever checks signatures himself needs it.
     let mut dns: Vec<(String, String)> = sample.dns_records(store).into_iter().collect();
     dns.sort();
     let address = |offset| Value::String(ports.at(offset).to_string());
     let url = |scheme: &str, offset| Value::String(format!("{scheme}://{}", ports.at(offset)));
-    let mailbox = |value: Value| if sink { Value::Null } else { value };
-    json!({
+    let mailbox = |value: Value| if plan.sink.is_some() { Value::Null } else { value };
+    let mut described = json!({
         "http": url("http", 0),
         "https": url("https", 7),
         "submission": address(1),
@@ -35,29 +35,15 @@ pub(super) fn describe(data: &Path, ports: Ports, sink: bool, store: &Store, sam
         "consented": CONSENTED,
         "unconsented": UNCONSENTED,
         "dns": dns,
-    })
+    });
+    if plan.names_store {
+        described["store"] = Value::String(plan.store.place.to_string());
+    }
+    described
 }
 
-/// Written under another name and renamed, so that whoever waits for the file never sees half of it.
-pub(super) fn write(file: &Path, described: &Value) -> anyhow::Result<()> {
-    let mut temporary = file.as_os_str().to_owned();
-    temporary.push(".new");
-    let temporary = Path::new(&temporary);
-    files::write(temporary, &serde_json::to_vec_pretty(described)?)?;
-    std::fs::rename(temporary, file).with_context(|| format!("cannot write {}", file.display()))
-}
-
-#[expect(clippy::print_stdout, reason = "this is what the command is for")]
-pub(super) fn print(described: &Value) {
-    println!("{}", text(described));
-}
-
-#[expect(clippy::print_stdout, reason = "this is what the command is for")]
-pub(super) fn print_stopping() {
-    println!("stopping: letting what is under way end");
-}
-
-fn text(described: &Value) -> String {
+/// The page for people.
+pub(super) fn text(described: &Value) -> String {
     let word = |pointer: &str| described.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
     let (host, port) = split(&word("/submission"));
     let (username, password, key) = (word("/smtp/username"), word("/smtp/password"), word("/api_key"));

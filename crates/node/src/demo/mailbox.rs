@@ -7,7 +7,7 @@ mod shelf;
 #[cfg(test)]
 mod tests;
 
-use super::files;
+use crate::files;
 use bytes::Bytes;
 use mail::address::{Address, ReversePath};
 use mail::dkim::{self, TxtAnswer};

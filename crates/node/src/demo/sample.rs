@@ -1,6 +1,6 @@
 //! The sample controller: made at the first start, found again at the next.
 
-use super::files;
+use crate::files;
 use anyhow::Context as _;
 use duties::controller::{Admission, Preset, admit};
 use mail::address::{Address, Domain};
@@ -14,6 +14,8 @@ use store::{Authority, NewBasis, Store, Verified};
 
 /// Its name in the store.
 const NAME: &str = "sample";
+/// Names that are tried.
+const SAMPLES_MAX: u32 = 1_000;
 /// Its sending domain.
 pub(super) const DOMAIN: &str = "sample.example";
 /// What it may send in a day: enough for any benchmark.
@@ -78,21 +80,30 @@ pub(super) async fn load_or_make(data: &Path, store: &Store) -> anyhow::Result<S
 }
 
 async fn make(store: &Store, file: &Path) -> anyhow::Result<Sample> {
-    // A first start that was cut short leaves a controller without a file: a fresh one gets another name.
-    let mut name = NAME.to_owned();
-    while store.controller_named(&name).is_some() {
-        name.push('x');
-    }
     let domain = Domain::parse(DOMAIN)?;
-    let admission = Admission {
-        name: &name,
-        domain: &domain,
-        verified: Verified::Yes,
-        preset: Preset::Both,
-        username: &name,
-        messages_per_day_max: MESSAGES_PER_DAY_MAX,
+    // A first start that was cut short leaves a controller without a file, and on a shared store other demos have
+    // theirs: this one gets the next name that is free.
+    let mut number = 1;
+    let admitted = loop {
+        let name = if number == 1 { NAME.to_owned() } else { format!("{NAME}{number}") };
+        number += 1;
+        if store.controller_named(&name).is_some() {
+            continue;
+        }
+        let admission = Admission {
+            name: &name,
+            domain: &domain,
+            verified: Verified::Yes,
+            preset: Preset::Both,
+            username: &name,
+            messages_per_day_max: MESSAGES_PER_DAY_MAX,
+        };
+        match admit(store, &admission).await {
+            // Another node was quicker.
+            Err(duties::Error::Store(store::Error::Exists { .. })) if number <= SAMPLES_MAX => {}
+            admitted => break admitted?,
+        }
     };
-    let admitted = admit(store, &admission).await?;
     let newsletter = admitted.newsletter.context("the preset has a newsletter")?;
     people(store, admitted.controller, newsletter).await?;
     let sample = Sample {

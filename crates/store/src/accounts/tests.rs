@@ -34,7 +34,9 @@ fn ask_and_leave<T>(asked: impl Future<Output = T>) -> bool {
 
 /// Returns when the writer has done what was asked of it before.
 async fn writer_passed(store: &Store) {
-    store.start(Start { id: store.new_message_id(), attempt: 1, at: store.now() }).await.unwrap();
+    let controller = ControllerId::OPERATOR;
+    let start = Start { id: store.new_message_id(), controller, part: 0, attempt: 1, at: store.now() };
+    store.start(start).await.unwrap();
 }
 
 /// The last entry that waits for its place.

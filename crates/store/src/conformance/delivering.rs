@@ -143,7 +143,9 @@ pub(super) async fn tell_of_a_taken_number(engine: &dyn Engine) {
     // The twin: an outcome that is only said twice changes nothing, also while the next attempt is under way.
     assert!(start(engine, 111, 3).await);
     engine.settle(vec![deferred(111, 111, 2)]).await.unwrap();
-    assert_eq!(ids(&engine.started(Scope::default(), 10).await.unwrap()), [111]);
+    // (Not among the started that are asked for: its node is alive, and several of them may share the rows.)
+    let due = engine.due(SITE, 0, SHOP, at(500), 10).await.unwrap();
+    assert!(due.iter().all(|row| row.id != 111), "it is under way still");
     engine.settle(vec![deferred(111, 111, 3)]).await.unwrap();
 }
 

@@ -89,6 +89,8 @@ pub(crate) trait Sharing: Send + Sync {
     async fn join(&self, card: &NodeCard) -> Result<Seat>;
     /// Says that the node is there, and learns who else is. `None`: the seat is another's meanwhile; join anew.
     async fn beat(&self, seat: Seat, time_to_live: Duration) -> Result<Option<Pulse>>;
+    /// Tells the others which roles the node has from now on: a node that drains takes no share of the queue.
+    async fn set_roles(&self, seat: Seat, roles: i64) -> Result<()>;
     /// All of the same, without saying anything: for an operator.
     async fn look(&self, time_to_live: Duration) -> Result<Pulse>;
     /// Takes leases that are as they were seen (same epoch) and free, or whose owner is not alive. Answers those that

@@ -103,12 +103,14 @@ impl Store {
         SigningKey::log(&self.log_origin(controller), &seed).map_err(|error| ledger_error(&error))
     }
 
-    /// Exports what was sequenced since the last time, for every log that grew, and signs checkpoints.
+    /// Exports what was sequenced since the last time, for every log that grew, and signs checkpoints. Among several
+    /// nodes the one that sequences a log exports it: it alone knows the head.
     ///
     /// # Errors
     /// The first log that cannot be written; the others are tried all the same.
     pub async fn export_logs(&self) -> Result<()> {
-        let controllers: Vec<i64> = self.journal.heads.lock().keys().copied().collect();
+        let heads: Vec<i64> = self.journal.heads.lock().keys().copied().collect();
+        let controllers = heads.into_iter().filter(|controller| self.tenure.keeps_ledger(*controller));
         let mut outcome = Ok(());
         for controller in controllers {
             let exported = self.export_log(ControllerId(controller)).await;
@@ -163,6 +165,11 @@ impl Store {
     /// Those of the engine and of the ledger.
     pub async fn rebuild_log(&self, controller: ControllerId) -> Result<u64> {
         while self.sequence().await? > 0 {}
+        if !self.tenure.keeps_ledger(controller.0) {
+            // Another node sequences it: what it has reached is in the store.
+            let _turn = self.journal.turn.lock().await;
+            self.journal.read_heads(&*self.engine).await?;
+        }
         let mut logs = self.journal.writing().await;
         logs.remove(&controller.0);
         let head = self.journal.heads.lock().get(&controller.0).cloned().unwrap_or_default();

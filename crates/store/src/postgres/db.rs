@@ -2,7 +2,8 @@
 //!
 //! Invariants: a transaction that fails keeps nothing and is tried again when the failure says that this helps (a
 //! serialisation failure, a deadlock, a server that goes away); every verb in the loop may run twice, also after a
-//! COMMIT whose fate is not known, so each is idempotent or says that it is not.
+//! COMMIT whose fate is not known, so each is idempotent or says that it is not; a run has an end, also when the
+//! server says nothing any more.
 //! Never: the server's words about a row in an error (they may hold values); a prepared text outside the registry.
 //! Source: PostgreSQL appendix A (SQLSTATE classes 08, 40, 53, 57).
 
@@ -24,6 +25,11 @@ const PAUSE_FIRST: Duration = Duration::from_millis(20);
 const PAUSE_MAX: Duration = Duration::from_millis(500);
 /// Runs of a transaction, pauses included about 12 seconds: longer than a fail-over, shorter than a client's patience.
 const RUNS_MAX: u32 = 30;
+/// What a run counts for that has waited long already.
+const SLOW_RUN: u32 = 10;
+/// How long a run may take. The server gives up a statement sooner; this is for a server that says nothing at all.
+/// A COMMIT that waits for a standby ends here too: what became of it is then not known.
+pub(super) const RUN_MAX: Duration = Duration::from_secs(35);
 
 /// The connections to one database.
 pub(super) struct Db {
@@ -42,6 +48,11 @@ pub(super) enum Repeat {
 impl Db {
     pub(super) const fn new(pool: Pool) -> Self {
         Self { pool }
+    }
+
+    /// A connection, or what the driver says: for the start, where an operator reads it.
+    pub(super) async fn reach(&self) -> Result<Object, PoolError> {
+        self.pool.get().await
     }
 
     /// A connection.
@@ -64,8 +75,12 @@ impl Db {
 pub(super) enum Fault {
     /// Nothing was kept; another run may do better.
     Again(&'static str),
+    /// Nothing was kept, and it took long to learn that; another run may do better.
+    Slow(&'static str),
     /// The connection is gone. Before COMMIT nothing was kept.
     Lost(&'static str),
+    /// Patience is over. Whatever else is asked of the server would fare no better.
+    Spent(&'static str),
     /// A key is there already.
     Conflict,
     /// Another run would fail the same way.
@@ -106,7 +121,8 @@ impl Fault {
                 Self::Lost("PostgreSQL is going away or starting")
             }
             SqlState::TOO_MANY_CONNECTIONS => Self::Again("PostgreSQL has no connection left"),
-            SqlState::LOCK_NOT_AVAILABLE | SqlState::QUERY_CANCELED => Self::Again("a lock was not had in time"),
+            SqlState::LOCK_NOT_AVAILABLE => Self::Slow("a lock of PostgreSQL was not had in time"),
+            SqlState::QUERY_CANCELED => Self::Slow("a statement of PostgreSQL was cancelled or took too long"),
             // The code alone: the server's words may hold what was in a row.
             _ => Self::Final(Error::Engine(format!("PostgreSQL answered SQLSTATE {}", state.code()))),
         }
@@ -115,7 +131,7 @@ impl Fault {
     /// As an error, where nothing is run again.
     pub(super) fn into_error(self) -> Error {
         match self {
-            Self::Again(why) | Self::Lost(why) => Error::Engine(why.to_owned()),
+            Self::Again(why) | Self::Slow(why) | Self::Lost(why) | Self::Spent(why) => Error::Engine(why.to_owned()),
             Self::Conflict => Error::Engine("a key is there already".to_owned()),
             Self::Final(error) => error,
         }
@@ -134,11 +150,15 @@ impl Runs {
     }
 
     /// Waits before the next run; gives the failure back when there is none.
-    pub(super) async fn pause(&mut self, fault: Fault) -> Result<()> {
-        let (Fault::Again(why) | Fault::Lost(why)) = fault else { return Err(fault.into_error()) };
-        self.left = self.left.saturating_sub(1);
+    pub(super) async fn pause(&mut self, fault: Fault) -> Result<(), Fault> {
+        let (why, cost) = match fault {
+            Fault::Again(why) | Fault::Lost(why) => (why, 1),
+            Fault::Slow(why) => (why, SLOW_RUN),
+            fault => return Err(fault),
+        };
+        self.left = self.left.saturating_sub(cost);
         if self.left == 0 {
-            return Err(Error::Engine(why.to_owned()));
+            return Err(Fault::Spent(why));
         }
         tokio::time::sleep(self.pause).await;
         self.pause = (self.pause * 2).min(PAUSE_MAX);
@@ -160,11 +180,7 @@ pub(super) async fn run(tx: &Transaction<'_>, statement: &Statement, params: &[P
 }
 
 /// Every row. Statements with many rows take a limit as a parameter.
-pub(super) async fn many(
-    tx: &Transaction<'_>,
-    statement: &Statement,
-    params: &[Param<'_>],
-) -> Result<Vec<Row>, Fault> {
+pub(super) async fn many(tx: &Transaction<'_>, statement: &Statement, params: &[Param<'_>]) -> Result<Vec<Row>, Fault> {
     let prepared = tx.prepare_cached(&translated(statement)).await?;
     Ok(tx.query(&prepared, params).await?)
 }
@@ -191,33 +207,75 @@ pub(super) fn column<'r, T: tokio_postgres::types::FromSql<'r>>(
 /// Runs a block in a transaction, again and again while that helps, and commits.
 ///
 /// `transact!(db, Repeat::Safe, tx => { …; Ok(value) })`: the block gives `Result<T, Fault>` and may run several times;
-/// the whole gives `Result<T, Fault>`, where `Again` and `Lost` mean that patience is over.
+/// the whole gives `Result<T, Fault>`, where another run is of no use any more. `within LIMIT` after `repeat` bounds a
+/// run more tightly than [`RUN_MAX`].
 macro_rules! transact {
-    ($db:expr, $repeat:expr, $tx:ident => $block:block) => {{
-        let mut runs = crate::postgres::db::Runs::new();
-        loop {
-            let outcome = async {
-                let mut connection = $db.connection().await?;
+    ($db:expr, $repeat:expr, $tx:ident => $block:block) => {
+        crate::postgres::db::transact!($db, $repeat, within crate::postgres::db::RUN_MAX, $tx => $block)
+    };
+    ($db:expr, $repeat:expr, within $limit:expr, $tx:ident => $block:block) => {
+        crate::postgres::db::again!(async {
+            let mut connection = $db.connection().await?;
+            let mut committing = false;
+            let run = async {
                 let $tx = connection.transaction().await?;
-                let value = async { $block }.await?;
+                let outcome: Result<_, crate::postgres::db::Fault> = async { $block }.await;
+                let value = outcome?;
+                committing = true;
                 match $tx.commit().await {
                     Ok(()) => Ok(value),
                     Err(error) => Err(crate::postgres::db::uncertain(&error, $repeat)),
                 }
             };
-            match outcome.await {
+            match tokio::time::timeout($limit, run).await {
+                Ok(outcome) => outcome,
+                Err(_) => Err(crate::postgres::db::silent(connection, committing && $repeat == Repeat::Never)),
+            }
+        })
+    };
+}
+pub(super) use transact;
+
+/// Reads one picture of several tables, again and again while that helps: `glance!(db, tx => { …; Ok(value) })`.
+macro_rules! glance {
+    ($db:expr, $tx:ident => $block:block) => {
+        crate::postgres::db::glance!($db, within crate::postgres::db::RUN_MAX, $tx => $block)
+    };
+    ($db:expr, within $limit:expr, $tx:ident => $block:block) => {
+        crate::postgres::db::again!(async {
+            let mut connection = $db.connection().await?;
+            let run = async {
+                let $tx = crate::postgres::db::picture(&mut connection).await?;
+                let outcome: Result<_, crate::postgres::db::Fault> = async { $block }.await;
+                outcome
+            };
+            match tokio::time::timeout($limit, run).await {
+                Ok(outcome) => outcome,
+                Err(_) => Err(crate::postgres::db::silent(connection, false)),
+            }
+        })
+    };
+}
+pub(super) use glance;
+
+/// Runs something again and again while that helps.
+macro_rules! again {
+    ($run:expr) => {{
+        let mut runs = crate::postgres::db::Runs::new();
+        loop {
+            let outcome: Result<_, crate::postgres::db::Fault> = $run.await;
+            match outcome {
                 Ok(value) => break Ok(value),
-                Err(fault @ (crate::postgres::db::Fault::Again(_) | crate::postgres::db::Fault::Lost(_))) => {
-                    if let Err(error) = runs.pause(fault).await {
-                        break Err(crate::postgres::db::Fault::Final(error));
+                Err(fault) => {
+                    if let Err(fault) = runs.pause(fault).await {
+                        break Err(fault);
                     }
                 }
-                Err(fault) => break Err(fault),
             }
         }
     }};
 }
-pub(super) use transact;
+pub(super) use again;
 
 /// A COMMIT that failed: with a connection that is gone nobody knows whether it took place.
 pub(super) fn uncertain(error: &tokio_postgres::Error, repeat: Repeat) -> Fault {
@@ -225,4 +283,26 @@ pub(super) fn uncertain(error: &tokio_postgres::Error, repeat: Repeat) -> Fault 
         Fault::Lost(_) if repeat == Repeat::Never => Fault::Final(Error::Unknown),
         fault => fault,
     }
+}
+
+/// The server said nothing for too long. The connection is closed: the next one would wait behind what is under way.
+pub(super) fn silent(connection: Object, is_unknown: bool) -> Fault {
+    drop(Object::take(connection));
+    if is_unknown { Fault::Final(Error::Unknown) } else { Fault::Spent("PostgreSQL did not answer in time") }
+}
+
+/// Runs one statement that is a transaction by itself, again and again while that helps; every row. It may take place
+/// twice: a COMMIT that was not answered is tried once more.
+pub(super) async fn alone(db: &Db, statement: &Statement, params: &[Param<'_>]) -> Result<Vec<Row>, Fault> {
+    again!(async {
+        let connection = db.connection().await?;
+        let run = async {
+            let prepared = connection.prepare_cached(&translated(statement)).await?;
+            Ok(connection.query(&prepared, params).await?)
+        };
+        match tokio::time::timeout(RUN_MAX, run).await {
+            Ok(outcome) => outcome,
+            Err(_) => Err(silent(connection, false)),
+        }
+    })
 }

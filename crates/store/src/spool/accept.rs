@@ -1,7 +1,7 @@
 //! Taking a message in: everything in one commit, and only then an answer.
 
-use super::bodies::BodyFile;
-use super::content::{self, ROW_BODY_OCTETS_MAX, seal_body};
+use super::bodies::NewBody;
+use super::content::{self, seal_body};
 use super::intake::Entering;
 use super::{Acceptance, Content, Envelope, Item, Lane, NotQueued, QueueRow, Replay, Uncertain};
 use crate::cluster::queue_part;
@@ -81,6 +81,10 @@ impl Store {
         if acceptance.items.iter().any(|item| item.permit.generation() != present) {
             return Err(NotQueued::Stale);
         }
+        // A seat that was lost for want of a heartbeat may be another node's, and so may the ids that were made on it.
+        if !self.tenure.is_seated() {
+            return Err(Error::Engine("this node's heartbeat is overdue".to_owned()).into());
+        }
         let waiting = self.queue_rows(acceptance, &rows);
         let who = |item: &Item<'_>| (item.permit.controller(), item.permit.stream(), item.person.tag);
         let pairs = acceptance.items.iter().zip(&slots).filter(|(_, slot)| slot.lease.is_some());
@@ -142,7 +146,7 @@ impl Store {
         }
     }
 
-    async fn rows(&self, acceptance: &Acceptance<'_>, slots: &[PersonSlot]) -> Result<(AcceptRows, Option<BodyFile>)> {
+    async fn rows(&self, acceptance: &Acceptance<'_>, slots: &[PersonSlot]) -> Result<(AcceptRows, Option<NewBody>)> {
         let Some((first, first_slot)) = acceptance.items.first().zip(slots.first()) else {
             return Err(Error::NotFound { what: "recipient" });
         };
@@ -192,17 +196,18 @@ impl Store {
         first: &Item<'_>,
         slot: &PersonSlot,
         now: Timestamp,
-    ) -> Result<(BodyRow, Option<BodyFile>)> {
+    ) -> Result<(BodyRow, Option<NewBody>)> {
         let (key, wrap): (BodyKey, Arc<Key>) = if acceptance.items.len() == 1 {
             (BodyKey::Subject(slot.slot), Arc::clone(&slot.secret.wrap))
         } else {
             let (epoch, key) = self.vault.epoch(first.permit.controller().0, now).await?;
             (BodyKey::Epoch(epoch), key)
         };
-        let id = first.id.0;
+        // Its own, and another one each time the acceptance is tried: an object's name is used once.
+        let id = self.next_id();
         let (wrapped, sealed) = seal_body(&wrap, id, &acceptance.body)?;
         let refs = u32::try_from(acceptance.items.len()).unwrap_or(u32::MAX);
-        if sealed.len() <= ROW_BODY_OCTETS_MAX {
+        if !self.intake.bodies.takes(sealed.len()) {
             let sealed = Bytes::from(sealed);
             return Ok((BodyRow { id, refs, key, wrapped, sealed, place: BodyPlace::Row }, None));
         }

@@ -7,7 +7,7 @@ use crate::engine::{BodyKey, BodyPlace, BodyRow, ContentRow};
 use crate::error::{Error, Result};
 use crate::open::Store;
 use crate::spool::{Content, QueueRow};
-use crate::vault::{Key, Secret, crypto};
+use crate::vault::{Key, KeyKind, Secret, crypto};
 use bytes::Bytes;
 use mail::address::Address;
 use serde::{Deserialize, Serialize};
@@ -130,6 +130,7 @@ impl Store {
         let sealed = self.engine.contents(rows.iter().map(|row| row.id.0).collect()).await?;
         let slots: Vec<_> = rows.iter().map(|row| (row.controller.0, row.slot)).collect();
         let secrets = self.vault.secrets(&slots).await?;
+        self.seek_epochs(rows, &sealed).await?;
         let mut out = Vec::with_capacity(rows.len());
         for ((row, sealed), secret) in rows.iter().zip(sealed).zip(secrets) {
             let (Some(sealed), Some(secret)) = (sealed, secret) else {
@@ -147,6 +148,19 @@ impl Store {
         Ok(out)
     }
 
+    /// Another node may have wrapped a body under an epoch key of its own. A fault in looking for it is no fault of the
+    /// content.
+    async fn seek_epochs(&self, rows: &[&QueueRow], sealed: &[Option<ContentRow>]) -> Result<()> {
+        for (row, sealed) in rows.iter().zip(sealed) {
+            let Some(ContentRow { body: BodyRow { key: BodyKey::Epoch(epoch), .. }, .. }) = sealed else { continue };
+            match self.vault.sought(row.controller.0, KeyKind::Epoch, *epoch).await {
+                Ok(_) | Err(Error::Sealed { .. }) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
     async fn open_one(&self, row: &QueueRow, secret: &Secret, sealed: ContentRow) -> Result<Content> {
         let id = row.id.0;
         let envelope = Envelope::open(secret, id, &sealed.envelope)?;
@@ -159,7 +173,7 @@ impl Store {
     async fn open_body(&self, controller: i64, secret: &Secret, body: BodyRow) -> Result<Bytes> {
         let wrap = match body.key {
             BodyKey::Subject(_) => std::sync::Arc::clone(&secret.wrap),
-            BodyKey::Epoch(epoch) => self.vault.key(controller, crate::vault::KeyKind::Epoch, epoch)?,
+            BodyKey::Epoch(epoch) => self.vault.key(controller, KeyKind::Epoch, epoch)?,
         };
         let key = crypto::open(&wrap, &context(b'k', body.id), &body.wrapped, "content key")?;
         let key = Key::new(key.as_slice().try_into().map_err(|_| Error::Sealed { what: "content key" })?);

@@ -3,7 +3,8 @@
 use super::accept::class_number;
 use super::content::seal_transcript;
 use super::{Backlog, Lane, Outcome, OutcomeKind, QueueRow, Start, Started, Suppress, Uncertain};
-use crate::engine::{PartLease, QueuedRow, Scope, SettleRow, StartRow, SuppressionRow};
+use crate::cluster::queue_part;
+use crate::engine::{QueuedRow, Scope, SettleRow, StartRow, SuppressionRow};
 use crate::error::{Error, Result};
 use crate::journal::MessageEvent;
 use crate::open::Store;
@@ -15,6 +16,7 @@ use model::stream::Class;
 use model::{ControllerId, DomainId, MessageId, RecipientTag, StreamId, StreamKind, Timestamp};
 use std::collections::HashSet;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 /// A hard bounce is looked at anew after this long (mailboxes come back; an opt-out never ages).
@@ -24,16 +26,54 @@ const SHORTEST_LIFE: Duration = Duration::from_secs(24 * 3_600);
 /// A message that is held is not given up sooner than so long after it is looked at again: what waits for a human
 /// does not run out while it waits.
 const HELD_LIFE: Duration = Duration::from_secs(24 * 3_600);
+/// An acceptance takes less from the making of its id to its commit. What takes longer is found when the backlog is
+/// read as a whole.
+const COMMIT_MICROS_MAX: i64 = 10_000_000;
 /// Rows recovered in one commit.
 const RECOVER_BATCH: usize = 256;
 
 impl Store {
-    /// What waits, by lane. Read once at start; afterwards the scheduler knows.
+    /// What waits, by lane, in the partitions that this node holds. Read at start, and among several nodes from time
+    /// to time; otherwise the scheduler knows.
     ///
     /// # Errors
     /// Those of the engine.
     pub async fn backlog(&self) -> Result<Vec<Backlog>> {
-        let rows = self.engine.backlog(Scope::default()).await?;
+        let parts = (!self.tenure.is_alone()).then(|| self.tenure.parts());
+        self.backlog_in(Scope { parts, from_id: 0 }).await
+    }
+
+    /// What waits in these partitions, by lane.
+    ///
+    /// # Errors
+    /// Those of the engine.
+    pub async fn backlog_of(&self, parts: &[u16]) -> Result<Vec<Backlog>> {
+        self.backlog_in(Scope { parts: Some(parts.to_vec()), from_id: 0 }).await
+    }
+
+    /// What came in lately, through whichever node, in the partitions that this one holds: some of it was told
+    /// before. Nothing where the node is alone: it is told of each acceptance.
+    ///
+    /// # Errors
+    /// Those of the engine; the next call tells what this one could not.
+    pub async fn arrivals(&self) -> Result<Vec<Backlog>> {
+        if self.tenure.is_alone() {
+            return Ok(Vec::new());
+        }
+        let now = self.now().micros();
+        // Before the partitions are looked at: what is held from then on is read whole by whoever gained it.
+        let seen = self.arrivals_seen.load(Ordering::Acquire);
+        let from_id = seen.saturating_sub(COMMIT_MICROS_MAX).saturating_mul(1_024);
+        let arrived = self.backlog_in(Scope { parts: Some(self.tenure.parts()), from_id }).await?;
+        self.arrivals_seen.store(now, Ordering::Release);
+        Ok(arrived)
+    }
+
+    async fn backlog_in(&self, scope: Scope) -> Result<Vec<Backlog>> {
+        if scope.parts.as_ref().is_some_and(Vec::is_empty) {
+            return Ok(Vec::new());
+        }
+        let rows = self.engine.backlog(scope).await?;
         rows.into_iter()
             .map(|row| {
                 Ok(Backlog {
@@ -49,20 +89,32 @@ impl Store {
             .collect()
     }
 
-    /// Due rows of a lane, by due and id.
+    /// The partition that a destination site lies in: one of 256.
+    #[must_use]
+    pub fn part_of(site: &str) -> u16 {
+        queue_part(site)
+    }
+
+    /// Due rows of a lane, by due and id; none of a site that another node serves.
     ///
     /// # Errors
     /// Those of the engine.
     pub async fn due(&self, lane: &Lane, now: Timestamp, limit: usize) -> Result<Vec<QueueRow>> {
+        if !self.tenure.holds(&lane.site) {
+            return Ok(Vec::new());
+        }
         let rows = self.engine.due(&lane.site, class_number(lane.class), lane.controller.0, now, limit).await?;
         Ok(readable(rows, |_| Arc::clone(&lane.site)))
     }
 
-    /// Rows of a site whose time is over, oldest first.
+    /// Rows of a site whose time is over, oldest first; none of a site that another node serves.
     ///
     /// # Errors
     /// Those of the engine.
     pub async fn expired(&self, site: &str, now: Timestamp, limit: usize) -> Result<Vec<QueueRow>> {
+        if !self.tenure.holds(site) {
+            return Ok(Vec::new());
+        }
         let youngest = now.micros().saturating_sub(i64::try_from(SHORTEST_LIFE.as_micros()).unwrap_or(i64::MAX));
         // Ids carry microseconds in their upper bits.
         let before = youngest.saturating_mul(1_024);
@@ -74,12 +126,26 @@ impl Store {
     /// Records that an attempt begins. Durable when it returns: only then may the final dot leave, so
     /// that a crash after the dot is seen as uncertain and not as never tried.
     ///
+    /// When it returns, [`Self::generation`] is not older than that commit: what any node changed before it shows
+    /// when the generation is compared before the final dot.
+    ///
     /// # Errors
     /// Those of the engine: then nothing may be sent.
     pub async fn start(&self, start: Start) -> Result<Started> {
-        let lease = PartLease { part: 0, epoch: 0 };
+        let Some(lease) = self.tenure.lease(start.part) else { return Ok(Started::Gone) };
         let row = StartRow { id: start.id.0, attempt: start.attempt, at: start.at, lease };
-        Ok(if self.engine.start(row).await?.begun { Started::Yes } else { Started::Gone })
+        if !self.tenure.is_alone() {
+            self.under_way.begin(start.id);
+        }
+        // A failure leaves it noted: it may be recorded all the same, and whoever asked tells an outcome.
+        let answer = self.engine.start(row).await?;
+        if !answer.begun {
+            self.under_way.end([start.id]);
+        }
+        if let Some((follower, generation)) = self.follower.as_ref().zip(answer.generation) {
+            follower.saw(start.controller, generation);
+        }
+        Ok(if answer.begun { Started::Yes } else { Started::Gone })
     }
 
     /// Records outcomes, with their ledger entries and what follows from them, in one commit.
@@ -98,22 +164,26 @@ impl Store {
         let suppressed: Vec<ControllerId> =
             rows.iter().filter(|row| row.suppress.is_some()).map(|row| ControllerId(row.controller)).collect();
         let (engine, policy, intake) = (Arc::clone(&self.engine), Arc::clone(&self.policy), Arc::clone(&self.intake));
+        let (under_way, ended) = (Arc::clone(&self.under_way), outcomes.iter().map(|outcome| outcome.row.id));
+        let ended: Vec<MessageId> = ended.collect();
         // A task of its own: what follows from the commit is done also when the caller goes away.
         let task = tokio::spawn(async move {
             let files = engine.settle(rows).await?;
+            under_way.end(ended);
             for controller in suppressed {
                 policy.bump(controller);
             }
             if !files.is_empty() {
-                intake.bodies.remove(files).await;
+                intake.bodies.release(files).await;
             }
             Ok(())
         });
         task.await.unwrap_or(Err(Error::Unknown))
     }
 
-    /// At start: attempts without outcome are recorded as uncertain and their messages are due again. Answers how
-    /// many. One whose outcome cannot be recorded stays as it is, with a warning, and hinders no other.
+    /// Attempts without outcome, of a process that is gone, are recorded as uncertain and their messages are due again.
+    /// Answers how many. One whose outcome cannot be recorded stays as it is, with a warning, and hinders no other.
+    /// Called at start; among several nodes also when partitions were gained, and every few seconds.
     ///
     /// # Errors
     /// Those of the engine that concern every row.
@@ -121,14 +191,19 @@ impl Store {
         let mut recovered = 0;
         let mut seen = HashSet::new();
         loop {
+            let parts = (!self.tenure.is_alone()).then(|| self.tenure.parts());
+            if parts.as_ref().is_some_and(Vec::is_empty) {
+                return Ok(recovered);
+            }
             // Rows that stay are read again: no row is tried twice, so this comes to an end.
-            let rows = self.engine.started(Scope::default(), RECOVER_BATCH + seen.len()).await?;
+            let rows = self.engine.started(Scope { parts, from_id: 0 }, RECOVER_BATCH + seen.len()).await?;
             let fresh: Vec<_> = rows.into_iter().filter(|row| seen.insert(row.id)).take(RECOVER_BATCH).collect();
             if fresh.is_empty() {
                 return Ok(recovered);
             }
             let now = self.now();
-            let rows = readable(fresh, |row| Arc::from(row.site.as_str()));
+            let ended = fresh.into_iter().filter(|row| !self.under_way.contains(MessageId(row.id))).collect();
+            let rows = readable(ended, |row| Arc::from(row.site.as_str()));
             let outcomes = rows.into_iter().map(|row| lost(row, now)).collect();
             recovered += self.settle_what_can_be(outcomes).await?;
         }

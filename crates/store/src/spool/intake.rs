@@ -3,42 +3,60 @@
 //! Invariant: that task does not end when the caller goes away. What was committed is handed over, counted and
 //! remembered, and what was not is cleaned up, whether or not anybody still waits for the answer.
 
-use super::{BodyFiles, Content, QueueRow};
+use super::{Bodies, Content, QueueRow};
 use crate::engine::{AcceptOutcome, AcceptRows, BodyPlace, Engine, SlotRef};
 use crate::error::{Error, Result};
 use crate::facts::{FactsCache, Whom};
 use crate::open::Hint;
-use crate::spool::bodies::BodyFile;
+use crate::spool::bodies::NewBody;
 use crate::vault::Lease;
 use model::ControllerId;
 use parking_lot::{Mutex, RwLock};
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
+
+/// What is known of a day's use.
+#[derive(Clone, Copy)]
+pub(crate) struct QuotaCount {
+    /// The UTC day.
+    pub(crate) day: i64,
+    /// Messages accepted in it.
+    pub(crate) used: u64,
+    /// When it was read, by the monotonic clock.
+    pub(crate) read_at: Duration,
+}
 
 /// What is shared.
 pub(crate) struct Intake {
     /// Persons remembered.
     pub(crate) facts: FactsCache,
-    /// UTC day and messages accepted in it, by controller.
-    pub(crate) quotas: Mutex<HashMap<ControllerId, (i64, u64)>>,
+    /// Messages accepted in a day, by controller.
+    pub(crate) quotas: Mutex<HashMap<ControllerId, QuotaCount>>,
     /// Large bodies.
-    pub(crate) bodies: BodyFiles,
+    pub(crate) bodies: Bodies,
     /// Who is told of each acceptance.
     pub(crate) hint: RwLock<Option<Hint>>,
 }
 
 impl Intake {
-    pub(crate) fn new(bodies: BodyFiles) -> Self {
+    pub(crate) fn new(bodies: Bodies) -> Self {
         Self { facts: FactsCache::default(), quotas: Mutex::default(), bodies, hint: RwLock::new(None) }
+    }
+
+    /// Messages accepted in a day, if that was read at this moment or later.
+    pub(crate) fn quota_known(&self, controller: ControllerId, day: i64, oldest: Duration) -> Option<u64> {
+        let quotas = self.quotas.lock();
+        quotas.get(&controller).filter(|count| count.day == day && count.read_at >= oldest).map(|count| count.used)
     }
 
     /// Counts in memory what a commit took from the day's allowance, so that the next decision needs no read.
     /// The commit itself is what enforces it.
     fn quota_taken(&self, controller: ControllerId, day: i64, count: usize) {
-        if let Some((of, used)) = self.quotas.lock().get_mut(&controller)
-            && *of == day
+        if let Some(known) = self.quotas.lock().get_mut(&controller)
+            && known.day == day
         {
-            *used = used.saturating_add(u64::try_from(count).unwrap_or(u64::MAX));
+            known.used = known.used.saturating_add(u64::try_from(count).unwrap_or(u64::MAX));
         }
     }
 
@@ -53,7 +71,7 @@ impl Intake {
 /// One acceptance on its way into the engine.
 pub(super) struct Entering {
     pub(super) rows: AcceptRows,
-    pub(super) file: Option<BodyFile>,
+    pub(super) file: Option<NewBody>,
     /// What the scheduler is told.
     pub(super) waiting: Vec<(QueueRow, Content)>,
     /// Persons who get their secret with this commit.

@@ -30,24 +30,28 @@ impl Clock for Still {
     }
 }
 
-struct House {
-    store: Arc<Store>,
+pub(super) struct House {
+    pub(super) store: Arc<Store>,
     authority: Authority,
-    dir: tempfile::TempDir,
+    pub(super) dir: tempfile::TempDir,
 }
 
 async fn open(dir: &Path) -> Arc<Store> {
     Store::open_sqlite(dir, Options::new(Arc::new(Still), dir)).await.unwrap()
 }
 
-fn address(name: &str) -> Address {
+pub(super) fn address(name: &str) -> Address {
     Address::parse(&format!("{name}@dest.example")).unwrap()
 }
 
 impl House {
     async fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let store = open(dir.path()).await;
+        Self::over(open(dir.path()).await, dir).await
+    }
+
+    /// Over a store without a house.
+    pub(super) async fn over(store: Arc<Store>, dir: tempfile::TempDir) -> Self {
         let controller = store.create_controller("Sample").await.unwrap();
         store.sign_agreement(controller, None).await.unwrap();
         let stream = store.create_stream(controller, "shop", StreamKind::Transactional, "receipts").await.unwrap();
@@ -69,9 +73,13 @@ impl House {
         self.store.close().await;
         drop(self.store);
         change(&rusqlite::Connection::open(self.dir.path().join(file)).unwrap());
-        let store = open(self.dir.path()).await;
+        Self::again(open(self.dir.path()).await, self.dir)
+    }
+
+    /// Over a store that has one.
+    pub(super) fn again(store: Arc<Store>, dir: tempfile::TempDir) -> Self {
         let authority = store.authority_named("shop").unwrap();
-        Self { store, authority, dir: self.dir }
+        Self { store, authority, dir }
     }
 
     fn controller(&self) -> ControllerId {
@@ -79,7 +87,7 @@ impl House {
     }
 
     /// What the gate says about these persons now.
-    async fn permits(&self, to: &[Address]) -> Vec<(Person, Permit)> {
+    pub(super) async fn permits(&self, to: &[Address]) -> Vec<(Person, Permit)> {
         let stream = self.authority.stream().id;
         let (sender, generation) = self.store.sender_facts(&self.authority, stream);
         let asked: Vec<_> = to.iter().collect();
@@ -100,7 +108,7 @@ impl House {
         decided.collect()
     }
 
-    async fn accept(&self, to: &[Address], permits: &[(Person, Permit)], body: &Bytes) -> Result<MessageId, NotQueued> {
+    pub(super) async fn accept(&self, to: &[Address], permits: &[(Person, Permit)], body: &Bytes) -> Result<MessageId, NotQueued> {
         let from = Address::parse("shop@shop.example").unwrap();
         let (_, domain) = self.store.from_domain(self.controller(), from.domain());
         let items = to.iter().zip(permits).map(|(address, (person, permit))| Item {
@@ -121,7 +129,7 @@ impl House {
         self.accept(&to, &permits, &Bytes::from_static(b"body\r\n")).await
     }
 
-    async fn rows(&self) -> Vec<QueueRow> {
+    pub(super) async fn rows(&self) -> Vec<QueueRow> {
         let controller = self.controller();
         let lane = Lane { site: Arc::from("dest.example"), class: Class::Prompt, controller };
         self.store.due(&lane, Timestamp::MAX, 100).await.unwrap()
@@ -146,7 +154,7 @@ impl House {
 }
 
 /// More than fits in a row, and not to be compressed.
-fn large_body() -> Bytes {
+pub(super) fn large_body() -> Bytes {
     let mut state = 1_u64;
     let octets = std::iter::repeat_with(|| {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
@@ -155,7 +163,7 @@ fn large_body() -> Bytes {
     Bytes::from(octets.take(content::ROW_BODY_OCTETS_MAX + 1_000).collect::<Vec<_>>())
 }
 
-fn outcome(row: QueueRow, verdict: OutcomeKind) -> Outcome {
+pub(super) fn outcome(row: QueueRow, verdict: OutcomeKind) -> Outcome {
     Outcome {
         attempt: row.attempts + 1,
         row,
@@ -268,8 +276,7 @@ async fn art32_a_damaged_secret_hinders_no_other_message() {
     let contents = house.store.open_content(&[&rows[0], &rows[1]]).await.unwrap();
     assert!(contents[0].is_none() && contents[1].is_some());
     for row in &rows {
-        let start = Start { id: row.id, attempt: 1, at: house.store.now() };
-        assert_eq!(house.store.start(start).await.unwrap(), Started::Yes);
+        assert_eq!(house.store.start(Start::of(row, house.store.now())).await.unwrap(), Started::Yes);
     }
     assert_eq!(house.store.recover().await.unwrap(), 2);
     let (ada, bob) = (house.view(ada).await, house.view(bob).await);
@@ -283,7 +290,8 @@ async fn a_row_that_cannot_be_read_does_not_keep_the_node_from_recovering() {
     let house = House::new().await;
     let (ada, bob) = (house.send("ada").await.unwrap(), house.send("bob").await.unwrap());
     for id in [ada, bob] {
-        house.store.start(Start { id, attempt: 1, at: house.store.now() }).await.unwrap();
+        let start = Start { id, controller: house.controller(), part: 0, attempt: 1, at: house.store.now() };
+        house.store.start(start).await.unwrap();
     }
     let house = house
         .damaged("main.db", |main| {

@@ -1,14 +1,14 @@
-//! The folder, its lock, and connections with their settings.
+//! Connections with their settings.
 //!
-//! Invariants: one process per folder, by an advisory lock that the kernel drops with the process; files are
-//! readable by the owner alone; every connection erases what it deletes (`secure_delete`).
+//! Invariants: files are readable by the owner alone; every connection erases what it deletes (`secure_delete`).
 //! Never: a connection whose settings were not asked back.
 
+pub(super) use crate::folder::take as take_folder;
+
 use crate::error::{Error, Result};
+use crate::folder::private_file;
 use crate::sqlite::fault;
 use rusqlite::{Connection, OpenFlags};
-use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
 use std::time::Duration;
 
@@ -24,30 +24,6 @@ const WRITER_CACHE_KIB: i64 = 16 * 1024;
 const OTHER_CACHE_KIB: i64 = 4 * 1024;
 /// How long a connection waits for another one's lock. Readers hold theirs for milliseconds.
 const BUSY_WAIT: Duration = Duration::from_secs(2);
-
-/// Makes the folder (mode 0700) and takes its lock; the lock lives as long as the file.
-pub(super) fn take_folder(dir: &Path) -> Result<File> {
-    DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(|error| Error::file(dir, &error))?;
-    let path = dir.join("lock");
-    let file = private_file(&path)?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(Error::Locked { folder: dir.display().to_string() }),
-        Err(TryLockError::Error(error)) => Err(Error::file(&path, &error)),
-    }
-}
-
-fn private_file(path: &Path) -> Result<File> {
-    // GDPR Art. 32(1): mode 0600. SQLite gives the log and its index the mode of the database.
-    OpenOptions::new()
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .mode(0o600)
-        .open(path)
-        .map_err(|error| Error::file(path, &error))
-}
 
 /// The connection that writes. Creates the database when it is not there.
 pub(super) fn writer(path: &Path) -> Result<Connection> {

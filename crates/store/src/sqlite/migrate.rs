@@ -20,11 +20,14 @@ pub(super) struct Migration {
 pub(super) const MAIN: &[Migration] = &[
     Migration { name: "main_0001", text: include_str!("migrations/main_0001.sql") },
     Migration { name: "main_0002", text: include_str!("migrations/main_0002.sql") },
+    Migration { name: "main_0003", text: include_str!("migrations/main_0003.sql") },
 ];
 
 /// Steps of the keys database.
-pub(super) const KEYS: &[Migration] =
-    &[Migration { name: "keys_0001", text: include_str!("migrations/keys_0001.sql") }];
+pub(super) const KEYS: &[Migration] = &[
+    Migration { name: "keys_0001", text: include_str!("migrations/keys_0001.sql") },
+    Migration { name: "keys_0002", text: include_str!("migrations/keys_0002.sql") },
+];
 
 const RECORD: &str = "CREATE TABLE IF NOT EXISTS migration (number INTEGER PRIMARY KEY, name TEXT NOT NULL, \
     sha256 BLOB NOT NULL) STRICT";

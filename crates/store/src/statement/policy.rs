@@ -1,6 +1,6 @@
 //! Statements on accounts and on what is recorded about persons. Every one on a person names the controller.
 
-use super::statements;
+use super::{statements, suppress};
 
 statements! { POLICY:
     /// All controllers.
@@ -47,36 +47,12 @@ statements! { POLICY:
     /// A credential is revoked once.
     CREDENTIAL_REVOKE(3) = "UPDATE credential SET revoked = ?3 WHERE controller = ?1 AND id = ?2 AND revoked IS NULL";
 
-    /// A person's secret.
-    SUBJECT(2) = "SELECT block, slot FROM subject WHERE controller = ?1 AND tag = ?2";
-    /// A person gets a secret; the first one stays.
-    SUBJECT_INSERT(5) = "INSERT INTO subject (controller, tag, block, slot, normaliser) VALUES (?1, ?2, ?3, ?4, ?5) \
-        ON CONFLICT (controller, tag) DO NOTHING";
-    /// Every scope in which a person is suppressed.
-    SUPPRESSIONS(2) = "SELECT scope, reason, since, ends FROM suppression WHERE controller = ?1 AND tag = ?2 \
-        ORDER BY scope";
-    /// Suppresses in a scope. What has run out gives way. What still stands gives way to something stronger: the
-    /// person's own wish (GDPR Art. 7(3), 21) before a bounce or the controller's entry, never the other way round;
-    /// something lasting before something that ends, never the other way round.
-    SUPPRESS(6) = "INSERT INTO suppression (controller, tag, scope, reason, since, ends) \
-        VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (controller, tag, scope) DO UPDATE \
-        SET reason = excluded.reason, since = excluded.since, ends = excluded.ends \
-        WHERE (suppression.ends IS NOT NULL AND suppression.ends <= excluded.since) \
-        OR (excluded.reason IN ('opt-out', 'complaint', 'objection', 'erasure') \
-        AND suppression.reason NOT IN ('opt-out', 'complaint', 'objection', 'erasure') \
-        AND (excluded.ends IS NULL OR suppression.ends IS NOT NULL)) \
-        OR (suppression.ends IS NOT NULL AND excluded.ends IS NULL \
-        AND (excluded.reason IN ('opt-out', 'complaint', 'objection', 'erasure') \
-        OR suppression.reason NOT IN ('opt-out', 'complaint', 'objection', 'erasure')))";
-    /// What restricts a person.
-    RESTRICTION(2) = "SELECT kind FROM restriction WHERE controller = ?1 AND tag = ?2";
+    /// Suppresses in a scope.
+    SUPPRESS(6) = suppress!("VALUES (?1, ?2, ?3, ?4, ?5, ?6)", "");
     /// Restricts a person. Erasure is final: nothing weaker replaces it.
     RESTRICT(4) = "INSERT INTO restriction (controller, tag, kind, since) VALUES (?1, ?2, ?3, ?4) \
         ON CONFLICT (controller, tag) DO UPDATE SET kind = excluded.kind, since = excluded.since \
         WHERE restriction.kind <> 'erased'";
-    /// A person's basis for a stream.
-    BASIS(3) = "SELECT kind, given, confirmed, withdrawn, expires FROM basis \
-        WHERE controller = ?1 AND tag = ?2 AND stream = ?3";
     /// Records a basis in the place of the one before.
     BASIS_PUT(8) = "INSERT INTO basis (controller, tag, stream, kind, given, confirmed, withdrawn, expires) \
         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT (controller, tag, stream) DO UPDATE \
@@ -87,6 +63,23 @@ statements! { POLICY:
         WHERE controller = ?1 AND tag = ?2 AND stream = ?3 AND withdrawn IS NULL";
     /// What a day's allowance has lost already.
     QUOTA(2) = "SELECT used FROM quota WHERE controller = ?1 AND day = ?2";
+}
+
+// A row at a time, where PostgreSQL takes sets.
+statements! { POLICY_SQLITE:
+    /// A person's secret.
+    SUBJECT(2) = "SELECT block, slot FROM subject WHERE controller = ?1 AND tag = ?2";
+    /// A person gets a secret; the first one stays.
+    SUBJECT_INSERT(5) = "INSERT INTO subject (controller, tag, block, slot, normaliser) VALUES (?1, ?2, ?3, ?4, ?5) \
+        ON CONFLICT (controller, tag) DO NOTHING";
+    /// Every scope in which a person is suppressed.
+    SUPPRESSIONS(2) = "SELECT scope, reason, since, ends FROM suppression WHERE controller = ?1 AND tag = ?2 \
+        ORDER BY scope";
+    /// What restricts a person.
+    RESTRICTION(2) = "SELECT kind FROM restriction WHERE controller = ?1 AND tag = ?2";
+    /// A person's basis for a stream.
+    BASIS(3) = "SELECT kind, given, confirmed, withdrawn, expires FROM basis \
+        WHERE controller = ?1 AND tag = ?2 AND stream = ?3";
     /// Takes from a day's allowance; no row touched means that there is not enough left.
     QUOTA_TAKE(4) = "INSERT INTO quota (controller, day, used) VALUES (?1, ?2, ?3) \
         ON CONFLICT (controller, day) DO UPDATE SET used = quota.used + excluded.used \

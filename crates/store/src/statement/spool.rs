@@ -1,19 +1,36 @@
 //! Statements of the spool: what is taken in, waits, is tried and ends.
 
-use super::statements;
-
-/// The columns of a queue row, in the order in which the engines read them back.
-macro_rules! queued {
-    ($rest:literal) => {
-        concat!(
-            "SELECT id, controller, stream, kind, site, tag, block, slot, domain, body, due, attempts, accepted, ",
-            "expires, uncertain FROM queue ",
-            $rest
-        )
-    };
-}
+use super::{queued, statements};
 
 statements! { SPOOL:
+    /// Due rows of a lane that no attempt is running for.
+    DUE(5) = queued!("WHERE site = ?1 AND class = ?2 AND controller = ?3 AND due <= ?4 AND started IS NULL \
+        ORDER BY due, id LIMIT ?5");
+    /// Rows past their time. Ids rise with time, so `before` bounds the rows looked at; the empty text keeps the
+    /// planner from walking the whole site by the lane index instead.
+    EXPIRED(4) = queued!("WHERE site || '' = ?1 AND expires <= ?2 AND id < ?3 AND started IS NULL \
+        ORDER BY id LIMIT ?4");
+
+    /// The largest id given so far, in every table whose ids the application makes.
+    LAST_ID(0) = "SELECT COALESCE(MAX(tops.top), 0) FROM (SELECT MAX(id) AS top FROM message \
+        UNION ALL SELECT MAX(id) FROM body UNION ALL SELECT MAX(id) FROM controller \
+        UNION ALL SELECT MAX(id) FROM agreement UNION ALL SELECT MAX(id) FROM instruction \
+        UNION ALL SELECT MAX(id) FROM stream UNION ALL SELECT MAX(id) FROM domain \
+        UNION ALL SELECT MAX(id) FROM credential) AS tops";
+
+    /// Epochs that still wrap a body. Ids carry the time, so the bound keeps the walk to the few that are old.
+    EPOCHS_USED(1) = "SELECT DISTINCT epoch FROM body WHERE id < ?1 AND epoch IS NOT NULL ORDER BY epoch";
+
+    /// One message of one controller.
+    MESSAGE(2) = "SELECT id, stream, state, accepted, event, block, slot, envelope, rule FROM message \
+        WHERE id = ?1 AND controller = ?2";
+    /// Its attempts, and when it was held.
+    ATTEMPTS(2) = "SELECT attempt, ended, word, code, enhanced, rule, event, uncertain, transcript FROM attempt \
+        WHERE message = ?1 AND controller = ?2 ORDER BY ended, attempt";
+}
+
+// A row at a time, where PostgreSQL takes sets.
+statements! { SPOOL_SQLITE:
     /// Takes a body in.
     BODY_INSERT(8) = "INSERT INTO body (id, refs, block, slot, epoch, place, wrapped, sealed) \
         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
@@ -37,13 +54,6 @@ statements! { SPOOL:
 
     /// What waits, by lane.
     BACKLOG(0) = "SELECT site, class, controller, MIN(due), COUNT(*) FROM queue GROUP BY site, class, controller";
-    /// Due rows of a lane that no attempt is running for.
-    DUE(5) = queued!("WHERE site = ?1 AND class = ?2 AND controller = ?3 AND due <= ?4 AND started IS NULL \
-        ORDER BY due, id LIMIT ?5");
-    /// Rows past their time. Ids rise with time, so `before` bounds the rows looked at; the empty text keeps the
-    /// planner from walking the whole site by the lane index instead.
-    EXPIRED(4) = queued!("WHERE site || '' = ?1 AND expires <= ?2 AND id < ?3 AND started IS NULL \
-        ORDER BY id LIMIT ?4");
     /// Rows that were started and have no outcome.
     STARTED(2) = queued!("WHERE started IS NOT NULL AND id >= ?1 ORDER BY id LIMIT ?2");
     /// The sealed content of a message that is not yet at its end.
@@ -87,20 +97,4 @@ statements! { SPOOL:
     BODY_UNREF(1) = "UPDATE body SET refs = refs - 1 WHERE id = ?1 AND refs > 1";
     /// Is this the id of a body outside the rows that is referred to?
     BODY_OUTSIDE(1) = "SELECT id FROM body WHERE id = ?1 AND place = 1";
-    /// The largest id given so far, in every table whose ids the application makes.
-    LAST_ID(0) = "SELECT COALESCE(MAX(tops.top), 0) FROM (SELECT MAX(id) AS top FROM message \
-        UNION ALL SELECT MAX(id) FROM body UNION ALL SELECT MAX(id) FROM controller \
-        UNION ALL SELECT MAX(id) FROM agreement UNION ALL SELECT MAX(id) FROM instruction \
-        UNION ALL SELECT MAX(id) FROM stream UNION ALL SELECT MAX(id) FROM domain \
-        UNION ALL SELECT MAX(id) FROM credential) AS tops";
-
-    /// Epochs that still wrap a body. Ids carry the time, so the bound keeps the walk to the few that are old.
-    EPOCHS_USED(1) = "SELECT DISTINCT epoch FROM body WHERE id < ?1 AND epoch IS NOT NULL ORDER BY epoch";
-
-    /// One message of one controller.
-    MESSAGE(2) = "SELECT id, stream, state, accepted, event, block, slot, envelope, rule FROM message \
-        WHERE id = ?1 AND controller = ?2";
-    /// Its attempts, and when it was held.
-    ATTEMPTS(2) = "SELECT attempt, ended, word, code, enhanced, rule, event, uncertain, transcript FROM attempt \
-        WHERE message = ?1 AND controller = ?2 ORDER BY ended, attempt";
 }

@@ -45,6 +45,7 @@ tables! {
     LedgerHead = "ledger_head",
     LedgerChunk = "ledger_chunk",
     Migration = "migration",
+    CopyState = "copy_state",
     Key = "key",
     SubjectBlock = "subject_block",
 }

@@ -1,46 +1,208 @@
-//! The registry against SQLite, against the portable core, and the tables against `docs/personal-data.md`.
+//! The registry against SQLite and PostgreSQL, against the portable core, and the tables against
+//! `docs/personal-data.md`.
 
-use super::{JOURNAL, POLICY, SPOOL, VAULT};
+use super::*;
+use crate::postgres::{EngineSettings, PostgresEngine};
 use crate::sqlite::{open_keys_for_tests, open_main_for_tests};
 use crate::statement::table::Table;
 use rusqlite::Connection;
-use std::collections::BTreeSet;
+use rusqlite::types::Null;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::Path;
+use tokio_postgres::NoTls;
+use tokio_postgres::types::{Kind, Type};
 
 const PAGE: &str = include_str!("../../../../docs/personal-data.md");
 
-#[test]
-fn every_statement_prepares_and_takes_the_parameters_it_says() {
-    let dir = tempfile::tempdir().unwrap();
-    let main = open_main_for_tests(dir.path()).unwrap();
-    let keys = open_keys_for_tests(dir.path()).unwrap();
-    let mut names = BTreeSet::new();
-    for (connection, list) in [(&main, POLICY), (&main, SPOOL), (&main, JOURNAL), (&keys, VAULT)] {
-        for statement in list {
-            let prepared = connection.prepare(statement.text);
-            let prepared = prepared.unwrap_or_else(|error| panic!("{}: {error}", statement.name));
-            assert_eq!(prepared.parameter_count(), statement.params, "{}", statement.name);
-            assert!(names.insert(statement.name), "{} stands twice in the registry", statement.name);
-        }
-    }
-    assert!(names.len() > 50);
+/// Which engines a text is for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Of {
+    Both,
+    Sqlite,
+    Postgres,
+}
+
+/// Which database a text is for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum In {
+    Main,
+    Keys,
+}
+
+/// All lists. A text that is in none of them is prepared by no test, and so by the compiler's word never used.
+const LISTS: [(Of, In, &[Statement]); 11] = [
+    (Of::Both, In::Main, POLICY),
+    (Of::Both, In::Main, SPOOL),
+    (Of::Both, In::Main, JOURNAL),
+    (Of::Both, In::Keys, VAULT),
+    (Of::Sqlite, In::Main, POLICY_SQLITE),
+    (Of::Sqlite, In::Main, SPOOL_SQLITE),
+    (Of::Sqlite, In::Main, JOURNAL_SQLITE),
+    (Of::Sqlite, In::Keys, VAULT_SQLITE),
+    (Of::Postgres, In::Main, POSTGRES),
+    (Of::Postgres, In::Main, CLUSTER),
+    (Of::Postgres, In::Keys, POSTGRES_KEYS),
+];
+
+fn all() -> impl Iterator<Item = (Of, In, &'static Statement)> {
+    LISTS.into_iter().flat_map(|(of, place, list)| list.iter().map(move |statement| (of, place, statement)))
 }
 
 #[test]
-fn every_text_keeps_to_what_both_engines_understand() {
-    for statement in [POLICY, SPOOL, JOURNAL, VAULT].concat() {
-        let text = statement.text;
-        for word in ["$", "now()", "json", "SAVEPOINT", "TRIGGER", "OR REPLACE", "OR IGNORE", "rowid", "GLOB", "  "] {
-            assert!(!text.contains(word), "{} has {word:?}", statement.name);
+fn every_name_stands_once() {
+    let mut names = BTreeSet::new();
+    for (_, _, statement) in all() {
+        assert!(names.insert(statement.name), "{} stands twice in the registry", statement.name);
+    }
+    assert!(names.len() > 100);
+}
+
+#[test]
+fn every_statement_prepares_on_sqlite_and_takes_the_parameters_it_says() {
+    let dir = tempfile::tempdir().unwrap();
+    let main = open_main_for_tests(dir.path()).unwrap();
+    let keys = open_keys_for_tests(dir.path()).unwrap();
+    for (of, place, statement) in all() {
+        if of == Of::Postgres {
+            continue;
         }
+        let connection = if place == In::Main { &main } else { &keys };
+        let prepared = connection.prepare(statement.text);
+        let prepared = prepared.unwrap_or_else(|error| panic!("{}: {error}", statement.name));
+        assert_eq!(prepared.parameter_count(), statement.params, "{}", statement.name);
+    }
+}
+
+/// The types that both engines have, one for one: INTEGER, TEXT, BLOB.
+fn is_portable(kind: &Type) -> bool {
+    let kind = match kind.kind() {
+        Kind::Array(element) => element,
+        _ => kind,
+    };
+    [Type::INT8, Type::TEXT, Type::BYTEA].contains(kind)
+}
+
+/// What SQLite makes of a text's columns; nothing where it cannot tell.
+fn affinities(connection: &Connection, statement: &Statement) -> Vec<String> {
+    let make = format!("CREATE TEMP TABLE probe AS {}", statement.text);
+    let nothing = vec![Null; statement.params];
+    connection.execute(&make, rusqlite::params_from_iter(nothing)).unwrap();
+    let mut columns = connection.prepare("SELECT type FROM pragma_table_info('probe')").unwrap();
+    let columns = columns.query_map([], |row| row.get(0)).unwrap().collect::<rusqlite::Result<_>>().unwrap();
+    connection.execute("DROP TABLE probe", []).unwrap();
+    columns
+}
+
+#[tokio::test]
+async fn every_statement_prepares_on_postgresql_with_the_types_that_sqlite_has() {
+    let dir = tempfile::tempdir().unwrap();
+    let lite = [open_main_for_tests(dir.path()).unwrap(), open_keys_for_tests(dir.path()).unwrap()];
+    let database = testkit::postgres::database().await;
+    let (url, keys_url) = (database.url.clone(), Some(database.keys_url.clone()));
+    let engine = PostgresEngine::open(EngineSettings { url, keys_url, ca: None }).await.unwrap();
+    for (place, url, lite) in [(In::Main, &database.url, &lite[0]), (In::Keys, &database.keys_url, &lite[1])] {
+        let (client, connection) = tokio_postgres::connect(url, NoTls).await.unwrap();
+        let driver = tokio::spawn(connection);
+        for (of, there, statement) in all() {
+            if of == Of::Sqlite || there != place {
+                continue;
+            }
+            let name = statement.name;
+            let prepared = client.prepare(&crate::postgres::translate(statement.text)).await;
+            let prepared = prepared.unwrap_or_else(|error| panic!("{name}: {error}"));
+            assert_eq!(prepared.params().len(), statement.params, "{name}");
+            assert!(prepared.params().iter().all(is_portable), "{name} takes {:?}", prepared.params());
+            let types: Vec<&Type> = prepared.columns().iter().map(tokio_postgres::Column::type_).collect();
+            // What only that server can be asked about itself.
+            let about_server = ["SERVER", "DURABILITY"].contains(&name);
+            assert!(about_server || types.iter().all(|kind| is_portable(kind)), "{name} gives {types:?}");
+            if of == Of::Both && statement.text.starts_with("SELECT") {
+                let affinities = affinities(lite, statement);
+                assert_eq!(affinities.len(), types.len(), "{name}");
+                for (affinity, kind) in affinities.iter().zip(types) {
+                    let is_same = match affinity.as_str() {
+                        "INT" => *kind == Type::INT8,
+                        "TEXT" => *kind == Type::TEXT,
+                        // Octets, or what is reckoned.
+                        "" => *kind != Type::TEXT,
+                        _ => false,
+                    };
+                    assert!(is_same, "{name}: {affinity:?} is {kind}");
+                }
+            }
+        }
+        drop(client);
+        driver.await.unwrap().unwrap();
+    }
+    crate::engine::Engine::close(&engine).await;
+}
+
+#[test]
+fn every_text_keeps_to_the_portable_core() {
+    let never = [
+        "$", "now()", "current_timestamp", "json", "savepoint", "trigger", "plpgsql", "temp ", "or replace",
+        "or ignore", "rowid", "glob", "  ", "advisory", "notify", "listen", "skip locked", "nowait", "random()",
+        "gen_random", "nextval",
+    ];
+    for (of, _, statement) in all() {
+        let (name, text) = (statement.name, statement.text);
+        let lower = text.to_lowercase();
+        for word in never {
+            assert!(!lower.contains(word), "{name} has {word:?}");
+        }
+        if of != Of::Postgres {
+            for word in ["::", "unnest", "any(", "lock table", "for update", "for share"] {
+                assert!(!lower.contains(word), "{name} has {word:?}, which SQLite does not know");
+            }
+        }
+        // A clock inside a statement that writes would differ from node to node of some servers.
+        assert!(name == "DATABASE_TIME" || !lower.contains("clock_timestamp"), "{name} reads a clock");
         for number in 1..=statement.params {
-            assert!(text.contains(&format!("?{number}")), "{} has no ?{number}", statement.name);
+            assert!(text.contains(&format!("?{number}")), "{name} has no ?{number}");
         }
         // A `?` without a number would be counted differently by the two engines.
         let bare =
             text.match_indices('?').any(|(at, _)| !text[at + 1..].starts_with(|next: char| next.is_ascii_digit()));
-        assert!(!bare, "{} has a parameter without a number", statement.name);
+        assert!(!bare, "{name} has a parameter without a number");
         if text.contains("LIMIT") {
-            assert!(text.contains("ORDER BY"), "{} has a limit without an order", statement.name);
+            assert!(text.contains("ORDER BY"), "{name} has a limit without an order");
+        }
+        let conflicts = text.matches("ON CONFLICT").count();
+        assert_eq!(conflicts, text.matches("ON CONFLICT (").count(), "{name} does not name what conflicts");
+    }
+}
+
+/// All program text of one engine, tests left out.
+fn source(engine: &str) -> String {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut texts = fs::read_to_string(root.join(format!("{engine}.rs"))).unwrap();
+    let mut folders = vec![root.join(engine)];
+    while let Some(folder) = folders.pop() {
+        for file in fs::read_dir(folder).unwrap() {
+            let path = file.unwrap().path();
+            let name = path.file_name().unwrap().to_str().unwrap().to_owned();
+            if path.is_dir() {
+                folders.push(path);
+            } else if name.ends_with(".rs") && !path.components().any(|part| part.as_os_str() == "tests") {
+                texts.push_str(&fs::read_to_string(path).unwrap());
+            }
+        }
+    }
+    texts
+}
+
+#[test]
+fn every_text_is_used_by_the_engines_that_it_is_for_and_by_no_other() {
+    let words = |engine| {
+        let text = source(engine);
+        let name = |rest: &str| rest.split(|c: char| !c.is_ascii_uppercase() && c != '_').next().unwrap().to_owned();
+        text.split("sql::").skip(1).map(name).collect::<BTreeSet<String>>()
+    };
+    let used = BTreeMap::from([("sqlite", words("sqlite")), ("postgres", words("postgres"))]);
+    for (of, _, statement) in all() {
+        for (engine, expected) in [("sqlite", of != Of::Postgres), ("postgres", of != Of::Sqlite)] {
+            assert_eq!(used[engine].contains(statement.name), expected, "{} on {engine}", statement.name);
         }
     }
 }

@@ -9,6 +9,10 @@ statements! { VAULT:
     KEY_INSERT(5) = "INSERT INTO key (controller, kind, epoch, sealed, created) VALUES (?1, ?2, ?3, ?4, ?5)";
     /// Removes a key.
     KEY_DELETE(3) = "DELETE FROM key WHERE controller = ?1 AND kind = ?2 AND epoch = ?3";
+}
+
+// A row at a time, where PostgreSQL takes sets.
+statements! { VAULT_SQLITE:
     /// Writes a block of 256 slots of one size.
     BLOCK_INSERT(3) = "INSERT INTO subject_block (block, controller, sealed) VALUES (?1, ?2, ?3)";
     /// One slot's bytes.

@@ -132,6 +132,13 @@ impl Blocks {
         let sealed = vault.engine.slots(wanted.iter().map(|(_, slot)| *slot).collect()).await?;
         for ((at, (controller, slot)), sealed) in missing.into_iter().zip(wanted).zip(sealed) {
             let Some(sealed) = sealed else { continue };
+            // The controller may be one that another node has just made; a fault in looking for its key is no word
+            // about this person.
+            if let Err(error) = vault.sought(controller, KeyKind::Wrap, 0).await
+                && !matches!(error, Error::Sealed { .. })
+            {
+                return Err(error);
+            }
             match open(vault, controller, slot, &sealed) {
                 Ok(secret) => {
                     self.remember(slot, &secret, as_of);
@@ -151,6 +158,13 @@ impl Blocks {
     pub(super) fn forget(&self, slot: SlotRef) {
         let mut cache = self.cache.lock();
         cache.known.remove(&slot);
+        cache.destroyed += 1;
+    }
+
+    /// Slots were destroyed, and nobody says which.
+    pub(super) fn forget_all(&self) {
+        let mut cache = self.cache.lock();
+        cache.known.clear();
         cache.destroyed += 1;
     }
 

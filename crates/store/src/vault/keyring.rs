@@ -29,6 +29,10 @@ impl Keyring {
         self.keys.read().get(&(controller, kind as u8, which)).cloned().ok_or(Error::Sealed { what: "key" })
     }
 
+    pub(super) fn has(&self, place: Place) -> bool {
+        self.keys.read().contains_key(&place)
+    }
+
     /// What is there.
     pub(super) fn places(&self) -> Vec<Place> {
         self.keys.read().keys().copied().collect()

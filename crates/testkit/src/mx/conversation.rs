@@ -3,12 +3,15 @@
 use std::collections::HashMap;
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::io::{AsyncBufReadExt as _, AsyncRead, AsyncWrite, AsyncWriteExt as _, BufReader};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
 
 use super::{Conduct, Manners, Outcome, Received, Shared, Stage, StartTls};
+use crate::SystemClock;
+use model::Clock as _;
 
 /// Longest line that is read.
 const LINE_OCTETS_MAX: usize = 1024 * 1024;
@@ -192,8 +195,10 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Conversation<'a, S> {
 
     /// Counts the attempt, and takes what was set for it.
     fn conduct(&self, recipient: &str) -> Conduct {
+        let now = SystemClock.monotonic();
         self.shared.change(|state| {
             *state.counts.recipients.entry(recipient.to_owned()).or_default() += 1;
+            state.counts.latest.insert(recipient.to_owned(), now);
             let next = state.next.get_mut(recipient).and_then(std::collections::VecDeque::pop_front);
             next.or_else(|| state.standing.get(recipient).cloned()).unwrap_or_else(|| state.otherwise.clone())
         })
@@ -217,6 +222,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Conversation<'a, S> {
             return Ok(Next::End(End::Closed));
         }
         let content = self.content().await?;
+        let at = SystemClock.monotonic();
         // As a receiver does that has stored the message already: what counts is known before the reply.
         let refusal = answer_at(&transaction, Stage::EndOfData);
         let cut = transaction.conducts.contains(&Conduct::CutAfterDot);
@@ -227,7 +233,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Conversation<'a, S> {
             (false, None) => Outcome::Accepted,
         };
         self.messages += 1;
-        self.keep(transaction, content, outcome);
+        self.keep(transaction, content, outcome, at);
         match (cut, refusal) {
             (true, _) => Ok(Next::End(End::Closed)),
             (false, Some((code, text))) => self.verdict(code, &text).await,
@@ -235,7 +241,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Conversation<'a, S> {
         }
     }
 
-    fn keep(&self, transaction: Transaction, content: Vec<u8>, outcome: Outcome) {
+    fn keep(&self, transaction: Transaction, content: Vec<u8>, outcome: Outcome, at: Duration) {
         let received = Received {
             from: transaction.from,
             to: transaction.to,
@@ -245,6 +251,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Conversation<'a, S> {
             parameters: transaction.parameters,
             connection: self.connection,
             outcome,
+            at,
         };
         self.shared.change(|state| state.received.push(received));
     }

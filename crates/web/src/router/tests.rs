@@ -416,6 +416,20 @@ async fn figures_are_not_for_strangers_and_readiness_is_told() {
 }
 
 #[tokio::test]
+async fn a_node_without_the_api_says_how_it_is_and_nothing_else() {
+    let mut door = door().await;
+    let submission = Arc::new(Submission::new(Arc::clone(&door.store)));
+    let readiness = Arc::clone(&door.readiness);
+    door.router = health(Api::new(Arc::clone(&door.store), submission, "https://mail.example", None, readiness));
+    door.readiness.open();
+    for (path, status) in [("/healthz", 200), ("/readyz", 200), ("/metrics", 404), ("/", 404), ("/help/rules", 404)] {
+        assert_eq!(door.get(path, None).await.status, status, "{path}");
+    }
+    assert_eq!(door.send(&message(&["ada@dest.example"])).await.status, 404);
+    assert_eq!(door.queued().await, 0);
+}
+
+#[tokio::test]
 async fn a_closed_store_is_503_with_retry_after() {
     let door = door().await;
     door.store.close().await;

@@ -2,6 +2,7 @@
 
 mod browser;
 mod demo_file;
+mod failover;
 mod full_disk;
 mod harness;
 mod kills;

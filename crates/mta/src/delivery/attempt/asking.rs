@@ -1,18 +1,20 @@
 //! Asking the gate: before MAIL, and once more before the final dot.
 //!
 //! Invariants: facts and their generation belong together (the store reads the generation first); a clearance whose
-//! generation has moved is asked for again, never stretched; facts that cannot be read hold the message.
+//! generation has moved is asked for again, never stretched; facts that cannot be read hold the message: where the
+//! store is away for a moment, only for that moment. Nothing begins and nothing is finished for a site that another
+//! node may hold.
 //! Standards: GDPR Art. 5(2), 7(3), 21(3).
 
 use super::super::engine::Engine;
 use super::super::send::{Link, NotBegun};
 use super::letter::Letter;
 use gate::facts::{FromDomain, QuotaFacts};
-use gate::{Facts, MessageFacts, RecipientFacts, Refusal, Rule, SenderFacts, Verdict};
+use gate::{Clearance, Facts, MessageFacts, RecipientFacts, Refusal, Rule, SenderFacts, Verdict};
 use mail::client::BeginError;
 use model::Timestamp;
 use std::time::Duration;
-use store::QueueRow;
+use store::{QueueRow, Temper};
 
 /// A message held for want of facts is asked about again after so long.
 const FACTS_AGAIN: Duration = Duration::from_secs(60);
@@ -24,45 +26,58 @@ pub(super) const FACTS_READ_MAX: usize = 16;
 /// Everything the gate asks about one row, with the generation as of before it was read.
 pub(super) type Known = (SenderFacts, MessageFacts, RecipientFacts, u64);
 
-/// Facts for a set of rows, in order. GDPR Art. 5(2): what cannot be loaded is not known, and the gate holds.
-pub(super) async fn load_facts(engine: &Engine, rows: Vec<&QueueRow>) -> Vec<Option<Known>> {
+/// What was read about a row.
+pub(super) enum Read {
+    Facts(Known),
+    /// GDPR Art. 5(2): what cannot be loaded is not known, and the gate holds.
+    Nothing,
+    /// The store is away. It is asked again when it is back: no reason to hold a message for longer.
+    Away,
+}
+
+/// Facts for a set of rows, in order.
+pub(super) async fn load_facts(engine: &Engine, rows: Vec<&QueueRow>) -> Vec<Read> {
     match engine.store.clearance_facts(&rows).await {
-        Ok(known) => known.into_iter().map(Some).collect(),
+        Ok(known) => {
+            engine.store_answered();
+            known.into_iter().map(Read::Facts).collect()
+        }
         Err(error) => {
-            tracing::warn!(%error, "facts could not be read; the messages are held");
-            rows.iter().map(|_| None).collect()
+            engine.store_failed(&error, "facts could not be read; the messages wait");
+            let away = error.temper() == Temper::Temporary;
+            rows.iter().map(|_| if away { Read::Away } else { Read::Nothing }).collect()
         }
     }
 }
 
 /// Those read for the batch while nothing has changed since; else they are read anew.
-async fn facts_now(engine: &Engine, row: &QueueRow, known: Option<Known>) -> Option<Known> {
+async fn facts_now(engine: &Engine, row: &QueueRow, known: Option<Known>) -> Read {
     match known {
-        Some(known) if known.3 == engine.store.generation(row.controller) => Some(known),
-        _ => load_facts(engine, vec![row]).await.pop().flatten(),
+        Some(known) if known.3 == engine.store.generation(row.controller) => Read::Facts(known),
+        _ => load_facts(engine, vec![row]).await.pop().unwrap_or(Read::Nothing),
     }
 }
 
-/// What the gate has against this row now; `None` when it agrees.
+/// What there is against this row now; `None` when the gate agrees.
 pub(super) async fn face(engine: &Engine, row: &QueueRow, known: Option<Known>) -> Option<Facing> {
-    let known = facts_now(engine, row, known).await;
-    Facing::of(&ask(known.as_ref(), engine.store.now()))
+    let read = facts_now(engine, row, known).await;
+    ask(&read, engine.store.now()).err()
 }
 
-/// Which of these rows the gate keeps for a human.
-pub(crate) async fn held(engine: &Engine, rows: Vec<&QueueRow>) -> Vec<bool> {
-    let known = load_facts(engine, rows).await;
+/// Which of these rows, whose time is over, may be given up: those that the gate does not keep for a human.
+pub(crate) async fn may_end(engine: &Engine, rows: Vec<&QueueRow>) -> Vec<bool> {
+    let read = load_facts(engine, rows).await;
     let now = engine.store.now();
-    let facing = known.iter().map(|known| Facing::of(&ask(known.as_ref(), now)));
-    facing.map(|facing| facing.is_some_and(Facing::is_for_a_human)).collect()
+    read.iter().map(|read| ask(read, now).err().is_none_or(Facing::lets_time_run)).collect()
 }
 
-fn ask(known: Option<&Known>, now: Timestamp) -> Verdict<gate::Clearance> {
-    let (sender, message, recipient, generation) = match known {
-        Some((sender, message, recipient, generation)) => (Some(sender), *message, Some(recipient), *generation),
-        None => (None, MessageFacts { from_domain: FromDomain::NotYetKnown }, None, 0),
+fn ask(read: &Read, now: Timestamp) -> Result<Clearance, Facing> {
+    let (sender, message, recipient, generation) = match read {
+        Read::Facts((sender, message, recipient, generation)) => (Some(sender), *message, Some(recipient), *generation),
+        Read::Nothing => (None, MessageFacts { from_domain: FromDomain::NotYetKnown }, None, 0),
+        Read::Away => return Err(Facing::NotNow),
     };
-    gate::clear(&Facts {
+    let verdict = gate::clear(&Facts {
         now,
         generation,
         sender,
@@ -70,7 +85,12 @@ fn ask(known: Option<&Known>, now: Timestamp) -> Verdict<gate::Clearance> {
         recipient,
         // Counted at acceptance; the clearance does not ask for it.
         quota: QuotaFacts { allowed: u64::MAX, used: 0 },
-    })
+    });
+    match verdict {
+        Verdict::Pass(clearance) => Ok(clearance),
+        Verdict::Refuse(refusal) => Err(Facing::Stopped(refusal.rule())),
+        Verdict::Hold(refusal) => Err(Facing::held(&refusal)),
+    }
 }
 
 /// Whether MAIL could be written.
@@ -81,34 +101,28 @@ pub(super) enum Begun {
     Unfit(BeginError),
 }
 
-/// The gate said no, or not now.
+/// The gate said no, or not now; or nobody may say anything now.
 #[derive(Clone, Copy)]
 pub(super) enum Facing {
     Stopped(Rule),
     Held(Rule, Duration),
+    /// The store is away, or the site is another node's, or was for a moment nobody's: not for this attempt to decide.
+    NotNow,
 }
 
 impl Facing {
-    fn of(verdict: &Verdict<gate::Clearance>) -> Option<Self> {
-        match verdict {
-            Verdict::Pass(_) => None,
-            Verdict::Refuse(refusal) => Some(Self::refused(refusal)),
-            Verdict::Hold(refusal) => Some(Self::held(refusal)),
-        }
-    }
-
-    fn refused(refusal: &Refusal) -> Self {
-        Self::Stopped(refusal.rule())
-    }
-
     fn held(refusal: &Refusal) -> Self {
         let missing = refusal.rule() == Rule::FactsUnavailable;
         Self::Held(refusal.rule(), if missing { FACTS_AGAIN } else { HELD_AGAIN })
     }
 
-    /// Held until a human decides. Facts that cannot be read are no such reason: they come back, or never do.
-    pub(super) fn is_for_a_human(self) -> bool {
-        matches!(self, Self::Held(rule, _) if rule != Rule::FactsUnavailable)
+    /// May a message be given up with its time over? Not while it is held until a human decides, nor while nobody can
+    /// say whether it is. Facts that never can be read are no such reason.
+    pub(super) fn lets_time_run(self) -> bool {
+        match self {
+            Self::Stopped(_) | Self::Held(Rule::FactsUnavailable, _) => true,
+            Self::Held(..) | Self::NotNow => false,
+        }
     }
 }
 
@@ -122,36 +136,43 @@ pub(super) async fn begin(
 ) -> Begun {
     let mut known = known;
     for _ in 0..FACTS_READ_MAX {
-        known = facts_now(engine, row, known).await;
-        let clearance = match ask(known.as_ref(), engine.store.now()) {
-            Verdict::Pass(clearance) => clearance,
-            Verdict::Refuse(refusal) => return Begun::Gate(Facing::refused(&refusal)),
-            Verdict::Hold(refusal) => return Begun::Gate(Facing::held(&refusal)),
+        let read = facts_now(engine, row, known.take()).await;
+        let clearance = match ask(&read, engine.store.now()) {
+            Ok(clearance) => clearance,
+            Err(facing) => return Begun::Gate(facing),
         };
+        // Nothing is awaited from here to MAIL in the buffer. A node that is not sure of the site begins nothing.
+        if !engine.holds(&row.lane.site) {
+            return Begun::Gate(Facing::NotNow);
+        }
         let transaction = letter.transaction();
         // The clock is read again: a clearance that was kept too long is not used.
         let (now, generation) = (engine.store.now(), engine.store.generation(row.controller));
         match link.begin(clearance, now, generation, row, transaction) {
             Ok(generation) => return Begun::Yes(generation),
-            Err(NotBegun::Stale) => known = None,
+            Err(NotBegun::Stale) => {}
             Err(NotBegun::Unfit(error)) => return Begun::Unfit(error),
         }
     }
     Begun::Gate(Facing::Held(Rule::FactsUnavailable, FACTS_AGAIN))
 }
 
-/// The last look before the final dot: `None` when nothing was withdrawn, or the gate still agrees.
+/// The last look before the final dot, after the start was answered: `None` when the site is still this node's to
+/// deliver to, and nothing was withdrawn, or the gate still agrees. Recording the start may itself have moved the
+/// generation: it observes what other nodes changed.
 pub(super) async fn may_finish(engine: &Engine, row: &QueueRow, generation: u64) -> Option<Facing> {
     let mut generation = generation;
     for _ in 0..FACTS_READ_MAX {
+        if !engine.holds(&row.lane.site) {
+            return Some(Facing::NotNow);
+        }
         if engine.store.generation(row.controller) == generation {
             return None;
         }
-        let known = load_facts(engine, vec![row]).await.pop().flatten();
-        match ask(known.as_ref(), engine.store.now()) {
-            Verdict::Pass(clearance) => generation = clearance.use_up(),
-            Verdict::Refuse(refusal) => return Some(Facing::refused(&refusal)),
-            Verdict::Hold(refusal) => return Some(Facing::held(&refusal)),
+        let read = load_facts(engine, vec![row]).await.pop().unwrap_or(Read::Nothing);
+        match ask(&read, engine.store.now()) {
+            Ok(clearance) => generation = clearance.use_up(),
+            Err(facing) => return Some(facing),
         }
     }
     Some(Facing::Held(Rule::FactsUnavailable, FACTS_AGAIN))

@@ -1,7 +1,8 @@
 //! From a reply, a loss or a verdict of the gate to the outcome that is recorded.
 //!
 //! Invariants: a loss before the final dot is a deferral, one after it is uncertain and marked; the site pays for what
-//! concerns the site, the message for what concerns the message.
+//! concerns the site, the message for what concerns the message, and neither for what concerns us; a start that is
+//! recorded, or may be, is followed by an outcome.
 //! Standards: RFC 5321 §4.5.3.2.6, §6.1; RFC 1870 §6.1; RFC 6152 §3.
 
 use super::super::engine::{Engine, Row};
@@ -9,12 +10,12 @@ use super::super::outcome::reply::{Answer, Blame, Judgement, Press, Stage, judge
 use super::super::send::Link;
 use super::super::spread::seed_of;
 use super::super::worker::failed;
-use super::Tried;
 use super::asking::Facing;
+use super::{STORE_AGAIN, Tried};
 use mail::client::{BeginError, Lost, Stage as Place};
 use model::Timestamp;
 use std::sync::Arc;
-use store::{Outcome, OutcomeKind, QueueRow, Suppress, Uncertain};
+use store::{Outcome, OutcomeKind, QueueRow, Start, Started, Suppress, Temper, Uncertain};
 
 /// An attempt under way, for settling it.
 pub(super) struct Trial<'a> {
@@ -180,10 +181,50 @@ pub(super) async fn settle_gate(
     let (verdict, rule) = match facing {
         Facing::Stopped(rule) => (OutcomeKind::Stopped, rule),
         Facing::Held(rule, wait) => (OutcomeKind::Held { due: now.plus(wait) }, rule),
+        Facing::NotNow => return not_now(engine, entry, started, transcript).await,
     };
     let mut outcome = plain_outcome(entry.row.row.clone(), started, now, verdict, transcript);
     outcome.rule = Some(rule);
     engine.settle(outcome).await;
+}
+
+/// Nobody has received it, and that is not for the peer or the message to pay: whoever holds the site tries it again at
+/// once. A start that is recorded is owed an outcome; without one, nothing has happened.
+async fn not_now(engine: &Engine, entry: &Row, started: Option<Timestamp>, transcript: String) {
+    let now = engine.store.now();
+    if started.is_none() {
+        return let_go(engine, entry, Some(now.plus(STORE_AGAIN)));
+    }
+    let transcript = transcript + "this node was not sure of its tenure or of its store; nothing was sent\n";
+    let verdict = OutcomeKind::Deferred { due: now };
+    engine.settle(plain_outcome(entry.row.row.clone(), started, now, verdict, transcript)).await;
+}
+
+/// The store did not say whether the start is recorded. On a store of several nodes it may be, and then nobody else may
+/// begin until this node records an outcome: so it is asked until it says. The connection is gone meanwhile.
+pub(super) async fn find_out(engine: &Engine, entry: &Row, begun_at: Timestamp) {
+    let row = &entry.row.row;
+    let site = &row.lane.site;
+    while engine.with(|picture| picture.is_held(site)) {
+        tokio::time::sleep(STORE_AGAIN).await;
+        if !engine.holds(site) {
+            // Past the deadline the store refuses, and that says nothing.
+            continue;
+        }
+        match engine.store.start(Start::of(row, begun_at)).await {
+            Ok(Started::Yes) => return not_now(engine, entry, Some(begun_at), String::new()).await,
+            Err(error) if error.temper() == Temper::Temporary => {
+                engine.store_failed(&error, "a start could not be recorded; nothing is sent");
+            }
+            Ok(Started::Gone) | Err(_) => break,
+        }
+    }
+    // The site is another's now. If the start is not recorded, he may be trying the message under the same number:
+    // what he says then counts, as it does after an uncertain outcome.
+    let now = engine.store.now();
+    let transcript = "the store did not say whether the start was recorded; nothing was sent\n".to_owned();
+    let verdict = OutcomeKind::Uncertain { due: now };
+    engine.settle(plain_outcome(row.clone(), Some(begun_at), now, verdict, transcript)).await;
 }
 
 /// The peer said at EHLO that it cannot take such a message (RFC 1870 §6.1, RFC 6152 §3).

@@ -70,6 +70,11 @@ impl<R: Hot> Picture<R> {
         if self.draining {
             return;
         }
+        if !self.held.has(site.part) {
+            self.set_timer(name, None);
+            self.forget_if_done(name, now);
+            return;
+        }
         if let Some(until) = site.pressure.backing_off(now) {
             // Skipped whole: its messages keep their place, only those out of time are settled.
             let expiry = site.expiry_at.unwrap_or(now);
@@ -152,12 +157,18 @@ impl<R: Hot> Picture<R> {
     /// first one that is not tells when to read again.
     pub(crate) fn page(&mut self, read: &Read, rows: Vec<Entry<R>>, now: Timestamp) {
         let name = &read.site;
+        if !self.is_held(name) {
+            // Lost while it was being read.
+            self.end_read(name);
+            self.attend(name);
+            return;
+        }
         let full = rows.len() >= read.limit;
         let mut again = None;
         for entry in rows {
             let Some(site) = self.sites.get(name) else { return };
             let stale = site.released.as_ref().is_some_and(|released| released.contains(&entry.id));
-            if stale || site.in_hand.contains(&entry.id) {
+            if stale || site.in_hand.contains_key(&entry.id) {
                 continue;
             }
             if entry.due > now {
@@ -187,6 +198,7 @@ impl<R: Hot> Picture<R> {
     pub(crate) fn page_failed(&mut self, read: &Read, now: Timestamp) {
         self.end_read(&read.site);
         self.note_waiting(&read.site, read.key, now.plus(NO_ROOM_WAIT));
+        self.attend(&read.site);
     }
 
     /// The answer to a planned look for expired rows: those that are now in hand, to be settled. `more`: there may be
@@ -201,11 +213,14 @@ impl<R: Hot> Picture<R> {
         let mut taken = Vec::new();
         if let Some(site) = self.sites.get_mut(name) {
             let released = site.released.take().unwrap_or_default();
+            let rows = if self.held.has(site.part) { rows } else { Vec::new() };
             if more {
                 site.expiry_at = Some(now.plus(NO_ROOM_WAIT));
             }
             for entry in rows {
-                if !released.contains(&entry.id) && site.in_hand.insert(entry.id) {
+                if !released.contains(&entry.id) && !site.in_hand.contains_key(&entry.id) {
+                    self.taken += 1;
+                    site.in_hand.insert(entry.id, (entry.key, self.taken));
                     site.class(entry.key.class).lanes.entry(entry.key.controller).or_default().in_hand += 1;
                     taken.push(entry);
                 }
@@ -241,7 +256,7 @@ impl<R: Hot> Picture<R> {
     /// Ids in hand at a site, for tests.
     #[cfg(test)]
     pub(super) fn in_hand(&self, name: &str) -> HashSet<model::MessageId> {
-        self.sites.get(name).map(|site| site.in_hand.clone()).unwrap_or_default()
+        self.sites.get(name).map(|site| site.in_hand.keys().copied().collect()).unwrap_or_default()
     }
 }
 

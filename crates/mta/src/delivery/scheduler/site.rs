@@ -10,6 +10,7 @@ use model::stream::Class;
 use model::{ControllerId, MessageId, Timestamp};
 use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
+use store::Store;
 use tokio::sync::Notify;
 
 /// A queue within a site.
@@ -93,9 +94,12 @@ impl<R> ClassLanes<R> {
 /// One site.
 #[derive(Debug)]
 pub(super) struct Site<R> {
+    /// The queue partition in which it lies.
+    pub(super) part: u16,
     pub(super) prompt: ClassLanes<R>,
     pub(super) bulk: ClassLanes<R>,
-    pub(super) in_hand: HashSet<MessageId>,
+    /// With the lane of each, and when the picture took it in, as it counts.
+    pub(super) in_hand: HashMap<MessageId, (LaneKey, u64)>,
     pub(super) ready: usize,
     pub(super) hot_octets: usize,
     /// A read of the store is under way: ids released meanwhile may be in its answer, and are not to be taken again.
@@ -125,11 +129,12 @@ pub(super) struct Site<R> {
 const FAST_US: u64 = 20_000;
 
 impl<R: Hot> Site<R> {
-    pub(super) fn new(shaping: &Shaping) -> Self {
+    pub(super) fn new(name: &str, shaping: &Shaping) -> Self {
         Self {
+            part: Store::part_of(name),
             prompt: ClassLanes::default(),
             bulk: ClassLanes::default(),
-            in_hand: HashSet::new(),
+            in_hand: HashMap::new(),
             ready: 0,
             hot_octets: 0,
             released: None,
@@ -159,26 +164,26 @@ impl<R: Hot> Site<R> {
         self.prompt.turn.len() + self.bulk.turn.len()
     }
 
-    pub(super) fn lane_ready(&self, key: LaneKey) -> usize {
+    fn lane(&self, key: LaneKey) -> Option<&LaneState<R>> {
         let lanes = match key.class {
             Class::Prompt => &self.prompt,
             Class::Bulk => &self.bulk,
         };
-        lanes.lanes.get(&key.controller).map_or(0, |lane| lane.ready.len())
+        lanes.lanes.get(&key.controller)
+    }
+
+    pub(super) fn lane_ready(&self, key: LaneKey) -> usize {
+        self.lane(key).map_or(0, |lane| lane.ready.len())
     }
 
     /// Does the store have rows of this lane that are due and not in hand?
     pub(super) fn is_due(&self, key: LaneKey, now: Timestamp) -> bool {
-        let lanes = match key.class {
-            Class::Prompt => &self.prompt,
-            Class::Bulk => &self.bulk,
-        };
-        lanes.lanes.get(&key.controller).and_then(|lane| lane.waiting).is_some_and(|at| at <= now)
+        self.lane(key).and_then(|lane| lane.waiting).is_some_and(|at| at <= now)
     }
 
     /// Takes a row in. The caller has made sure that there is room and that it is not in hand.
-    pub(super) fn push_back(&mut self, entry: Entry<R>) {
-        self.in_hand.insert(entry.id);
+    pub(super) fn push_back(&mut self, entry: Entry<R>, taken: u64) {
+        self.in_hand.insert(entry.id, (entry.key, taken));
         self.ready += 1;
         self.hot_octets += entry.row.octets();
         let controller = entry.key.controller;
@@ -214,7 +219,7 @@ impl<R: Hot> Site<R> {
 
     /// The row is no longer ours to deliver.
     pub(super) fn let_go(&mut self, key: LaneKey, id: MessageId) {
-        if !self.in_hand.remove(&id) {
+        if self.in_hand.remove(&id).is_none() {
             return;
         }
         if let Some(released) = &mut self.released {
@@ -231,6 +236,22 @@ impl<R: Hot> Site<R> {
             self.let_go(entry.key, entry.id);
             self.class(entry.key.class).note_waiting(entry.key.controller, entry.due);
         }
+    }
+
+    /// Another node delivers here from now on: ready rows are let go, and nothing waits for us. What is under way
+    /// stays in hand.
+    pub(super) fn forget_rows(&mut self) {
+        while let Some(entry) = self.pop() {
+            self.let_go(entry.key, entry.id);
+        }
+        for lanes in [&mut self.prompt, &mut self.bulk] {
+            lanes.waiting.clear();
+            lanes.lanes.retain(|_, lane| {
+                lane.waiting = None;
+                lane.in_hand > 0
+            });
+        }
+        self.expiry_at = None;
     }
 
     /// How many rows one connection takes at a time.
@@ -255,10 +276,13 @@ impl<R: Hot> Site<R> {
         }
     }
 
+    /// Nothing is under way.
+    pub(super) fn is_at_rest(&self) -> bool {
+        self.connections == 0 && self.in_hand.is_empty() && self.released.is_none()
+    }
+
     pub(super) fn is_forgettable(&self, shaping: &Shaping, now: Timestamp) -> bool {
-        self.connections == 0
-            && self.in_hand.is_empty()
-            && self.released.is_none()
+        self.is_at_rest()
             && self.first_waiting().is_none()
             && self.pressure.is_fresh(shaping)
             && self.tls_broken_until.is_none_or(|until| until <= now)

@@ -8,7 +8,7 @@ use model::stream::Class;
 const FIRST: Duration = Duration::from_secs(5);
 
 #[derive(Debug, Default)]
-struct Load(usize);
+pub(super) struct Load(pub(super) usize);
 
 impl Hot for Load {
     fn octets(&self) -> usize {
@@ -19,32 +19,32 @@ impl Hot for Load {
     }
 }
 
-fn at(seconds: i64) -> Timestamp {
+pub(super) fn at(seconds: i64) -> Timestamp {
     Timestamp::from_seconds(1_800_000_000 + seconds)
 }
 
-fn key(class: Class, controller: i64) -> LaneKey {
+pub(super) fn key(class: Class, controller: i64) -> LaneKey {
     LaneKey { class, controller: ControllerId(controller) }
 }
 
-fn row(id: i64, key: LaneKey, due: Timestamp) -> Entry<Load> {
+pub(super) fn row(id: i64, key: LaneKey, due: Timestamp) -> Entry<Load> {
     Entry { id: MessageId(id), key, due, row: Load(100) }
 }
 
-fn picture(bounds: Bounds) -> Picture<Load> {
+pub(super) fn picture(bounds: Bounds) -> Picture<Load> {
     Picture::new(bounds, Shaping::default(), FIRST)
 }
 
-fn site(name: &str) -> Arc<str> {
+pub(super) fn site(name: &str) -> Arc<str> {
     Arc::from(name)
 }
 
 /// Opens the planned connections, so that `next` may be asked.
-fn plan(picture: &mut Picture<Load>, now: Timestamp) -> Plan {
+pub(super) fn plan(picture: &mut Picture<Load>, now: Timestamp) -> Plan {
     picture.plan(now)
 }
 
-fn rows(next: Next<Load>) -> Vec<Entry<Load>> {
+pub(super) fn rows(next: Next<Load>) -> Vec<Entry<Load>> {
     match next {
         Next::Rows(rows) => rows,
         Next::Wait(_) | Next::Close => Vec::new(),
@@ -52,7 +52,12 @@ fn rows(next: Next<Load>) -> Vec<Entry<Load>> {
 }
 
 /// Takes single rows as a connection would, in order.
-fn take_all(picture: &mut Picture<Load>, name: &Arc<str>, now: Timestamp, at_most: usize) -> Vec<Entry<Load>> {
+pub(super) fn take_all(
+    picture: &mut Picture<Load>,
+    name: &Arc<str>,
+    now: Timestamp,
+    at_most: usize,
+) -> Vec<Entry<Load>> {
     let mut taken = Vec::new();
     while taken.len() < at_most {
         let batch = rows(picture.next(name, now, Leaving::No));

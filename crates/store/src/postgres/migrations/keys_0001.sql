@@ -14,11 +14,21 @@ CREATE TABLE subject_block (
     block BIGINT NOT NULL,
     controller BIGINT NOT NULL,
     slot BIGINT NOT NULL,
-    sealed BYTEA STORAGE PLAIN NOT NULL,
+    sealed BYTEA NOT NULL,
     PRIMARY KEY (block, slot)
 ) WITH (fillfactor = 90);
+ALTER TABLE subject_block ALTER COLUMN sealed SET STORAGE PLAIN;
 
 CREATE TABLE cluster (
-    only BIGINT PRIMARY KEY CHECK (only = 1),
+    single BIGINT PRIMARY KEY CHECK (single = 1),
     identity BYTEA NOT NULL
+);
+
+-- How far a copy into this store has come, table by table. A node does not start on one that is not finished.
+CREATE TABLE copy_state (
+    name TEXT COLLATE "C" PRIMARY KEY,
+    source BYTEA NOT NULL,
+    copied BIGINT NOT NULL,
+    last BYTEA,
+    stage BIGINT NOT NULL
 );

@@ -125,10 +125,12 @@ CREATE TABLE message (
     event BYTEA NOT NULL,
     finished BIGINT,
     body BIGINT NOT NULL,
-    envelope BYTEA STORAGE EXTERNAL NOT NULL,
-    head BYTEA STORAGE EXTERNAL,
+    envelope BYTEA NOT NULL,
+    head BYTEA,
     PRIMARY KEY (id)
 ) PARTITION BY RANGE (id);
+ALTER TABLE message ALTER COLUMN envelope SET STORAGE EXTERNAL;
+ALTER TABLE message ALTER COLUMN head SET STORAGE EXTERNAL;
 CREATE TABLE message_rest PARTITION OF message DEFAULT WITH (fillfactor = 80);
 
 CREATE TABLE body (
@@ -139,9 +141,10 @@ CREATE TABLE body (
     epoch BIGINT,
     place BIGINT NOT NULL,
     wrapped BYTEA NOT NULL,
-    sealed BYTEA STORAGE EXTERNAL NOT NULL,
+    sealed BYTEA NOT NULL,
     PRIMARY KEY (id)
 ) PARTITION BY RANGE (id);
+ALTER TABLE body ALTER COLUMN sealed SET STORAGE EXTERNAL;
 CREATE TABLE body_rest PARTITION OF body DEFAULT;
 
 CREATE TABLE attempt (
@@ -156,9 +159,10 @@ CREATE TABLE attempt (
     rule TEXT COLLATE "C",
     event BYTEA NOT NULL,
     uncertain BIGINT NOT NULL,
-    transcript BYTEA STORAGE EXTERNAL NOT NULL,
+    transcript BYTEA NOT NULL,
     PRIMARY KEY (message, attempt)
 ) PARTITION BY RANGE (message);
+ALTER TABLE attempt ALTER COLUMN transcript SET STORAGE EXTERNAL;
 CREATE TABLE attempt_rest PARTITION OF attempt DEFAULT;
 
 CREATE TABLE queue (
@@ -199,36 +203,39 @@ CREATE TABLE idempotency (
     key BYTEA NOT NULL,
     request BYTEA NOT NULL,
     made BIGINT NOT NULL,
-    answer BYTEA STORAGE EXTERNAL NOT NULL,
+    answer BYTEA NOT NULL,
     day BIGINT NOT NULL,
     PRIMARY KEY (controller, credential, key, day)
 ) PARTITION BY RANGE (day);
+ALTER TABLE idempotency ALTER COLUMN answer SET STORAGE EXTERNAL;
 CREATE TABLE idempotency_rest PARTITION OF idempotency DEFAULT;
 
 CREATE TABLE ledger_inbox (
     id BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     controller BIGINT NOT NULL,
-    entry BYTEA STORAGE EXTERNAL NOT NULL,
+    entry BYTEA NOT NULL,
     part BIGINT NOT NULL DEFAULT 0
 ) WITH (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_cost_delay = 0);
+ALTER TABLE ledger_inbox ALTER COLUMN entry SET STORAGE EXTERNAL;
 
 CREATE TABLE ledger_head (
     controller BIGINT PRIMARY KEY,
     size BIGINT NOT NULL,
-    frontier BYTEA STORAGE EXTERNAL NOT NULL
+    frontier BYTEA NOT NULL
 ) WITH (fillfactor = 50);
+ALTER TABLE ledger_head ALTER COLUMN frontier SET STORAGE EXTERNAL;
 
 CREATE TABLE ledger_chunk (
     controller BIGINT NOT NULL,
     first_index BIGINT NOT NULL,
     span BIGINT NOT NULL,
-    entries BYTEA STORAGE EXTERNAL NOT NULL,
+    entries BYTEA NOT NULL,
     PRIMARY KEY (controller, first_index)
 );
+ALTER TABLE ledger_chunk ALTER COLUMN entries SET STORAGE EXTERNAL;
 
 -- Counters by which nodes learn what others changed. Controller -1: the accounts; -2: secrets destroyed;
--- any other: the controller's permission generation. A change raises its counter before it does anything else, an
--- acceptance shares the row, so that the two never overlap.
+-- any other: the controller's permission generation. A change raises its counter before it changes anything else.
 CREATE TABLE generation (
     controller BIGINT PRIMARY KEY,
     value BIGINT NOT NULL
@@ -259,6 +266,15 @@ INSERT INTO lease (kind, part, owner, epoch) SELECT 2, part, NULL, 0 FROM genera
 
 -- One row: which installation this is. The keys database has the same; a pair that differs is refused.
 CREATE TABLE cluster (
-    only BIGINT PRIMARY KEY CHECK (only = 1),
+    single BIGINT PRIMARY KEY CHECK (single = 1),
     identity BYTEA NOT NULL
+);
+
+-- How far a copy into this store has come, table by table. A node does not start on one that is not finished.
+CREATE TABLE copy_state (
+    name TEXT COLLATE "C" PRIMARY KEY,
+    source BYTEA NOT NULL,
+    copied BIGINT NOT NULL,
+    last BYTEA,
+    stage BIGINT NOT NULL
 );

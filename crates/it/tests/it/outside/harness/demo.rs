@@ -1,4 +1,4 @@
-//! `postern demo` as a process of its own: started, asked, killed, ended, started again.
+//! `postern demo` or `postern serve` as a process of its own: started, asked, killed, ended, started again.
 
 use super::binary::postern;
 use super::tools::word;
@@ -21,6 +21,10 @@ pub(crate) struct Place {
     pub(crate) base_port: u16,
     /// Instead of the built-in mailbox.
     pub(crate) sink: Option<SocketAddr>,
+    /// The command: `demo`, or another that takes the same arguments.
+    pub(crate) command: &'static str,
+    /// Further arguments.
+    pub(crate) further: Vec<String>,
     /// The command that enters the namespace in which the data folder is mounted, if it is.
     pub(crate) within: Vec<String>,
 }
@@ -29,7 +33,15 @@ impl Place {
     /// Below a folder of the test's own, with ports of its own.
     pub(crate) fn below(folder: &Path) -> Self {
         let data = folder.join("data");
-        Self { folder: folder.to_owned(), data, base_port: testkit::base_port(), sink: None, within: Vec::new() }
+        Self {
+            folder: folder.to_owned(),
+            data,
+            base_port: testkit::base_port(),
+            sink: None,
+            command: "demo",
+            further: Vec::new(),
+            within: Vec::new(),
+        }
     }
 
     /// The file that tells where everything is.
@@ -38,7 +50,7 @@ impl Place {
     }
 
     /// What the node says on standard error.
-    fn said(&self) -> String {
+    pub(crate) fn said(&self) -> String {
         fs::read_to_string(self.folder.join("said")).unwrap_or_default()
     }
 
@@ -47,8 +59,8 @@ impl Place {
         words.push(word(postern()).to_owned());
         let (program, before) = words.split_first().expect("there is a program");
         let mut command = Command::new(program);
-        command.env("POSTERN_LOG", "warn").args(before).arg("demo").arg("--quiet").arg("--data").arg(&self.data);
-        command.arg("--base-port").arg(self.base_port.to_string()).arg("--json").arg(self.file());
+        command.env("POSTERN_LOG", "warn").args(before).arg(self.command).arg("--quiet").arg("--data").arg(&self.data);
+        command.args(&self.further).arg("--base-port").arg(self.base_port.to_string()).arg("--json").arg(self.file());
         if let Some(sink) = self.sink {
             command.arg("--sink").arg(sink.to_string());
         }
@@ -95,9 +107,23 @@ impl Demo {
 
     /// Asks it to end.
     pub(crate) fn ask_to_end(&self) {
+        self.signal("TERM");
+    }
+
+    /// SIGSTOP: it hangs, its connections stay open and say nothing.
+    pub(crate) fn halt(&self) {
+        self.signal("STOP");
+    }
+
+    /// SIGCONT after [`Self::halt`].
+    pub(crate) fn go_on(&self) {
+        self.signal("CONT");
+    }
+
+    fn signal(&self, name: &str) {
         let id = self.child.id().to_string();
         // This process is our child, and is not waited for yet: its id is nobody else's.
-        let status = Command::new("sh").args(["-c", "kill -TERM \"$1\"", "sh", &id]).status().unwrap();
+        let status = Command::new("sh").args(["-c", "kill -\"$1\" \"$2\"", "sh", name, &id]).status().unwrap();
         assert!(status.success(), "the node was gone already: {}", self.place.said());
     }
 

@@ -148,7 +148,7 @@ async fn connect(shared: &Shared) -> Option<SmtpClient> {
 }
 
 /// A reply as it stood on the wire, as far as it matters: `451 4.3.0 later`.
-fn line(reply: &ReceivedReply) -> String {
+pub(crate) fn line(reply: &ReceivedReply) -> String {
     let enhanced = reply.enhanced.map(|code| format!("{code} ")).unwrap_or_default();
     format!("{} {enhanced}{}", reply.code, reply.text)
 }
@@ -158,7 +158,8 @@ async fn send(client: &mut SmtpClient, number: u64) -> io::Result<ReceivedReply>
     client.send(FROM, &[to.as_str()], content(number).as_bytes()).await
 }
 
-async fn greet(peer: SocketAddr) -> io::Result<SmtpClient> {
+/// A connection that said hello.
+pub(crate) async fn greet(peer: SocketAddr) -> io::Result<SmtpClient> {
     let (mut client, greeting) = SmtpClient::connect(peer).await?;
     let hello = client.command("EHLO client.example").await?;
     if greeting.is_positive() && hello.is_positive() {

@@ -57,12 +57,13 @@ pub(crate) async fn count(sink: &FakeMx) -> u64 {
 }
 
 /// The public id in a return path `b+TOKEN@bounce.DOMAIN`.
-fn id_of(return_path: &str) -> String {
+pub(crate) fn id_of(return_path: &str) -> String {
     let token = return_path.strip_prefix("b+").and_then(|rest| rest.strip_suffix("@bounce.sample.example"));
     format!("msg_{}", token.unwrap_or_else(|| panic!("{return_path} is no return path of ours")))
 }
 
-fn number_of(message: &Received) -> u64 {
+/// The number in its header; the body must be that number's.
+pub(crate) fn number_of(message: &Received) -> u64 {
     let text = message.text();
     let (head, content) = text.split_once("\r\n\r\n").expect("a message has a header and a body");
     let number = head.lines().find_map(|line| line.strip_prefix("X-Id: ")).and_then(|number| number.parse().ok());

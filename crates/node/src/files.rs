@@ -1,4 +1,4 @@
-//! Files and folders of the demo: nobody but their owner reads them (GDPR Art. 32(1)(b)).
+//! Files and folders of a node: nobody but their owner reads them (GDPR Art. 32(1)(b)).
 
 use anyhow::Context as _;
 use std::fs::{DirBuilder, OpenOptions, Permissions};
@@ -8,7 +8,7 @@ use std::path::Path;
 
 /// Makes the data folder where it is not there. One that is there is closed to others if it is ours: if nothing is in
 /// it, or a master key is. Somebody's full folder is left as it is.
-pub(super) fn data_folder(path: &Path) -> anyhow::Result<()> {
+pub(crate) fn data_folder(path: &Path) -> anyhow::Result<()> {
     make(path)?;
     let is_empty = || std::fs::read_dir(path).is_ok_and(|mut entries| entries.next().is_none());
     if path.join("master.key").exists() || is_empty() {
@@ -18,7 +18,7 @@ pub(super) fn data_folder(path: &Path) -> anyhow::Result<()> {
 }
 
 /// A folder within the data folder.
-pub(super) fn folder(path: &Path) -> anyhow::Result<()> {
+pub(crate) fn folder(path: &Path) -> anyhow::Result<()> {
     make(path)?;
     close_to_others(path);
     Ok(())
@@ -36,12 +36,12 @@ fn close_to_others(path: &Path) {
         _ => std::fs::set_permissions(path, Permissions::from_mode(0o700)),
     });
     if let Err(error) = closed {
-        tracing::warn!(%error, "a folder of the demo cannot be closed to others");
+        tracing::warn!(%error, "a folder of the node cannot be closed to others");
     }
 }
 
 /// Writes a file that only its owner may read, and waits for the disk.
-pub(super) fn write(path: &Path, octets: &[u8]) -> anyhow::Result<()> {
+pub(crate) fn write(path: &Path, octets: &[u8]) -> anyhow::Result<()> {
     let wrote = open(path).and_then(|mut file| {
         file.write_all(octets)?;
         file.sync_all()
@@ -49,8 +49,27 @@ pub(super) fn write(path: &Path, octets: &[u8]) -> anyhow::Result<()> {
     wrote.with_context(|| format!("cannot write {}", path.display()))
 }
 
-/// The same without waiting: for what may be lost with the power.
-pub(super) fn write_soon(path: &Path, octets: &[u8]) -> std::io::Result<()> {
+/// Writes it under another name and renames it, so that whoever waits for the file never sees half of it.
+pub(crate) fn replace(path: &Path, octets: &[u8]) -> anyhow::Result<()> {
+    let mut temporary = path.as_os_str().to_owned();
+    temporary.push(".new");
+    let temporary = Path::new(&temporary);
+    write(temporary, octets)?;
+    std::fs::rename(temporary, path).with_context(|| format!("cannot write {}", path.display()))
+}
+
+/// Removes a file that may be there.
+pub(crate) fn remove(path: &Path) -> anyhow::Result<()> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(error).with_context(|| format!("cannot replace {}", path.display()))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Writes a file without waiting: for what may be lost with the power.
+pub(crate) fn write_soon(path: &Path, octets: &[u8]) -> std::io::Result<()> {
     open(path)?.write_all(octets)
 }
 

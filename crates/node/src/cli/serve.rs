@@ -1,0 +1,176 @@
+//! The arguments of `postern serve`, and the settings that they make.
+
+use crate::certificates::Certificate;
+use crate::settings::{DoorSettings, Ports, Settings, StoreArguments, StoreSettings, Trusted, bodies, smarthost};
+use crate::telling::Telling;
+use anyhow::{Context as _, bail};
+use mail::address::Domain;
+use mta::delivery::Settings as DeliverySettings;
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+use store::{CreateKey, Roles};
+
+/// The first of the ports when no door is named.
+const BASE_PORT: u16 = 8025;
+/// Where a DNS server listens.
+const DNS_PORT: u16 = 53;
+
+/// The arguments of `postern serve`.
+#[derive(clap::Args, Clone, Debug)]
+pub(super) struct Arguments {
+    /// The node's own folder; made when it is not there. No two nodes may have the same.
+    #[arg(long, value_name = "DIR", default_value = "postern-data")]
+    data: PathBuf,
+    #[command(flatten)]
+    store: StoreArguments,
+    /// Where bodies over 256 KiB lie when the store is PostgreSQL: `rows` in it, or a folder that all nodes share.
+    #[arg(long, value_name = "rows|DIR", default_value = "rows")]
+    bodies: String,
+    /// The key over all keys, the same on every node of a store. Without it, master.key in the data folder.
+    #[arg(long, value_name = "FILE")]
+    master_key: Option<PathBuf>,
+    /// What an operator calls the node. Without it, the name of the machine.
+    #[arg(long)]
+    name: Option<String>,
+    /// What the node does: any of smtp, api, deliver, console, with commas between.
+    #[arg(long, default_value_t = Roles::ALL)]
+    roles: Roles,
+    /// First of eight ports on 127.0.0.1, for doors without an address of their own: HTTP at N, submission at N+1,
+    /// submission with TLS at N+2, HTTPS at N+7. 8025 when no door has an address; without it only doors that have
+    /// one are opened.
+    #[arg(long, value_name = "N")]
+    base_port: Option<u16>,
+    /// Submission with STARTTLS.
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    submission: Option<SocketAddr>,
+    /// Submission with TLS from the first octet.
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    submission_tls: Option<SocketAddr>,
+    /// Submission without login, from these networks, with this credential. May be given several times.
+    #[arg(long, value_name = "ADDRESS:PORT=USERNAME+NETWORK…")]
+    trusted: Vec<Trusted>,
+    /// HTTP. Without the role api only /healthz, /readyz and /metrics.
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    http: Option<SocketAddr>,
+    /// HTTPS.
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    https: Option<SocketAddr>,
+    /// How clients reach the API: links in answers begin with it.
+    #[arg(long, value_name = "URL")]
+    public_url: Option<String>,
+    /// Certificate with its chain, as PEM. Without it the node makes an authority of its own.
+    #[arg(long, value_name = "FILE", requires = "key")]
+    certificate: Option<PathBuf>,
+    /// The certificate's key, as PEM.
+    #[arg(long, value_name = "FILE", requires = "certificate")]
+    key: Option<PathBuf>,
+    /// Deliver everything there instead of to the recipients' exchangers. Every node of a store needs the same.
+    #[arg(long, value_name = "HOST:PORT")]
+    sink: Option<String>,
+    /// The DNS server to ask. Without it, those of the system.
+    #[arg(long, value_name = "ADDRESS[:PORT]")]
+    dns: Option<String>,
+    /// The port of mail exchangers.
+    #[arg(long, value_name = "N", default_value_t = 25)]
+    mx_port: u16,
+    /// The node's name in greetings, which the address that mail leaves from should have in DNS. Without it, the name
+    /// of the machine.
+    #[arg(long, value_name = "NAME")]
+    ehlo: Option<String>,
+    /// Write addresses there as JSON, once everything listens.
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+    /// Print and log nothing, unless POSTERN_LOG says what to log; only a failure to start or to stop is told.
+    #[arg(long)]
+    pub(super) quiet: bool,
+}
+
+/// Runs until SIGTERM or SIGINT.
+///
+/// # Errors
+/// When the arguments do not go together, or something cannot be opened.
+pub(super) async fn run(arguments: Arguments) -> anyhow::Result<()> {
+    let telling = Telling { json: arguments.json.clone(), quiet: arguments.quiet };
+    crate::serve::run(arguments.settings()?, &telling).await
+}
+
+impl Arguments {
+    fn settings(self) -> anyhow::Result<Settings> {
+        if self.roles == Roles::NONE {
+            bail!("--roles names no role; a node has at least one of smtp, api, deliver, console");
+        }
+        let machine = machine_name();
+        let ehlo = self.ehlo.clone().unwrap_or_else(|| machine.clone());
+        let hostname = match Domain::parse(&ehlo) {
+            Ok(name) => name,
+            Err(_) if self.ehlo.is_none() => Domain::parse("localhost")?,
+            Err(error) => return Err(error).with_context(|| format!("--ehlo {ehlo} is no name")),
+        };
+        let doors = self.doors()?;
+        let mut delivery = DeliverySettings::new(hostname.as_str());
+        delivery.resolver = self.dns.as_deref().map(resolver).transpose()?;
+        delivery.mx_port = self.mx_port;
+        delivery.smarthost = self.sink.as_deref().map(smarthost).transpose()?;
+        let certificate = match (self.certificate, self.key) {
+            (Some(chain), Some(key)) => Certificate::Files { chain, key },
+            _ => Certificate::Own { authority: "Postern node CA", names: vec![hostname.as_str().to_owned()] },
+        };
+        let place = self.store.place()?;
+        Ok(Settings {
+            data: self.data,
+            name: self.name.unwrap_or(machine),
+            roles: self.roles,
+            store: StoreSettings {
+                bodies: bodies(&self.bodies, &place)?,
+                place,
+                master_key: self.master_key,
+                create_key: CreateKey::IfNew,
+            },
+            hostname,
+            certificate,
+            public_url: self.public_url,
+            doors,
+            delivery,
+        })
+    }
+
+    /// Those that are named, and with a base port those that the roles need.
+    fn doors(&self) -> anyhow::Result<DoorSettings> {
+        let named = [self.submission, self.submission_tls, self.http, self.https].iter().any(Option::is_some)
+            || !self.trusted.is_empty();
+        let ports = match self.base_port {
+            None if named => None,
+            base => Some(Ports::of(base.unwrap_or(BASE_PORT))?),
+        };
+        let door = |flag: &str, given: Option<SocketAddr>, role: Roles, offset: u16| match given {
+            Some(_) if !self.roles.contains(role) => {
+                bail!("{flag} goes with the role {role}, which --roles leaves out")
+            }
+            None if self.roles.contains(role) => Ok(ports.map(|ports| ports.at(offset))),
+            given => Ok(given),
+        };
+        if !self.trusted.is_empty() && !self.roles.contains(Roles::SMTP) {
+            bail!("--trusted goes with the role {}, which --roles leaves out", Roles::SMTP);
+        }
+        Ok(DoorSettings {
+            submission: door("--submission", self.submission, Roles::SMTP, 1)?,
+            submission_tls: door("--submission-tls", self.submission_tls, Roles::SMTP, 2)?,
+            trusted: self.trusted.clone(),
+            // How a node is can be asked of every node.
+            http: self.http.or_else(|| ports.map(|ports| ports.at(0))),
+            https: door("--https", self.https, Roles::API, 7)?,
+        })
+    }
+}
+
+fn resolver(text: &str) -> anyhow::Result<SocketAddr> {
+    let alone = |_| text.parse::<IpAddr>().map(|address| SocketAddr::new(address, DNS_PORT));
+    text.parse().or_else(alone).with_context(|| format!("--dns {text} is not the address of a DNS server"))
+}
+
+/// What the machine calls itself.
+fn machine_name() -> String {
+    let read = |file| std::fs::read_to_string(file).ok().map(|name| name.trim().to_owned());
+    let name = read("/proc/sys/kernel/hostname").or_else(|| read("/etc/hostname")).filter(|name| !name.is_empty());
+    name.unwrap_or_else(|| "localhost".to_owned())
+}

@@ -1,0 +1,176 @@
+//! The listeners of a node: opened one after the other, closed all at once.
+//!
+//! Invariants: all of them are open, or none is; `/readyz` says yes only while all are; when [`Doors::close`] returns
+//! nobody listens and no mail comes in.
+//! Never: which doors a node has, and for whom. The demo and `serve` say that.
+
+use crate::certificates;
+use crate::running::Running;
+use anyhow::anyhow;
+use mail::address::Domain;
+use metrics_exporter_prometheus::PrometheusHandle;
+use model::CredentialId;
+use rustls::ServerConfig;
+use smtpd::Network;
+use smtpd::connections::Bounds;
+use smtpd::throttle::Throttle;
+use smtpd::{Connections, Door, Kind, Listener as SmtpListener, Settings as SmtpSettings, SubmissionDoor};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::watch;
+use tokio::task::{JoinError, JoinHandle};
+use web::{Api, Drained, Listener as WebListener, Readiness, Router};
+
+/// What the listeners of a node share.
+#[derive(Clone)]
+pub(crate) struct Shared {
+    host: Domain,
+    tls: Arc<ServerConfig>,
+    connections: Arc<Connections>,
+    throttle: Arc<Throttle>,
+}
+
+/// A listener's place.
+#[derive(Clone, Debug)]
+pub(crate) struct Place {
+    /// What an operator calls it.
+    pub(crate) name: &'static str,
+    /// Where it listens.
+    pub(crate) address: SocketAddr,
+    /// What there is to say about the address, in brackets; or nothing.
+    pub(crate) note: String,
+    /// What can be done when the address is taken, beside stopping what uses it.
+    pub(crate) remedy: &'static str,
+}
+
+impl Place {
+    fn taken(&self, source: &std::io::Error) -> anyhow::Error {
+        let Self { name, address, note, remedy } = self;
+        anyhow!("{name} cannot listen on {address}{note}: {source}; stop what uses the port, or {remedy}")
+    }
+}
+
+impl Shared {
+    /// For a node that calls itself `host` and shows this certificate.
+    pub(crate) fn new(host: Domain, tls: Arc<ServerConfig>) -> Self {
+        Self { host, tls, connections: Connections::new(Bounds::default()), throttle: Arc::default() }
+    }
+
+    /// A listener that is closed apart from the others.
+    pub(crate) async fn smtp<D: Door>(&self, kind: Kind, place: &Place, door: D) -> anyhow::Result<SmtpListener> {
+        let settings =
+            SmtpSettings::new(kind, self.host.clone(), Some(Arc::clone(&self.tls)), Arc::clone(&self.connections));
+        SmtpListener::bind(place.address, settings, Arc::new(door)).await.map_err(|error| match error {
+            smtpd::listener::Error::Bind { source, .. } => place.taken(&source),
+            error => error.into(),
+        })
+    }
+}
+
+/// The open listeners of a node.
+pub(crate) struct Doors {
+    shared: Shared,
+    smtp: Vec<SmtpListener>,
+    web: Vec<JoinHandle<Drained>>,
+    stop: watch::Sender<bool>,
+    readiness: Arc<Readiness>,
+}
+
+impl Doors {
+    /// Opens those that `fill` asks for, or none.
+    pub(crate) async fn open(
+        shared: &Shared,
+        fill: impl AsyncFnOnce(&mut Self) -> anyhow::Result<()>,
+    ) -> anyhow::Result<Self> {
+        let (stop, _) = watch::channel(false);
+        let (shared, readiness) = (shared.clone(), Arc::new(Readiness::default()));
+        let mut doors = Self { shared, smtp: Vec::new(), web: Vec::new(), stop, readiness };
+        match fill(&mut doors).await {
+            Ok(()) => {
+                doors.readiness.open();
+                Ok(doors)
+            }
+            Err(error) => {
+                doors.close(Duration::ZERO).await;
+                Err(error)
+            }
+        }
+    }
+
+    /// Clients that authenticate.
+    pub(crate) async fn submission(&mut self, kind: Kind, place: &Place, running: &Running) -> anyhow::Result<()> {
+        let (host, throttle) = (self.shared.host.clone(), Arc::clone(&self.shared.throttle));
+        self.smtp(kind, place, SubmissionDoor::new(Arc::clone(&running.submission), host, throttle)).await
+    }
+
+    /// Clients that are known by their address, and speak with this credential.
+    pub(crate) async fn trusted(
+        &mut self,
+        place: &Place,
+        running: &Running,
+        credential: CredentialId,
+        networks: Vec<Network>,
+    ) -> anyhow::Result<()> {
+        let host = self.shared.host.clone();
+        let door = SubmissionDoor::trusted(Arc::clone(&running.submission), host, credential, networks);
+        self.smtp(Kind::Trusted, place, door).await
+    }
+
+    /// Any other SMTP door.
+    pub(crate) async fn smtp<D: Door>(&mut self, kind: Kind, place: &Place, door: D) -> anyhow::Result<()> {
+        self.smtp.push(self.shared.smtp(kind, place, door).await?);
+        Ok(())
+    }
+
+    /// What the routes of the HTTP doors are given; `base_url` is how clients reach them.
+    pub(crate) fn api(&self, running: &Running, base_url: &str, metrics: Option<PrometheusHandle>) -> Api {
+        let (store, submission) = (Arc::clone(&running.store), Arc::clone(&running.submission));
+        Api::new(store, submission, base_url, metrics, Arc::clone(&self.readiness))
+    }
+
+    /// HTTP.
+    pub(crate) async fn http(&mut self, place: &Place, router: Router) -> anyhow::Result<()> {
+        self.web(place, router, None).await
+    }
+
+    /// HTTP within TLS.
+    pub(crate) async fn https(&mut self, place: &Place, router: Router) -> anyhow::Result<()> {
+        let tls = certificates::for_web(&self.shared.tls);
+        self.web(place, router, Some(tls)).await
+    }
+
+    async fn web(&mut self, place: &Place, router: Router, tls: Option<Arc<ServerConfig>>) -> anyhow::Result<()> {
+        let bound = WebListener::bind(place.address, router, tls).await;
+        let listener = bound.map_err(|web::Error::Bind { source, .. }| place.taken(&source))?;
+        let mut stopped = self.stop.subscribe();
+        self.web.push(tokio::spawn(listener.serve(async move {
+            // Dropping the sender stops as well.
+            let _ = stopped.changed().await;
+        })));
+        Ok(())
+    }
+
+    /// No more mail comes in, and no listener is left, when this returns.
+    pub(crate) async fn close(self, grace: Duration) {
+        self.readiness.close();
+        self.stop.send_replace(true);
+        // All at once: each may take the whole grace.
+        let draining: Vec<_> = self.smtp.into_iter().map(|listener| tokio::spawn(listener.drain(grace))).collect();
+        for listener in draining {
+            told("an SMTP listener", listener.await.map(|()| Drained::Whole));
+        }
+        for listener in self.web {
+            told("an HTTP listener", listener.await);
+        }
+    }
+}
+
+/// Says how a listener ended, if not well.
+fn told(listener: &str, ended: Result<Drained, JoinError>) {
+    match ended {
+        Ok(Drained::Whole) => {}
+        Ok(Drained::Cut) => tracing::warn!("{listener} cut answers under way: they took too long"),
+        Err(_) => tracing::warn!("{listener} ended by a fault of ours"),
+    }
+}

@@ -1,0 +1,149 @@
+//! `postern serve`: a node for real use, alone or one of several on a shared store.
+//!
+//! Invariants: built from [`Settings`] alone; a node has the doors that its roles need and no others; delivery runs
+//! where the node has that role.
+
+use crate::doors::{Doors, Place, Shared};
+use crate::files;
+use crate::running::{DRAIN, Running, stop_signal};
+use crate::settings::{Joining, Settings, homing};
+use crate::telling::Telling;
+use anyhow::Context as _;
+use metrics_exporter_prometheus::PrometheusHandle;
+use serde_json::{Value, json};
+use smtpd::Kind;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use store::{Roles, Store};
+
+/// Runs until SIGTERM or SIGINT.
+///
+/// # Errors
+/// When something cannot be opened; the sentence says what to do.
+pub async fn run(settings: Settings, telling: &Telling) -> anyhow::Result<()> {
+    files::data_folder(&settings.data)?;
+    let data = settings.data.canonicalize().context("cannot find the data folder")?;
+    let stop = stop_signal()?;
+    telling.forget()?;
+    let metrics = metrics_exporter_prometheus::PrometheusBuilder::new().install_recorder().ok();
+    let shared = Shared::new(settings.hostname.clone(), settings.certificate.load(&data)?);
+    let joining = Joining { name: settings.name.clone(), roles: settings.roles, homing: homing(&settings.delivery) };
+    let store = settings.store.open(&data, joining).await?;
+    let running = start(&settings, store).await?;
+    let served = async {
+        let doors = Doors::open(&shared, async |doors| fill(doors, &settings, &running, metrics).await).await?;
+        let told = telling.tell(&describe(&settings, &data), text);
+        if told.is_ok() {
+            stop.await;
+            telling.stopping();
+        }
+        doors.close(DRAIN).await;
+        told
+    };
+    let served = served.await;
+    running.stop().await;
+    served
+}
+
+/// A store that nothing runs on is left at once, so that no other node waits for its leases.
+async fn start(settings: &Settings, store: Arc<Store>) -> anyhow::Result<Running> {
+    if !settings.roles.contains(Roles::DELIVER) {
+        return Ok(Running::without_delivery(store));
+    }
+    let started = Running::start(Arc::clone(&store), settings.delivery.clone()).await;
+    if started.is_err() {
+        store.close().await;
+    }
+    started
+}
+
+fn place(name: &'static str, address: SocketAddr, remedy: &'static str) -> Place {
+    Place { name, address, note: String::new(), remedy }
+}
+
+async fn fill(
+    doors: &mut Doors,
+    settings: &Settings,
+    running: &Running,
+    metrics: Option<PrometheusHandle>,
+) -> anyhow::Result<()> {
+    let addresses = &settings.doors;
+    for trusted in &addresses.trusted {
+        let place = place("trusted submission", trusted.address, "choose another address with --trusted");
+        let authority = running.store.authority_named(&trusted.username).with_context(|| {
+            format!("--trusted {}: there is no credential of the name {}", trusted.address, trusted.username)
+        })?;
+        doors.trusted(&place, running, authority.credential(), trusted.networks.clone()).await?;
+    }
+    if let Some(address) = addresses.submission {
+        let place = place("submission", address, "choose another address with --submission");
+        doors.submission(Kind::Submission, &place, running).await?;
+    }
+    if let Some(address) = addresses.submission_tls {
+        let place = place("submission with TLS", address, "choose another address with --submission-tls");
+        doors.submission(Kind::SubmissionTls, &place, running).await?;
+    }
+    let api = doors.api(running, &base_url(settings), metrics);
+    let router = if settings.roles.contains(Roles::API) { web::router(api) } else { web::router::health(api) };
+    if let Some(address) = addresses.https {
+        doors.https(&place("HTTPS", address, "choose another address with --https"), router.clone()).await?;
+    }
+    if let Some(address) = addresses.http {
+        doors.http(&place("HTTP", address, "choose another address with --http"), router).await?;
+    }
+    Ok(())
+}
+
+/// How clients reach the API.
+fn base_url(settings: &Settings) -> String {
+    let listening = || match (settings.doors.https, settings.doors.http) {
+        (_, Some(http)) => format!("http://{http}"),
+        (Some(https), None) => format!("https://{https}"),
+        (None, None) => String::new(),
+    };
+    settings.public_url.clone().unwrap_or_else(listening)
+}
+
+/// The file for programs. Doors that are not open are null.
+fn describe(settings: &Settings, data: &Path) -> Value {
+    let doors = &settings.doors;
+    let url = |scheme: &str, address: Option<SocketAddr>| address.map(|address| format!("{scheme}://{address}"));
+    json!({
+        "name": settings.name,
+        "roles": settings.roles.to_string(),
+        "data": data,
+        "store": settings.store.place.to_string(),
+        "http": url("http", doors.http),
+        "https": url("https", doors.https),
+        "submission": doors.submission,
+        "submission_tls": doors.submission_tls,
+        "trusted": doors.trusted.iter().map(|trusted| trusted.address).collect::<Vec<_>>(),
+        "ca": settings.certificate.authority(data),
+    })
+}
+
+/// The page for people.
+fn text(described: &Value) -> String {
+    let mut lines = Vec::new();
+    let mut line = |name: &str, value: &str| lines.push(format!("  {name:<14}{value}"));
+    for (name, key) in [("Roles", "roles"), ("Store", "store"), ("Data", "data")] {
+        line(name, described[key].as_str().unwrap_or_default());
+    }
+    for (name, key, note) in [
+        ("HTTP", "http", ""),
+        ("HTTPS", "https", ""),
+        ("Submission", "submission", " (STARTTLS)"),
+        ("Submission", "submission_tls", " (TLS)"),
+        ("Authority", "ca", ""),
+    ] {
+        if let Some(value) = described[key].as_str() {
+            line(name, &format!("{value}{note}"));
+        }
+    }
+    for trusted in described["trusted"].as_array().into_iter().flatten() {
+        line("Trusted", trusted.as_str().unwrap_or_default());
+    }
+    let name = described["name"].as_str().unwrap_or_default();
+    format!("\nPostern node {name} is running.\n\n{}\n\nStop with Ctrl-C.\n", lines.join("\n"))
+}

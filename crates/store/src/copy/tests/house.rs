@@ -1,0 +1,188 @@
+//! A store with something of everything in it, made through its own verbs.
+
+use crate::conformance::place::Place;
+use crate::open::{Options, Store};
+use crate::spool::{Acceptance, Idempotency, Item, Lane, Outcome, OutcomeKind, QueueRow, Start, Started, Suppress};
+use crate::{Authority, DomainKeys, NewBasis, NewCredential, Verified};
+use bytes::Bytes;
+use gate::{Facts, MessageFacts, Verdict, decide};
+use mail::address::{Address, Domain};
+use mail::dkim::SigningKey;
+use model::basis::BasisKind;
+use model::instruction::Operation;
+use model::person::{Restriction, SuppressionReason, SuppressionScope};
+use model::stream::Class;
+use model::{Clock, ControllerId, MessageId, StreamKind, Timestamp};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// What stands in a house, to be found again wherever it was moved.
+pub(super) struct Contents {
+    pub(super) controller: ControllerId,
+    /// Delivered, bounced, deferred, in flight, held by nobody; the large one; the erased one.
+    pub(super) messages: Vec<MessageId>,
+    pub(super) in_flight: MessageId,
+    pub(super) large: MessageId,
+    pub(super) erased: MessageId,
+}
+
+struct Still;
+
+impl Clock for Still {
+    fn now(&self) -> Timestamp {
+        super::NOW
+    }
+}
+
+/// Opens a store wherever it was moved.
+pub(super) async fn open_at(dir: &Path) -> Arc<Store> {
+    Store::open_sqlite(dir, Options::new(Arc::new(Still), dir)).await.unwrap()
+}
+
+pub(super) fn address(name: &str) -> Address {
+    Address::parse(&format!("{name}@dest.example")).unwrap()
+}
+
+/// More than fits in a row, and not to be compressed.
+pub(super) fn large_body() -> Bytes {
+    let mut state = 1_u64;
+    let octets = std::iter::repeat_with(|| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        state.to_be_bytes()[0]
+    });
+    Bytes::from(octets.take(300 * 1_024).collect::<Vec<_>>())
+}
+
+async fn authority(store: &Store) -> Authority {
+    let shop = store.create_controller("Shop").await.unwrap();
+    store.sign_agreement(shop, None).await.unwrap();
+    let receipts = store.create_stream(shop, "shop", StreamKind::Transactional, "receipts").await.unwrap();
+    let news = store.create_stream(shop, "news", StreamKind::Marketing, "news").await.unwrap();
+    store.issue_instruction(shop, &Operation::ALL, &[receipts, news], 1_000).await.unwrap();
+    let keys = DomainKeys {
+        rsa_selector: "r1".into(),
+        rsa: SigningKey::generate_rsa().unwrap(),
+        ed25519_selector: "e1".into(),
+        ed25519: SigningKey::generate_ed25519().unwrap(),
+    };
+    store.add_domain(shop, &Domain::parse("shop.example").unwrap(), &keys, Verified::Yes).await.unwrap();
+    let streams = [receipts, news];
+    let new = NewCredential { username: "shop", default_stream: receipts, streams: &streams, expires: None };
+    let created = store.create_credential(shop, new).await.unwrap();
+    let again = NewCredential { username: "old", default_stream: receipts, streams: &streams, expires: None };
+    let old = store.create_credential(shop, again).await.unwrap();
+    store.revoke_credential(shop, old.id).await.unwrap();
+    for (name, withdrawn) in [("consents", false), ("withdrew", true)] {
+        let basis = NewBasis { kind: BasisKind::Consent, confirmed: Verified::Yes, expires: None };
+        store.record_basis(shop, news, &address(name), basis).await.unwrap();
+        if withdrawn {
+            store.withdraw_basis(shop, news, &address(name)).await.unwrap();
+        }
+    }
+    store.authority_of(created.id).unwrap()
+}
+
+/// Sends one message to some people.
+pub(super) async fn send(store: &Store, authority: &Authority, to: &[&str], body: &Bytes) -> MessageId {
+    let to: Vec<Address> = to.iter().map(|name| address(name)).collect();
+    let (controller, stream) = (authority.controller(), authority.stream().id);
+    let (sender, generation) = store.sender_facts(authority, stream);
+    let persons = store.recipient_facts(controller, stream, &to.iter().collect::<Vec<_>>()).await.unwrap();
+    let from = Address::parse("shop@shop.example").unwrap();
+    let (from_domain, domain) = store.from_domain(controller, from.domain());
+    let permits: Vec<_> = persons
+        .iter()
+        .map(|person| {
+            let verdict = decide(&Facts {
+                now: store.now(),
+                generation,
+                sender: Some(&sender),
+                message: MessageFacts { from_domain },
+                recipient: Some(&person.facts),
+                quota: gate::facts::QuotaFacts { allowed: u64::MAX, used: 0 },
+            });
+            let Verdict::Pass(permit) = verdict else { panic!("{verdict:?}") };
+            permit
+        })
+        .collect();
+    let items = to.iter().zip(&permits).zip(persons).map(|((address, permit), person)| Item {
+        permit,
+        address,
+        person,
+        head: Bytes::from_static(b"Subject: x\r\n\r\n"),
+        id: store.new_message_id(),
+    });
+    let items: Vec<_> = items.collect();
+    let id = items[0].id;
+    let key = format!("request {}", id.0);
+    let idempotency = Some(Idempotency { key, request_hash: [7; 32], answer: b"an answer".to_vec() });
+    let domain = domain.unwrap();
+    let acceptance = Acceptance { items, body: body.clone(), from: &from, domain, metadata: "{}", idempotency };
+    store.accept(acceptance).await.unwrap();
+    id
+}
+
+pub(super) async fn rows(store: &Store, controller: ControllerId) -> Vec<QueueRow> {
+    let lane = Lane { site: Arc::from("dest.example"), class: Class::Prompt, controller };
+    store.due(&lane, Timestamp::MAX, 10_000).await.unwrap()
+}
+
+fn outcome(store: &Store, row: &QueueRow, verdict: OutcomeKind, code: u16) -> Outcome {
+    Outcome {
+        attempt: row.attempts + 1,
+        row: row.clone(),
+        started_at: Some(store.now()),
+        at: store.now(),
+        verdict,
+        code: Some(code),
+        enhanced: Some("2.0.0".into()),
+        rule: None,
+        transcript: "a word\n".into(),
+    }
+}
+
+/// Fills a store: every table has rows, the ledger has places, a secret is destroyed, a body lies in a file, and one
+/// message is in flight. `more` messages wait besides.
+pub(super) async fn furnish(place: &Place, more: usize) -> Contents {
+    let store = place.open().await.unwrap();
+    let authority = authority(&store).await;
+    let controller = authority.controller();
+    let small = Bytes::from_static(b"body\r\n");
+    let mut messages = Vec::new();
+    for name in ["ada", "bob", "cem", "dan"] {
+        messages.push(send(&store, &authority, &[name], &small).await);
+    }
+    let erased = send(&store, &authority, &["eve"], &small).await;
+    messages.push(send(&store, &authority, &["flo", "gus"], &small).await);
+    let large = send(&store, &authority, &["hal"], &large_body()).await;
+    messages.push(large);
+    for _ in 0..more {
+        messages.push(send(&store, &authority, &["ida"], &small).await);
+    }
+    store.suppress(controller, &address("jon"), SuppressionScope::All, SuppressionReason::Complaint).await.unwrap();
+    store.restrict(controller, &address("kim"), Restriction::Restricted).await.unwrap();
+    store.restrict(controller, &address("eve"), Restriction::Erased).await.unwrap();
+    let found = rows(&store, controller).await;
+    let row = |id: MessageId| found.iter().find(|row| row.id == id).unwrap();
+    let later = store.now().plus(Duration::from_secs(600));
+    let bounced = OutcomeKind::Bounced { suppress: Suppress::Yes };
+    let ends = vec![
+        outcome(&store, row(messages[0]), OutcomeKind::Delivered, 250),
+        outcome(&store, row(messages[1]), bounced, 550),
+        outcome(&store, row(messages[2]), OutcomeKind::Deferred { due: later }, 451),
+    ];
+    store.settle(ends).await.unwrap();
+    store.flush().await.unwrap();
+    let in_flight = messages[3];
+    let part = crate::cluster::queue_part("dest.example");
+    let start = Start { id: in_flight, controller, part, attempt: 1, at: store.now() };
+    assert_eq!(store.start(start).await.unwrap(), Started::Yes);
+    // An entry waits for its place: the store does not sequence it any more.
+    store
+        .suppress(controller, &address("lee"), SuppressionScope::Marketing, SuppressionReason::Objection)
+        .await
+        .unwrap();
+    store.engine.close().await;
+    Contents { controller, messages, in_flight, large, erased }
+}

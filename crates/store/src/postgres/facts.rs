@@ -1,0 +1,68 @@
+//! Facts about persons: one statement for a whole set, so all of them are as of one moment.
+
+use super::columns::{Set as _, columns};
+use super::db::{Db, Fault, alone, column};
+use super::rows::{moment, moment_if_any, number, slot_at};
+use crate::engine::{BasisRow, PersonQuery, PersonRow, SuppressionRow};
+use crate::error::Error;
+use crate::statement as sql;
+use tokio_postgres::Row;
+
+columns! {
+    /// A question about a person.
+    Asked => Questions<'a> {
+        controller: i64,
+        tag: &'a [u8],
+        stream: i64,
+    }
+}
+
+/// See [`crate::engine::Engine::persons`].
+pub(super) async fn persons(db: &Db, queries: &[PersonQuery]) -> Result<Vec<PersonRow>, Fault> {
+    let mut persons = vec![PersonRow::default(); queries.len()];
+    if queries.is_empty() {
+        return Ok(persons);
+    }
+    let mut questions = Questions::default();
+    for query in queries {
+        questions.push(Asked { controller: query.controller, tag: &query.tag, stream: query.stream });
+    }
+    for row in alone(db, &sql::PERSONS, &questions.params()).await? {
+        let number: usize = number(&row, 0, "persons.number")?;
+        let found = number.checked_sub(1).and_then(|at| Some((persons.get_mut(at)?, queries.get(at)?)));
+        let Some((person, query)) = found else { return Err(Error::Row { column: "persons.number" }.into()) };
+        read(&row, query, person)?;
+    }
+    Ok(persons)
+}
+
+/// A row of the set: the same facts each time, and one suppression more.
+fn read(row: &Row, query: &PersonQuery, person: &mut PersonRow) -> Result<(), Fault> {
+    if column::<Option<i64>>(row, 1, "subject.block")?.is_some() {
+        person.slot = Some(slot_at(row, 1, "subject.slot")?);
+    }
+    person.restriction = column(row, 3, "restriction.kind")?;
+    if let Some(kind) = column(row, 4, "basis.kind")? {
+        person.basis = Some(BasisRow {
+            controller: query.controller,
+            tag: query.tag,
+            stream: query.stream,
+            kind,
+            given: moment(row, 5, "basis.given")?,
+            confirmed: moment_if_any(row, 6, "basis.confirmed")?,
+            withdrawn: moment_if_any(row, 7, "basis.withdrawn")?,
+            expires: moment_if_any(row, 8, "basis.expires")?,
+        });
+    }
+    if let Some(scope) = column(row, 9, "suppression.scope")? {
+        person.suppressions.push(SuppressionRow {
+            controller: query.controller,
+            tag: query.tag,
+            scope,
+            reason: column(row, 10, "suppression.reason")?,
+            since: moment(row, 11, "suppression.since")?,
+            until: moment_if_any(row, 12, "suppression.ends")?,
+        });
+    }
+    Ok(())
+}

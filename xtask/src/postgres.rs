@@ -1,0 +1,65 @@
+//! Temporary PostgreSQL clusters for a whole run of the tests.
+//!
+//! They are `testkit`'s: its program holds one until its input ends, so a cluster ends with this process, however that
+//! ends. xtask itself knows nothing of servers.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, Stdio};
+
+use anyhow::{Context, Result, bail};
+
+use crate::repo::Repo;
+use crate::run;
+
+const PROGRAM: &str = "testkit-postgres";
+
+/// The majors that the tests run on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Major {
+    Fifteen,
+    Newer,
+}
+
+/// A running cluster; gone when dropped.
+pub(crate) struct Cluster {
+    holder: Child,
+    url: String,
+}
+
+impl Cluster {
+    /// Builds the program that holds a cluster, and starts one that many test processes share.
+    pub(crate) fn start(repo: &Repo, major: Major) -> Result<Self> {
+        // With the features of the whole workspace, so that nothing is compiled twice.
+        run::check(run::cargo(repo).args(["build", "--quiet", "--workspace", "--bin", PROGRAM]))?;
+        let target = run::metadata(repo, &["--no-deps"])?;
+        let target = target["target_directory"].as_str().context("cargo names no target folder")?;
+        let mut command = Command::new(std::path::Path::new(target).join("debug").join(PROGRAM));
+        command.arg(match major {
+            Major::Fifteen => "fifteen",
+            Major::Newer => "newer",
+        });
+        command.env("POSTERN_TOOLS", repo.path(crate::setup::TOOLS));
+        let holder = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
+        let mut cluster = Self { holder: holder.context("a PostgreSQL cannot be started")?, url: String::new() };
+        let output = cluster.holder.stdout.take().context("a cluster without output")?;
+        BufReader::new(output).read_line(&mut cluster.url).context("a PostgreSQL that says nothing")?;
+        if !cluster.url.starts_with("postgres://") {
+            bail!("a PostgreSQL for the tests did not start; run cargo xtask setup");
+        }
+        Ok(cluster)
+    }
+
+    /// Lets a command's tests find it.
+    pub(crate) fn give_to<'a>(&self, command: &'a mut Command) -> &'a mut Command {
+        command.env("POSTERN_TEST_POSTGRES", self.url.trim_end())
+    }
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        drop(self.holder.stdin.take());
+        if self.holder.wait().is_err() {
+            eprintln!("a temporary PostgreSQL may have been left running");
+        }
+    }
+}
