@@ -25,6 +25,8 @@ struct Options {
     runs: u32,
     postfix: bool,
     postern: bool,
+    /// Also, or for some benchmarks only, on PostgreSQL.
+    postgres: bool,
     write: bool,
     /// Queues and logs lie below it: it has to be on a real disk, and every account has to be able to enter it.
     folder: PathBuf,
@@ -46,7 +48,7 @@ pub(crate) fn run(repo: &Repo, arguments: &[String]) -> Result<()> {
 impl Options {
     fn parse(arguments: &[String]) -> Result<Self> {
         let folder = PathBuf::from(format!("/var/tmp/postern-bench-{}", std::process::id()));
-        let mut options = Self { messages: None, runs: 3, postfix: true, postern: true, write: false, folder };
+        let mut options = Self { messages: None, runs: 3, postfix: true, postern: true, postgres: false, write: false, folder };
         let mut rest = arguments.iter();
         while let Some(argument) = rest.next() {
             let mut value = || rest.next().with_context(|| format!("{argument} needs a value"));
@@ -56,6 +58,11 @@ impl Options {
                 "--dir" => options.folder = PathBuf::from(value()?).join("postern-bench"),
                 "--no-postfix" => options.postfix = false,
                 "--no-postern" => options.postern = false,
+                "--store" => match value()?.as_str() {
+                    "sqlite" => options.postgres = false,
+                    "postgres" => options.postgres = true,
+                    other => bail!("--store is sqlite or postgres, not {other:?}"),
+                },
                 "--write" => options.write = true,
                 other => bail!("unknown argument {other:?}"),
             }

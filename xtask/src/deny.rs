@@ -49,10 +49,11 @@ pub(crate) fn run(repo: &Repo) -> Result<()> {
     }
 }
 
-/// What the workspace builds for this machine over these kinds of edges. `cargo tree` is asked for it, because the
+/// What the workspace builds for this machine over these kinds of edges, with every feature that somebody may switch
+/// on. `cargo tree` is asked for it, because the
 /// graph in cargo's metadata holds optional packages that no feature switches on.
 fn graph(repo: &Repo, edges: &str) -> Result<Graph> {
-    let arguments = ["tree", "--workspace", "--prefix", "none", "--format", "{p}", "--edges", edges];
+    let arguments = ["tree", "--workspace", "--all-features", "--prefix", "none", "--format", "{p}", "--edges", edges];
     let text = run::output(run::cargo(repo).args(arguments))?;
     let graph: Graph = text.lines().filter_map(package_line).collect();
     if graph.is_empty() {

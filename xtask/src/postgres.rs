@@ -27,8 +27,26 @@ pub(crate) struct Cluster {
 }
 
 impl Cluster {
-    /// Builds the program that holds a cluster, and starts one that many test processes share.
+    /// Starts one that many test processes share.
     pub(crate) fn start(repo: &Repo, major: Major) -> Result<Self> {
+        Self::held(repo, major, &[])
+    }
+
+    /// Starts one as it would serve: every commit is flushed.
+    pub(crate) fn flushing(repo: &Repo) -> Result<Self> {
+        Self::held(repo, Major::Fifteen, &["flushed", "shared_buffers=1GB", "max_wal_size=4GB"])
+    }
+
+    /// An empty database; its URL.
+    pub(crate) fn make(&self, name: &str) -> Result<String> {
+        let create = format!("CREATE DATABASE {name} TEMPLATE template0");
+        run::check(run::command("psql").args(["--quiet", "--command", &create, self.url.trim_end()]))?;
+        let (server, _) = self.url.trim_end().rsplit_once('/').context("a URL names a database")?;
+        Ok(format!("{server}/{name}"))
+    }
+
+    /// Builds the program that holds a cluster, and starts one.
+    fn held(repo: &Repo, major: Major, settings: &[&str]) -> Result<Self> {
         // With the features of the whole workspace, so that nothing is compiled twice.
         run::check(run::cargo(repo).args(["build", "--quiet", "--workspace", "--bin", PROGRAM]))?;
         let target = run::metadata(repo, &["--no-deps"])?;
@@ -38,6 +56,7 @@ impl Cluster {
             Major::Fifteen => "fifteen",
             Major::Newer => "newer",
         });
+        command.args(settings);
         command.env("POSTERN_TOOLS", repo.path(crate::setup::TOOLS));
         let holder = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
         let mut cluster = Self { holder: holder.context("a PostgreSQL cannot be started")?, url: String::new() };

@@ -5,7 +5,8 @@
 //! of it); `shaping` says how hard a site may be pressed, `engine` owns the picture and reads the store, `tenancy`
 //! knows of other nodes, `trouble` of a store that is away.
 //! Invariants: nothing leaves without a clearance; a final dot leaves only after its start is durable; a site is
-//! delivered to only by the node that holds its partition; all that is held in memory has a bound. Never: an answer to a client, a list, a campaign; `submission` is not imported.
+//! delivered to only by the node that holds its partition; all that is held in memory has a bound.
+//! Never: an answer to a client, a list, a campaign; `submission` is not imported.
 //! Standards: RFC 5321, 7505, 3207, 2920, 3463; protocols-and-scale A4, A5, A10.
 
 mod attempt;
@@ -121,11 +122,11 @@ impl Delivery {
         // Before anything is awaited: what is given away is not begun.
         engine.stop();
         let gentle = async {
-            if let Err(error) = engine.store.step_down().await {
-                tracing::warn!(%error, "partitions could not be given back; other nodes take them when this one is gone");
-            }
             // The owner ends when its last connection has.
-            let _ = (&mut owner).await;
+            let (stepped_down, _) = tokio::join!(engine.store.step_down(), &mut owner);
+            if let Err(error) = stepped_down {
+                tracing::warn!(%error, "partitions could not be given back; others take them when this node is gone");
+            }
             flush(&engine).await;
         };
         let drained = match tokio::time::timeout(patience, gentle).await {

@@ -3,6 +3,7 @@
 mod ledger;
 mod nodes;
 mod serve;
+mod store;
 
 use crate::{demo, log};
 use std::process::ExitCode;
@@ -29,6 +30,9 @@ enum Command {
     /// Check, prove, copy or rebuild a controller's ledger.
     #[command(subcommand)]
     Ledger(ledger::Command),
+    /// Work on a store that no node uses.
+    #[command(subcommand)]
+    Store(store::Command),
 }
 
 /// Runs a command to its end.
@@ -38,7 +42,7 @@ pub fn run(arguments: Arguments) -> ExitCode {
         Command::Demo(demo) if demo.quiet => log::Default::Silent,
         Command::Serve(serve) if serve.quiet => log::Default::Silent,
         Command::Demo(_) | Command::Serve(_) => log::Default::Usual,
-        Command::Nodes(_) | Command::Ledger(_) => log::Default::Quiet,
+        Command::Nodes(_) | Command::Ledger(_) | Command::Store(_) => log::Default::Quiet,
     });
     let outcome = runtime().and_then(|runtime| {
         runtime.block_on(async {
@@ -47,6 +51,7 @@ pub fn run(arguments: Arguments) -> ExitCode {
                 Command::Serve(arguments) => serve::run(*arguments).await,
                 Command::Nodes(arguments) => nodes::run(arguments).await,
                 Command::Ledger(command) => ledger::run(command).await,
+                Command::Store(command) => store::run(command).await,
             }
         })
     });

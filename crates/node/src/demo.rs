@@ -9,7 +9,7 @@ use crate::certificates::Certificate;
 use crate::doors::Shared;
 use crate::files;
 use crate::running::{DRAIN, Running, stop_signal};
-use crate::settings::{Joining, Ports, StoreArguments, StoreSettings, bodies, homing, smarthost};
+use crate::settings::{BodyArguments, Joining, Ports, StoreArguments, StoreSettings, homing, smarthost};
 use crate::telling::Telling;
 use anyhow::Context as _;
 use doors::Receiving;
@@ -41,9 +41,9 @@ pub struct Arguments {
     /// Where everything is kept.
     #[command(flatten)]
     pub store: StoreArguments,
-    /// Where bodies over 256 KiB lie when the store is PostgreSQL: `rows` in it, or a folder that all nodes share.
-    #[arg(long, value_name = "rows|DIR", default_value = "rows")]
-    pub bodies: String,
+    /// Where large bodies lie.
+    #[command(flatten)]
+    pub bodies: BodyArguments,
     /// The key over all keys, the same on every node of a store. Without it, master.key in the data folder.
     #[arg(long, value_name = "FILE")]
     pub master_key: Option<PathBuf>,
@@ -105,7 +105,7 @@ impl Plan {
     fn of(arguments: &Arguments) -> anyhow::Result<Self> {
         let place = arguments.store.place()?;
         let store = StoreSettings {
-            bodies: bodies(&arguments.bodies, &place)?,
+            bodies: arguments.bodies.placement(&place)?,
             place,
             master_key: arguments.master_key.clone(),
             create_key: CreateKey::IfNew,

@@ -1,10 +1,11 @@
 //! Everything a node is built from. The command line fills it; whatever else may fill it one day, nothing is asked
 //! besides.
 
+mod bodies;
 mod store;
 mod store_url;
 
-pub(crate) use store::bodies;
+pub use bodies::BodyArguments;
 pub use store::{Joining, StoreArguments, StorePlace, StoreSettings};
 pub use store_url::{StoreKind, StoreUrl};
 

@@ -33,12 +33,12 @@ pub(crate) const LEDGER_PARTS: u16 = 64;
 
 /// The partition of a destination site: a receiver's limits then lie with one node (`architecture.md` §5).
 pub(crate) fn queue_part(site: &str) -> u16 {
-    (spread(site.as_bytes()) % u64::from(QUEUE_PARTS)) as u16
+    u16::try_from(spread(site.as_bytes()) % u64::from(QUEUE_PARTS)).unwrap_or_default()
 }
 
 /// The group of a controller.
 pub(crate) fn ledger_part(controller: i64) -> u16 {
-    (spread(&controller.to_be_bytes()) % u64::from(LEDGER_PARTS)) as u16
+    u16::try_from(spread(&controller.to_be_bytes()) % u64::from(LEDGER_PARTS)).unwrap_or_default()
 }
 
 /// FNV-1a with a final mix. Stored by its results: never change it.

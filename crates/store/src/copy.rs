@@ -32,7 +32,7 @@ use model::{ControllerId, Timestamp};
 use side::{PageLimit, Result, Side};
 use state::{Progress, Stage, Step};
 use std::path::PathBuf;
-use tables::{Database, IDEMPOTENCY, LEDGER_INBOX, MESSAGE, QUEUE, TABLES, Table};
+use tables::{Database, IDEMPOTENCY, KEY, LEDGER_INBOX, MESSAGE, QUEUE, TABLES, Table};
 use value::{Row, Value, key_from_octets, key_to_octets};
 
 /// Rows and octets of a page: a commit of some milliseconds, and memory that nobody misses.
@@ -203,7 +203,7 @@ async fn copy_between(from: &dyn Side, to: &dyn Side, manner: Manner, tell: Tell
 /// What a store is a copy of, or is: the sealed text by which a master key is known, which no two stores share.
 async fn identity(from: &dyn Side) -> Result<[u8; 32]> {
     let missing = || Refused::NoSource { place: from.place().to_owned() };
-    let table = TABLES.iter().find(|table| table.name == "key").ok_or_else(missing)?;
+    let table = TABLES.iter().find(|table| table.name == KEY).ok_or_else(missing)?;
     let check = [Value::Integer(ControllerId::OPERATOR.0), Value::Integer(KeyKind::Check as i64)];
     let mut after = Vec::new();
     loop {

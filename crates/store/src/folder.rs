@@ -66,8 +66,10 @@ fn make(dir: &Path, path: &Path) -> Result<[u8; 16]> {
 }
 
 fn parse(text: &str) -> Option<[u8; 16]> {
-    let digits: Vec<u8> =
-        text.chars().map(|digit| digit.to_digit(16).and_then(|digit| u8::try_from(digit).ok())).collect::<Option<_>>()?;
+    let digits: Vec<u8> = text
+        .chars()
+        .map(|digit| digit.to_digit(16).and_then(|digit| u8::try_from(digit).ok()))
+        .collect::<Option<_>>()?;
     let octets: Vec<u8> = digits.chunks(2).map(|pair| pair.iter().fold(0, |octet, digit| octet << 4 | digit)).collect();
     if digits.len() == 32 { octets.try_into().ok() } else { None }
 }

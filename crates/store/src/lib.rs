@@ -35,10 +35,10 @@ pub use error::{BodiesUnfit, Error, Result, Temper, Unfit};
 pub use facts::{Clearing, Person};
 pub use journal::LogFolder;
 pub use open::{CreateKey, Hint, Homing, Options, PostgresSettings, Store};
+pub use spool::{
+    Acceptance, Backlog, BodyPlacement, Content, Idempotency, Item, Lane, NotQueued, Outcome, OutcomeKind, QueueRow,
+    Replay, Start, Started, Suppress, Uncertain,
+};
 #[cfg(feature = "s3")]
 pub use spool::{Addressing, S3Keys, S3Settings};
-pub use spool::{
-    Acceptance, Backlog, BodyPlacement, Content, Idempotency, Item, Lane, NotQueued, Outcome, OutcomeKind, QueueRow, Replay, Start,
-    Started, Suppress, Uncertain,
-};
 pub use view::{MessageView, TimelineItem};

@@ -46,6 +46,7 @@ use accept::Accepting;
 use async_trait::async_trait;
 use batch::Lane;
 use db::{Db, Fault, Repeat, transact};
+use facts::Asking;
 use grants::Grants;
 use model::Timestamp;
 use open::Sizes;
@@ -54,13 +55,15 @@ use settle::Settling;
 use starts::Starting;
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
+#[cfg(feature = "s3")]
+pub(crate) use tls::roots;
 #[cfg(test)]
 pub(crate) use translate::translate;
 
 /// Connections of a node.
 const SIZES: Sizes = Sizes { main: 16, keys: 4 };
-/// Batches on their way at once: acceptances, starts, outcomes.
-const LANES: [usize; 3] = [2, 2, 2];
+/// Batches on their way at once: questions, acceptances, starts, outcomes.
+const LANES: [usize; 4] = [2, 2, 2, 2];
 /// Connections for heartbeats and news, which must not wait behind the work.
 const PULSE_CONNECTIONS: usize = 2;
 
@@ -100,6 +103,7 @@ impl Core {
 /// What a message passes on its way, in batches.
 struct Lanes {
     grants: Arc<Grants>,
+    persons: Lane<Asking>,
     accept: Lane<Accepting>,
     start: Lane<Starting>,
     settle: Lane<Settling>,
@@ -109,8 +113,9 @@ impl Lanes {
     fn open(core: &Arc<Core>) -> Self {
         let grants = Arc::new(Grants::new(Arc::clone(&core.main)));
         let accepting = Accepting { db: Arc::clone(&core.main), grants: Arc::clone(&grants) };
-        let [accept, start, settle] = LANES;
+        let [persons, accept, start, settle] = LANES;
         Self {
+            persons: Lane::open(Asking { db: Arc::clone(&core.main) }, persons),
             accept: Lane::open(accepting, accept),
             start: Lane::open(Starting { core: Arc::clone(core) }, start),
             settle: Lane::open(Settling { core: Arc::clone(core) }, settle),
@@ -120,7 +125,7 @@ impl Lanes {
 
     /// Commits what was given.
     async fn close(&self) {
-        tokio::join!(self.accept.close(), self.start.close(), self.settle.close());
+        tokio::join!(self.persons.close(), self.accept.close(), self.start.close(), self.settle.close());
         if let Err(fault) = self.grants.close().await {
             tracing::warn!(error = %fault.into_error(), "grants could not be given back: that much is lost to the day");
         }
@@ -131,7 +136,6 @@ impl Lanes {
 pub(crate) struct PostgresEngine {
     core: Arc<Core>,
     lanes: Lanes,
-    installation: [u8; 16],
 }
 
 impl PostgresEngine {
@@ -161,17 +165,7 @@ impl PostgresEngine {
         });
         let now = Timestamp::from_micros(filled.map_err(Fault::into_error)?);
         keep::make(&core.main, now, now).await?;
-        Ok(Self { lanes: Lanes::open(&core), core, installation: pair.identity })
-    }
-
-    /// Which installation the two databases are: random, made with them.
-    pub(crate) const fn installation(&self) -> [u8; 16] {
-        self.installation
-    }
-
-    /// Makes room for rows of an earlier time: before they are copied in.
-    pub(crate) async fn make_room(&self, from: Timestamp, until: Timestamp) -> Result<()> {
-        keep::make(&self.core.main, from, until).await
+        Ok(Self { lanes: Lanes::open(&core), core })
     }
 }
 
@@ -282,7 +276,7 @@ impl Engine for PostgresEngine {
     // What a message passes on its way.
 
     async fn persons(&self, queries: Vec<PersonQuery>) -> Result<Vec<PersonRow>> {
-        facts::persons(&self.core.main, &queries).await.map_err(Fault::into_error)
+        self.lanes.persons.ask(queries).await
     }
 
     async fn quota_used(&self, controller: i64, day: i64) -> Result<u64> {
@@ -330,12 +324,7 @@ impl Engine for PostgresEngine {
         self.lanes.settle.ask(rows).await
     }
 
-    async fn idempotency(
-        &self,
-        controller: i64,
-        credential: i64,
-        key: [u8; 16],
-    ) -> Result<Option<IdempotencyRecord>> {
+    async fn idempotency(&self, controller: i64, credential: i64, key: [u8; 16]) -> Result<Option<IdempotencyRecord>> {
         accept::idempotency(&self.core.main, controller, credential, &key).await.map_err(Fault::into_error)
     }
 

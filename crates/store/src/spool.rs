@@ -19,10 +19,10 @@ mod intake;
 mod tests;
 mod under_way;
 
+pub(crate) use bodies::Bodies;
+pub use bodies::BodyPlacement;
 #[cfg(feature = "s3")]
 pub use bodies::{Addressing, S3Keys, S3Settings};
-pub use bodies::BodyPlacement;
-pub(crate) use bodies::Bodies;
 pub(crate) use content::{Envelope, open_transcript};
 pub(crate) use intake::{Intake, QuotaCount};
 pub(crate) use under_way::UnderWay;

@@ -187,6 +187,11 @@ impl Vault {
         self.read_keys().await
     }
 
+    /// Are a controller's keys known here?
+    pub(crate) fn knows(&self, controller: i64) -> bool {
+        [KeyKind::Wrap, KeyKind::Tag, KeyKind::LogSigning].iter().all(|kind| self.key(controller, *kind, 0).is_ok())
+    }
+
     /// A key, looked for among those of other nodes when it is not known here.
     pub(crate) async fn sought(&self, controller: i64, kind: KeyKind, epoch: i64) -> Result<Arc<Key>> {
         let place = (controller, kind as u8, epoch);

@@ -69,7 +69,8 @@ impl Bucket {
         let mut command = Command::new(python);
         command.arg(script).args([ACCESS_KEY, SECRET_KEY, REGION, BUCKET]);
         let certificate = leaf.map(|leaf| {
-            let file = std::env::temp_dir().join(format!("postern-s3-{}-{}.pem", std::process::id(), leaf.key_pem.len()));
+            let file =
+                std::env::temp_dir().join(format!("postern-s3-{}-{}.pem", std::process::id(), leaf.key_pem.len()));
             std::fs::write(&file, format!("{}{}", leaf.chain_pem, leaf.key_pem)).expect("a certificate's file");
             command.arg(&file).arg(&file);
             file

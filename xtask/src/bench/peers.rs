@@ -9,6 +9,7 @@ use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
 use super::process::Server;
+use crate::postgres::Cluster;
 use crate::repo::Repo;
 use crate::run;
 
@@ -18,6 +19,8 @@ pub(super) enum Peer {
     Floor,
     Postfix,
     Postern,
+    /// On a PostgreSQL of its own that flushes, on the same processors.
+    PosternOnPostgres,
 }
 
 /// A started server: where it takes mail, and whose mail it takes.
@@ -25,6 +28,8 @@ pub(super) struct Started {
     pub(super) server: Server,
     pub(super) port: u16,
     pub(super) domain: String,
+    /// The database under it, if it has one.
+    pub(super) _database: Option<Cluster>,
 }
 
 /// The two small programs of xtask/yardstick, compiled.
@@ -41,6 +46,7 @@ impl Peer {
             Self::Floor => "floor (yardstick)",
             Self::Postfix => "Postfix, stock",
             Self::Postern => "Postern (gate, sealing, ledger, two signatures)",
+            Self::PosternOnPostgres => "Postern on PostgreSQL (CPU and memory of the node alone)",
         }
     }
 
@@ -53,7 +59,8 @@ impl Peer {
         match self {
             Self::Floor => floor(yardsticks, folder, sink),
             Self::Postfix => postfix(folder, sink),
-            Self::Postern => postern(repo, folder, sink),
+            Self::Postern => postern(repo, folder, sink, None),
+            Self::PosternOnPostgres => postern(repo, folder, sink, Some(Cluster::flushing(repo)?)),
         }
         .with_context(|| format!("{} did not start; its log is in {}", self.name(), folder.display()))
     }
@@ -95,7 +102,7 @@ fn floor(yardsticks: &Yardsticks, folder: &Path, sink: u16) -> Result<Started> {
     command.args([port.to_string(), sink.to_string()]).arg(folder.join("log"));
     let mut server = Server::start(&mut command, &folder.join("output"))?;
     server.until("listening", || answers(port))?;
-    Ok(Started { server, port, domain: "sample.example".to_owned() })
+    Ok(Started { server, port, domain: "sample.example".to_owned(), _database: None })
 }
 
 fn postfix(folder: &Path, sink: u16) -> Result<Started> {
@@ -129,7 +136,7 @@ fn postfix(folder: &Path, sink: u16) -> Result<Started> {
     stop.arg("stop");
     let mut server = Server::start(&mut start, &folder.join("output"))?.stopped_by(stop);
     server.until("listening", || answers(port))?;
-    Ok(Started { server, port, domain: "sample.example".to_owned() })
+    Ok(Started { server, port, domain: "sample.example".to_owned(), _database: None })
 }
 
 /// The distribution's own table, with one listener, moved to our port, and without the chroot that Debian adds.
@@ -174,20 +181,23 @@ fn main_cf(folder: &Path, sink: u16) -> String {
 }
 
 /// Postern as a newcomer starts it, with the sink in place of the built-in mailbox.
-fn postern(repo: &Repo, folder: &Path, sink: u16) -> Result<Started> {
+fn postern(repo: &Repo, folder: &Path, sink: u16, database: Option<Cluster>) -> Result<Started> {
     let base = free_ports(8)?;
     let file = folder.join("demo.json");
     let mut command = run::command(repo.path("target/release/postern"));
     command.arg("demo").arg("--data").arg(folder.join("data"));
     command.args(["--base-port", &base.to_string(), "--sink", &format!("127.0.0.1:{sink}")]);
     command.arg("--json").arg(&file).arg("--quiet");
+    if let Some(database) = &database {
+        command.args(["--store", &database.make("bench")?]);
+    }
     let mut server = Server::start(&mut command, &folder.join("output"))?;
     server.until("its demo file", || file.exists())?;
     let said: Value = serde_json::from_str(&fs::read_to_string(&file)?).context("the demo file is not JSON")?;
     let trusted = said["trusted"].as_str().context("the demo file names no trusted listener")?;
     let port = trusted.rsplit(':').next().and_then(|port| port.parse().ok()).context("the trusted listener's port")?;
     let domain = said["domain"].as_str().context("the demo file names no domain")?.to_owned();
-    Ok(Started { server, port, domain })
+    Ok(Started { server, port, domain, _database: database })
 }
 
 #[cfg(test)]

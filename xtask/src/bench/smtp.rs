@@ -27,7 +27,7 @@ pub(super) fn run(repo: &Repo, options: &Options) -> Result<()> {
     peers.extend(options.postfix.then_some(Peer::Postfix));
     if options.postern {
         run::check(run::cargo(repo).args(["build", "--release", "-p", "postern"]))?;
-        peers.push(Peer::Postern);
+        peers.push(if options.postgres { Peer::PosternOnPostgres } else { Peer::Postern });
     }
     let yardsticks = Yardsticks::build(repo, &options.folder)?;
     let messages = options.messages.unwrap_or(MESSAGES);
@@ -54,7 +54,7 @@ pub(super) fn run(repo: &Repo, options: &Options) -> Result<()> {
     }
     std::fs::remove_dir_all(&options.folder)?;
     if options.write {
-        table::write(repo, "smtp", &text)?;
+        table::write(repo, if options.postgres { "smtp-postgres" } else { "smtp" }, &text)?;
     }
     Ok(())
 }

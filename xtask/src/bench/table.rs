@@ -54,7 +54,7 @@ impl Table {
              | accepted ÷ floor | delivered ÷ floor | accepted ÷ Postfix | delivered ÷ Postfix |\n\
              |---|---|---|---|---|---|---|---|---|\n",
         );
-        for peer in [Peer::Floor, Peer::Postfix, Peer::Postern] {
+        for peer in [Peer::Floor, Peer::Postfix, Peer::Postern, Peer::PosternOnPostgres] {
             let Some(median) = self.median(peer) else { continue };
             let Sample { accepted, delivered, cpu, peak } = median;
             let name = peer.name();
@@ -88,6 +88,10 @@ impl Table {
     }
 
     fn goals(&self, text: &mut String) {
+        if let (Some(ours), Some(postfix)) = (self.median(Peer::PosternOnPostgres), self.median(Peer::Postfix)) {
+            let met = if ours.accepted / postfix.accepted >= 3.0 { "met" } else { "MISSED" };
+            let _ = writeln!(text, "\nGoal: on PostgreSQL accepted ÷ Postfix at least 3: {met}.");
+        }
         let (Some(ours), Some(floor)) = (self.median(Peer::Postern), self.median(Peer::Floor)) else { return };
         let mut goals = vec![
             ("accepted ÷ floor at least 0.40", ours.accepted / floor.accepted >= 0.40),

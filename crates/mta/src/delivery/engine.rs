@@ -167,7 +167,7 @@ impl Engine {
     }
 
     pub(crate) fn is_draining(&self) -> bool {
-        self.picture.lock().is_draining()
+        *self.stopping.borrow()
     }
 
     /// Hands an outcome to the recorder; waits while too many wait there. What was begun is always recorded, whoever

@@ -361,10 +361,6 @@ impl<R: Hot> Picture<R> {
         !self.attention.is_empty()
     }
 
-    pub(crate) fn is_draining(&self) -> bool {
-        self.draining
-    }
-
     /// Did the picture have to leave sites out? Asking clears the mark.
     pub(crate) fn take_incomplete(&mut self) -> bool {
         self.sites.len() < self.bounds.sites_max && std::mem::take(&mut self.incomplete)

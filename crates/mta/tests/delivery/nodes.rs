@@ -203,6 +203,44 @@ async fn a_partition_lost_before_mail_leaves_the_row_as_it_was() {
 }
 
 #[tokio::test]
+async fn what_a_connection_had_taken_and_not_begun_stays_as_it_was_when_the_partition_goes() {
+    for is_lost in [true, false] {
+        let nodes = Nodes::new(Homing::Smarthost, Roles::ALL).await;
+        let house = &nodes.house;
+        until_holds(&house.store, SITE).await;
+        let mx = FakeMx::start().await.unwrap();
+        let (first, second) = (house.send(TO).await, house.send("bob@dest.example").await);
+        let mut settings = by_smarthost(&mx);
+        // Both are taken together.
+        settings.shaping.connections_max = 1;
+        let hold = mx.hold(Stage::EndOfData);
+        let delivery = start(&house.store, settings).await;
+        hold.reached(1).await;
+        if is_lost {
+            house.store.step_down().await.unwrap();
+        }
+        hold.release();
+        house.until_state(first.id, MessageState::Delivered).await;
+        if is_lost {
+            within("the connection to go", async {
+                while mx.counts().open > 0 {
+                    pause().await;
+                }
+            })
+            .await;
+            let view = house.view(second.id).await;
+            assert_eq!((view.state, view.timeline.len()), (MessageState::Queued, 1));
+            assert_eq!(mx.counts().mails, 1, "no MAIL without the partition");
+        } else {
+            house.until_state(second.id, MessageState::Delivered).await;
+            assert_eq!((mx.counts().mails, mx.counts().connections), (2, 1), "the twin");
+        }
+        assert_eq!(delivery.drain(MINUTE).await, Drained::Completely);
+        nodes.end(&[]).await;
+    }
+}
+
+#[tokio::test]
 async fn a_drain_hands_over_at_once_and_an_outcome_that_comes_late_is_recorded() {
     let nodes = Nodes::new(Homing::Smarthost, Roles::ALL).await;
     let (house, dir) = (&nodes.house, tempfile::tempdir().unwrap());

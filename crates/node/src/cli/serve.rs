@@ -1,7 +1,9 @@
 //! The arguments of `postern serve`, and the settings that they make.
 
 use crate::certificates::Certificate;
-use crate::settings::{DoorSettings, Ports, Settings, StoreArguments, StoreSettings, Trusted, bodies, smarthost};
+use crate::settings::{
+    BodyArguments, DoorSettings, Ports, Settings, StoreArguments, StoreSettings, Trusted, smarthost,
+};
 use crate::telling::Telling;
 use anyhow::{Context as _, bail};
 use mail::address::Domain;
@@ -23,9 +25,8 @@ pub(super) struct Arguments {
     data: PathBuf,
     #[command(flatten)]
     store: StoreArguments,
-    /// Where bodies over 256 KiB lie when the store is PostgreSQL: `rows` in it, or a folder that all nodes share.
-    #[arg(long, value_name = "rows|DIR", default_value = "rows")]
-    bodies: String,
+    #[command(flatten)]
+    bodies: BodyArguments,
     /// The key over all keys, the same on every node of a store. Without it, master.key in the data folder.
     #[arg(long, value_name = "FILE")]
     master_key: Option<PathBuf>,
@@ -121,7 +122,7 @@ impl Arguments {
             name: self.name.unwrap_or(machine),
             roles: self.roles,
             store: StoreSettings {
-                bodies: bodies(&self.bodies, &place)?,
+                bodies: self.bodies.placement(&place)?,
                 place,
                 master_key: self.master_key,
                 create_key: CreateKey::IfNew,

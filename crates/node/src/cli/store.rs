@@ -28,26 +28,18 @@ pub(super) struct Copy {
     /// To where; it must be empty.
     #[arg(long, value_name = "PLACE", env = "POSTERN_COPY_TO", hide_env_values = true)]
     to: StoreUrl,
-    /// The address of the keys database on PostgreSQL, where it does not follow from the main one's.
-    #[arg(long, value_name = "URL", env = "POSTERN_KEYS_URL", hide_env_values = true)]
-    keys_url: Option<StoreUrl>,
-    /// A file with the authority that signed the certificate of PostgreSQL.
+    /// The PostgreSQL database for keys, as the nodes have it in their --keys.
+    #[arg(long, value_name = "URL", env = "POSTERN_KEYS", hide_env_values = true)]
+    keys: Option<StoreUrl>,
+    /// File of the authority that signed the certificate of the PostgreSQL server.
     #[arg(long, value_name = "FILE")]
-    ca: Option<PathBuf>,
-    /// The folder of large bodies that the nodes on PostgreSQL share. Without one, they are rows there.
-    #[arg(long, value_name = "DIR")]
-    bodies: Option<PathBuf>,
+    store_ca: Option<PathBuf>,
+    /// Where the nodes on PostgreSQL keep bodies over 256 KiB: in the database, or in a folder that all of them see.
+    #[arg(long, value_name = "rows|DIR", default_value = "rows")]
+    bodies: String,
     /// Say nothing but what went wrong.
     #[arg(long)]
     quiet: bool,
-}
-
-impl Command {
-    /// Is nothing to be said?
-    pub(super) const fn is_quiet(&self) -> bool {
-        let Self::Copy(copy) = self;
-        copy.quiet
-    }
 }
 
 /// Runs one.
@@ -76,15 +68,11 @@ pub(super) async fn run(command: Command) -> anyhow::Result<()> {
 impl Copy {
     fn plan(&self) -> anyhow::Result<CopyPlan> {
         let place = |text: &StoreUrl| {
-            let keys_url = self.keys_url.as_ref().map(|url| url.expose().to_owned());
-            StorePlace::read(text.expose(), keys_url, self.ca.clone())
+            let keys = self.keys.as_ref().map(|url| url.expose().to_owned());
+            StorePlace::read(text.expose(), keys, self.store_ca.clone())
         };
-        Ok(CopyPlan {
-            from: place(&self.from)?,
-            to: place(&self.to)?,
-            bodies: self.bodies.clone(),
-            now: SystemClock.now(),
-        })
+        let bodies = (self.bodies != "rows").then(|| PathBuf::from(&self.bodies));
+        Ok(CopyPlan { from: place(&self.from)?, to: place(&self.to)?, bodies, now: SystemClock.now() })
     }
 }
 
@@ -175,7 +163,8 @@ impl Lines {
         }
         let percent = self.done.saturating_mul(100).checked_div(self.rows).unwrap_or(100);
         let Self { work, table, rows, done, .. } = self;
-        Some(format!("{work} {table}: {done} of {rows} rows ({percent} %)"))
+        let space = if table.is_empty() { "" } else { " " };
+        Some(format!("{work}{space}{table}: {done} of {rows} rows ({percent} %)"))
     }
 }
 
@@ -257,7 +246,7 @@ mod tests {
         let more: Vec<_> = (0..99).filter_map(|_| lines.line(CopyStep::Rows(1))).collect();
         assert_eq!(more.len(), 10, "{more:?}");
         assert_eq!(more.last().unwrap(), "copying queue: 200 of 200 rows (100 %)");
-        assert_eq!(lines.line(CopyStep::Comparing { rows: 0 }).unwrap(), "comparing : 0 of 0 rows (100 %)");
+        assert_eq!(lines.line(CopyStep::Comparing { rows: 0 }).unwrap(), "comparing: 0 of 0 rows (100 %)");
     }
 
     #[test]

@@ -17,7 +17,8 @@ pub struct StoreArguments {
     /// is seen by less.
     #[arg(long, value_name = "URL", env = "POSTERN_STORE", hide_env_values = true)]
     pub store: Option<StoreUrl>,
-    /// The PostgreSQL database for keys, with backups of its own; without it they lie in the database of --store.
+    /// The PostgreSQL database for keys, with backups of its own. Without it, the one beside that of --store whose name
+    /// has `_keys` at its end.
     #[arg(long, value_name = "URL", env = "POSTERN_KEYS", hide_env_values = true)]
     pub keys: Option<StoreUrl>,
     /// Certificates of the authorities that PostgreSQL's own certificate may come from, as PEM.
@@ -70,15 +71,6 @@ impl StoreArguments {
             }
             None | Some((_, Some(StoreKind::Sqlite))) => Ok(StorePlace::Sqlite),
         }
-    }
-}
-
-/// The argument of `--bodies`.
-pub(crate) fn bodies(text: &str, place: &StorePlace) -> anyhow::Result<BodyPlacement> {
-    match (text, place) {
-        ("rows", _) => Ok(BodyPlacement::Rows),
-        (_, StorePlace::Sqlite) => bail!("--bodies goes with a PostgreSQL database in --store"),
-        (folder, StorePlace::Postgres { .. }) => Ok(BodyPlacement::Folder(folder.into())),
     }
 }
 

@@ -21,8 +21,10 @@ const ASK_EVERY: Duration = Duration::from_millis(200);
 /// What was confirmed longer ago is not believed. With the time that a message takes from the gate to MAIL, less than
 /// the second that a withdrawal may take.
 const OLD: Duration = Duration::from_millis(700);
-/// Each question is waited for so long.
+/// The question for news is waited for so long …
 const PATIENCE: Duration = Duration::from_secs(1);
+/// … and that for all accounts or all keys so long.
+const PATIENCE_FOR_ALL: Duration = Duration::from_secs(10);
 
 /// The follower.
 pub(crate) struct Follower {
@@ -174,12 +176,11 @@ impl Follower {
     }
 
     async fn take_in(&self, turn: &mut Turn) -> Result<()> {
-        let news = in_time(self.engine.news()).await?;
+        let news = in_time(PATIENCE, self.engine.news()).await?;
         if news.accounts != turn.accounts {
             // A commit of our own has swapped the accounts already, unless it met keys that it did not know.
             if !self.policy.is_whole_as_of(news.accounts) {
-                in_time(self.vault.refresh()).await?;
-                self.policy.swap(in_time(self.engine.policy()).await?);
+                self.read_accounts().await?;
             }
             turn.accounts = news.accounts;
         }
@@ -191,10 +192,20 @@ impl Follower {
         self.policy.follow_generations(&news.generations);
         Ok(())
     }
+
+    async fn read_accounts(&self) -> Result<()> {
+        let rows = in_time(PATIENCE_FOR_ALL, self.engine.policy()).await?;
+        // A controller's keys are written before he is: after him they are there to be read.
+        if !rows.controllers.iter().all(|(id, _)| self.vault.knows(*id)) {
+            in_time(PATIENCE_FOR_ALL, self.vault.refresh()).await?;
+        }
+        self.policy.swap(rows);
+        Ok(())
+    }
 }
 
-async fn in_time<T>(answer: impl Future<Output = Result<T>>) -> Result<T> {
-    tokio::time::timeout(PATIENCE, answer).await.map_err(|_| no_news())?
+async fn in_time<T>(patience: Duration, answer: impl Future<Output = Result<T>>) -> Result<T> {
+    tokio::time::timeout(patience, answer).await.map_err(|_| no_news())?
 }
 
 fn no_news() -> Error {

@@ -12,9 +12,10 @@ mod tests;
 
 use super::assign::{Living, Share};
 use super::node_clock::NodeClock;
+use super::tenure::OWN_LIFE;
 use super::{Roles, Tenure};
 use crate::engine::{LeaseKind, LeaseRow, NodeCard, Pulse, Seat, Sharing};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, Temper};
 use model::Clock;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -23,15 +24,14 @@ use tokio::sync::{Mutex, watch};
 
 /// A node that was not heard of for so long is dead to the others.
 pub(crate) const TIME_TO_LIVE: Duration = Duration::from_secs(5);
-/// A node takes itself for dead so long after its last good heartbeat was sent: earlier than the others do, with room
-/// for clocks that do not run alike and for a final dot that is on its way.
-const OWN_LIFE: Duration = Duration::from_millis(3_500);
 /// One heartbeat after the other.
 const BEAT_EVERY: Duration = Duration::from_secs(1);
 /// And after one that failed.
 const BEAT_AGAIN: Duration = Duration::from_millis(250);
 /// An answer that takes longer is waited for no more: another connection may be quicker.
 const PATIENCE: Duration = Duration::from_secs(2);
+/// Times that a node asks for the time and for its seat when it starts.
+const TRIES_AT_START: usize = 5;
 /// Seats taken in one round at most.
 const JOINS_MAX: usize = 2;
 
@@ -107,11 +107,23 @@ impl Member {
     ///
     /// # Errors
     /// Those of the engine.
-    pub(crate) async fn look(&self) -> Result<()> {
+    pub(crate) async fn find_time(&self) -> Result<()> {
+        patiently(async || self.look().await).await
+    }
+
+    async fn look(&self) -> Result<()> {
         let sent = self.clock.uncorrected();
         let pulse = in_time(self.sharing.look(TIME_TO_LIVE)).await?;
         self.clock.observe(sent, pulse.now, self.clock.uncorrected());
         Ok(())
+    }
+
+    /// Takes its seat and its share.
+    ///
+    /// # Errors
+    /// Those of the engine, in the end.
+    pub(crate) async fn arrive(&self) -> Result<()> {
+        patiently(async || self.round().await).await
     }
 
     /// One round.
@@ -135,7 +147,7 @@ impl Member {
                 "this node was away too long and its seat is another's, or another process uses a copy of its folder; \
                  it takes a new seat"
             );
-            self.tenure.hold_exactly(&[]);
+            self.tenure.stand_up();
             (state.seat, state.good) = (None, None);
         }
         Err(Error::Engine("the seat of this node is taken again and again; is its folder in use twice?".to_owned()))
@@ -144,7 +156,7 @@ impl Member {
     async fn join(&self, state: &mut State) -> Result<Seat> {
         let seat = in_time(self.sharing.join(&state.card)).await?;
         // Nothing of an earlier seat is held: the leases name the incarnation.
-        self.tenure.hold_exactly(&[]);
+        self.tenure.stand_up();
         self.tenure.sit(seat.number);
         state.seat = Some(seat);
         tracing::info!(seat = seat.number, incarnation = seat.incarnation, roles = %state.roles(), "joined");
@@ -154,7 +166,7 @@ impl Member {
     async fn react(&self, state: &mut State, seat: Seat, sent: Duration, pulse: &Pulse) -> Result<()> {
         let plan = state.plan(seat, sent, pulse);
         self.tenure.hold_exactly(&plan.keep);
-        self.tenure.extend(sent.saturating_add(OWN_LIFE));
+        self.tenure.extend(sent);
         let is_told = |node: &crate::engine::NodeRow| node.seat != seat || node.roles == state.card.roles;
         if !pulse.nodes.iter().all(is_told) {
             in_time(self.sharing.set_roles(seat, state.card.roles)).await?;
@@ -192,7 +204,7 @@ impl Member {
     /// Gives everything back and goes.
     pub(crate) async fn leave(&self) {
         let mut state = self.state.lock().await;
-        self.tenure.hold_exactly(&[]);
+        self.tenure.stand_up();
         let Some(seat) = state.seat.take() else { return };
         if let Err(error) = in_time(self.sharing.leave(seat)).await {
             tracing::warn!(%error, "the leases could not be given back; they run out by themselves");
@@ -259,6 +271,19 @@ impl State {
             self.reckoned_for = alive;
         }
     }
+}
+
+/// At start a database that is slow for a moment is asked again.
+async fn patiently(asking: impl AsyncFn() -> Result<()>) -> Result<()> {
+    let mut outcome = asking().await;
+    for _ in 1..TRIES_AT_START {
+        match &outcome {
+            Err(error) if error.temper() == Temper::Temporary => tokio::time::sleep(BEAT_AGAIN).await,
+            _ => break,
+        }
+        outcome = asking().await;
+    }
+    outcome
 }
 
 async fn in_time<T>(answer: impl Future<Output = Result<T>>) -> Result<T> {

@@ -64,8 +64,7 @@ impl Roles {
 
 impl fmt::Display for Roles {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let words: Vec<&str> =
-            NAMES.iter().filter(|(_, role)| self.contains(*role)).map(|(name, _)| *name).collect();
+        let words: Vec<&str> = NAMES.iter().filter(|(_, role)| self.contains(*role)).map(|(name, _)| *name).collect();
         out.write_str(&words.join(","))
     }
 }

@@ -16,6 +16,12 @@ use std::sync::atomic::{AtomicI64, AtomicU16, AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::sync::watch;
 
+/// A node takes itself for dead so long after its last good heartbeat was sent: earlier than the others do, with room
+/// for clocks that do not run alike and for a final dot that is on its way.
+pub(super) const OWN_LIFE: Duration = Duration::from_millis(3_500);
+/// For so long nobody else can have its seat ([`crate::engine::Sharing::join`]).
+const SEAT_LIFE: Duration = Duration::from_secs(30);
+
 /// The epoch of what is not held.
 const NONE: i64 = -1;
 
@@ -40,6 +46,8 @@ struct Shared {
     clock: Arc<dyn Clock>,
     /// Microseconds of [`Clock::monotonic`]; nothing is held from then on.
     deadline: AtomicU64,
+    /// And from then on the seat may be another's.
+    seated_until: AtomicU64,
     /// Seat: the lower bits of ids.
     number: AtomicU16,
     /// Epochs by partition. Written by the member alone.
@@ -67,6 +75,7 @@ impl Tenure {
         let shared = Shared {
             clock,
             deadline: AtomicU64::new(0),
+            seated_until: AtomicU64::new(0),
             number: AtomicU16::new(0),
             queue: none(LeaseKind::Queue),
             ledger: none(LeaseKind::Ledger),
@@ -99,7 +108,10 @@ impl Tenure {
     /// The queue partitions held now.
     #[must_use]
     pub fn parts(&self) -> Vec<u16> {
-        (0..parts_of(LeaseKind::Queue)).filter(|part| self.lease(*part).is_some()).collect()
+        match &self.shared {
+            Some(shared) => shared.held(LeaseKind::Queue),
+            None => (0..parts_of(LeaseKind::Queue)).collect(),
+        }
     }
 
     /// A number that rises when what is held changes, or counts again after the deadline had passed.
@@ -129,9 +141,7 @@ impl Tenure {
 
     /// The groups whose ledgers this node sequences; `None` means all.
     pub(crate) fn ledger_groups(&self) -> Option<Vec<u16>> {
-        let shared = self.shared.as_ref()?;
-        let held = |part: &u16| shared.epoch(LeaseKind::Ledger, *part).is_some();
-        Some((0..parts_of(LeaseKind::Ledger)).filter(held).collect())
+        Some(self.shared.as_ref()?.held(LeaseKind::Ledger))
     }
 
     /// How many groups of ledgers came so far: their heads may have moved while others held them.
@@ -141,7 +151,7 @@ impl Tenure {
 
     /// Has the node a seat that no other can have meanwhile? Then ids that it made are its own.
     pub(crate) fn is_seated(&self) -> bool {
-        self.shared.as_ref().is_none_or(Shared::is_in_time)
+        self.shared.as_ref().is_none_or(|shared| shared.is_before(&shared.seated_until))
     }
 
     /// The lower bits of ids.
@@ -157,6 +167,14 @@ impl Tenure {
         if let Some(shared) = &self.shared {
             shared.number.store(number, Ordering::Release);
         }
+    }
+
+    /// The seat is given up, or another's: nothing is held either.
+    pub(super) fn stand_up(&self) {
+        if let Some(shared) = &self.shared {
+            shared.seated_until.store(0, Ordering::Release);
+        }
+        self.hold_exactly(&[]);
     }
 
     /// Everything that is held from now on. Told before the deadline is moved.
@@ -186,11 +204,12 @@ impl Tenure {
         self.tell_if(changed);
     }
 
-    /// Nothing may be begun from this moment on.
-    pub(super) fn extend(&self, deadline: Duration) {
+    /// A heartbeat was answered that was sent at this moment.
+    pub(super) fn extend(&self, sent: Duration) {
         let Some(shared) = &self.shared else { return };
         let lapsed = !shared.is_in_time();
-        shared.deadline.store(u64::try_from(deadline.as_micros()).unwrap_or(0), Ordering::Release);
+        shared.seated_until.store(micros(sent.saturating_add(SEAT_LIFE)), Ordering::Release);
+        shared.deadline.store(micros(sent.saturating_add(OWN_LIFE)), Ordering::Release);
         // What was left alone meanwhile can be begun again.
         self.tell_if(lapsed);
     }
@@ -201,8 +220,7 @@ impl Tenure {
         let kinds = [LeaseKind::Queue, LeaseKind::Ledger];
         let rows = kinds.into_iter().flat_map(|kind| (0..parts_of(kind)).map(move |part| (kind, part)));
         rows.filter_map(|(kind, part)| {
-            let epoch = shared.place(kind, part)?.load(Ordering::Acquire);
-            (epoch != NONE).then_some(LeaseRow { kind, part, owner: None, epoch })
+            shared.lease(kind, part).map(|epoch| LeaseRow { kind, part, owner: None, epoch })
         })
         .collect()
     }
@@ -214,18 +232,37 @@ impl Tenure {
     }
 }
 
+fn micros(moment: Duration) -> u64 {
+    u64::try_from(moment.as_micros()).unwrap_or(u64::MAX)
+}
+
 impl Shared {
     fn is_in_time(&self) -> bool {
-        let deadline = self.deadline.load(Ordering::Acquire);
-        self.clock.monotonic() < Duration::from_micros(deadline)
+        self.is_before(&self.deadline)
+    }
+
+    /// The limit is read before the clock is.
+    fn is_before(&self, limit: &AtomicU64) -> bool {
+        let limit = limit.load(Ordering::Acquire);
+        micros(self.clock.monotonic()) < limit
     }
 
     /// The epoch under which it is held. The deadline is looked at first: what was lost was taken out before the
     /// deadline moved, so nobody sees a new deadline with an old lease.
     fn epoch(&self, kind: LeaseKind, part: u16) -> Option<i64> {
+        if self.is_in_time() { self.lease(kind, part) } else { None }
+    }
+
+    /// All that is held, or nothing: never the half of it because the deadline passed meanwhile.
+    fn held(&self, kind: LeaseKind) -> Vec<u16> {
         if !self.is_in_time() {
-            return None;
+            return Vec::new();
         }
+        (0..parts_of(kind)).filter(|part| self.lease(kind, *part).is_some()).collect()
+    }
+
+    /// The epoch of a lease, whatever the deadline says.
+    fn lease(&self, kind: LeaseKind, part: u16) -> Option<i64> {
         Some(self.place(kind, part)?.load(Ordering::Acquire)).filter(|epoch| *epoch != NONE)
     }
 
@@ -290,7 +327,7 @@ mod tests {
         let tenure = Tenure::shared(watch.clone());
         tenure.hold_exactly(&[queue(queue_part("dest.example"), 7), lease(LeaseKind::Ledger, ledger_part(1), 3)]);
         assert!(!tenure.holds("dest.example"), "no heartbeat was answered yet");
-        tenure.extend(Duration::from_millis(103_500));
+        tenure.extend(Duration::from_secs(100));
         assert_eq!(tenure.lease(49), Some(PartLease { part: 49, epoch: 7 }));
         assert!(tenure.holds("dest.example") && tenure.keeps_ledger(1) && tenure.is_seated());
         assert!(!tenure.holds("elsewhere.example") && !tenure.keeps_ledger(2));
@@ -300,15 +337,22 @@ mod tests {
         assert_eq!(tenure.remaining(), Duration::from_millis(1));
         // As after a stop: nothing ran, and the clock went on.
         watch.forward(Duration::from_millis(1));
-        assert!(!tenure.holds("dest.example") && !tenure.keeps_ledger(1) && !tenure.is_seated());
+        assert!(!tenure.holds("dest.example") && !tenure.keeps_ledger(1));
         assert_eq!((tenure.remaining(), tenure.ledger_groups()), (Duration::ZERO, Some(Vec::new())));
+        assert!(tenure.is_seated(), "its ids are its own for longer");
+        watch.forward(Duration::from_millis(26_499));
+        assert!(tenure.is_seated());
+        watch.forward(Duration::from_millis(1));
+        assert!(!tenure.is_seated());
         // The twin: the next heartbeat is answered, and the leases are still there.
         let mut told = tenure.subscribe();
-        tenure.extend(Duration::from_secs(200));
+        tenure.extend(Duration::from_secs(130));
         assert!(tenure.holds("dest.example") && told.has_changed().unwrap());
         told.mark_unchanged();
-        tenure.extend(Duration::from_secs(201));
+        tenure.extend(Duration::from_secs(131));
         assert!(!told.has_changed().unwrap(), "nothing changed for anybody");
+        tenure.stand_up();
+        assert!(!tenure.holds("dest.example") && !tenure.is_seated());
     }
 
     #[test]

@@ -8,7 +8,7 @@
 use super::bodies::{Folder, get_outside, put_outside};
 use super::side::{PageLimit, Result, Side};
 use super::state::{self, Progress, Stage, Step};
-use super::tables::{BODY, Database, IDEMPOTENCY, Kind, SUBJECT_BLOCK, TABLES, Table};
+use super::tables::{BODY, Database, IDEMPOTENCY, KEY, Kind, SUBJECT_BLOCK, TABLES, Table};
 use super::value::{self, Row, Value};
 use super::{Refused, StorePlace, blocks};
 use crate::error::Error;
@@ -32,6 +32,9 @@ const ALONE: &str = "BEGIN; SET LOCAL idle_in_transaction_session_timeout = 0; S
     LOCK TABLE node IN EXCLUSIVE MODE";
 /// A count of a large table takes its time. Pages go by keys, also before the server knows how large a table is.
 const SETTINGS: &str = "SET statement_timeout = 0; SET enable_seqscan = off; SET enable_sort = off";
+
+/// A key of zeros is none: it was being destroyed when its node went down.
+const NOT_BLANK: &str = "sealed <> decode(repeat('00', octet_length(sealed)), 'hex')";
 
 /// Two databases.
 pub(super) struct PostgresSide {
@@ -93,6 +96,7 @@ impl Side for PostgresSide {
     async fn count(&self, table: &'static Table) -> Result<u64> {
         let text = match table.name {
             IDEMPOTENCY => format!("SELECT COUNT(*) FROM (SELECT DISTINCT {} FROM {}) AS kept", key(table), table.name),
+            KEY => format!("SELECT COUNT(*) FROM {KEY} WHERE {NOT_BLANK}"),
             name => format!("SELECT COUNT(*) FROM {name}"),
         };
         let client = self.on(table.database).lock().await;
@@ -267,7 +271,14 @@ fn page_text(table: &Table, after: usize) -> String {
     let octets = octets.map(|column| format!("COALESCE(OCTET_LENGTH({}), 0)", column.name)).collect::<Vec<_>>();
     let weight = if octets.is_empty() { "0".to_owned() } else { octets.join(" + ") };
     let marks = (1..=after).map(|number| format!("${number}")).collect::<Vec<_>>().join(", ");
-    let above = if after == 0 { String::new() } else { format!(" WHERE ({key}) > ({marks})") };
+    let mut conditions = Vec::new();
+    if after > 0 {
+        conditions.push(format!("({key}) > ({marks})"));
+    }
+    if name == KEY {
+        conditions.push(NOT_BLANK.to_owned());
+    }
+    let above = if conditions.is_empty() { String::new() } else { format!(" WHERE {}", conditions.join(" AND ")) };
     // An answer may be kept twice, under its day and as a guard under the day before; the newest is the one.
     let (distinct, newest) = match name {
         IDEMPOTENCY => (format!("DISTINCT ON ({key}) "), ", day DESC"),

@@ -113,7 +113,7 @@ const fn main(name: &'static str, keys: usize, columns: &'static [Column]) -> Ta
 /// What is carried. Small and old things first, so that a copy that fails fails early.
 pub(super) const TABLES: &[Table] = &[
     Table {
-        name: "key",
+        name: KEY,
         database: Database::Keys,
         keys: 3,
         columns: &[integer("controller"), integer("kind"), integer("epoch"), octets("sealed"), integer("created")],
@@ -317,18 +317,20 @@ pub(super) const TABLES: &[Table] = &[
 ];
 
 /// Tables of which the copy knows more than their columns.
+pub(super) const KEY: &str = "key";
+/// See [`KEY`].
 pub(super) const SUBJECT_BLOCK: &str = "subject_block";
-/// See [`SUBJECT_BLOCK`].
+/// See [`KEY`].
 pub(super) const IDEMPOTENCY: &str = "idempotency";
-/// See [`SUBJECT_BLOCK`].
+/// See [`KEY`].
 pub(super) const LEDGER_INBOX: &str = "ledger_inbox";
-/// See [`SUBJECT_BLOCK`].
+/// See [`KEY`].
 pub(super) const LEDGER_CHUNK: &str = "ledger_chunk";
-/// See [`SUBJECT_BLOCK`].
+/// See [`KEY`].
 pub(super) const LEDGER_HEAD: &str = "ledger_head";
-/// See [`SUBJECT_BLOCK`].
+/// See [`KEY`].
 pub(super) const QUEUE: &str = "queue";
-/// See [`SUBJECT_BLOCK`].
+/// See [`KEY`].
 pub(super) const MESSAGE: &str = "message";
-/// See [`SUBJECT_BLOCK`].
+/// See [`KEY`].
 pub(super) const BODY: &str = "body";

@@ -8,7 +8,7 @@ use super::sqlite::SqliteSide;
 use super::*;
 use crate::conformance::place::Place;
 use crate::sqlite::{open_keys_for_tests, open_main_for_tests};
-use house::furnish;
+use house::{body_file, furnish};
 use rusqlite::Connection;
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -170,7 +170,7 @@ async fn whatever_column_is_altered_in_the_target_is_found() {
 #[tokio::test]
 async fn a_row_too_many_a_row_too_few_and_a_damaged_body_are_found() {
     let place = Place::new();
-    let contents = furnish(&place, 0).await;
+    furnish(&place, 0).await;
     let target = tempfile::tempdir().unwrap();
     assert!(between(place.path(), target.path(), PAGE, u64::MAX).await.unwrap().is_same());
     let differ = async || {
@@ -184,7 +184,7 @@ async fn a_row_too_many_a_row_too_few_and_a_damaged_body_are_found() {
     assert_eq!(differ().await, (vec!["stream", "quota"], 0));
     main().execute("DELETE FROM ledger_chunk WHERE controller = ?1", [ControllerId::OPERATOR.0]).unwrap();
     assert_eq!(differ().await, (vec!["stream", "quota", "ledger_chunk"], 1));
-    let file = target.path().join("bodies").join(format!("{:016x}", contents.large.0));
+    let file = target.path().join("bodies").join(body_file(place.path()));
     let mut body = std::fs::read(&file).unwrap();
     body[1_000] ^= 1;
     std::fs::write(&file, body).unwrap();

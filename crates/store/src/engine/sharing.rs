@@ -85,7 +85,8 @@ pub(crate) struct Pulse {
 #[async_trait]
 pub(crate) trait Sharing: Send + Sync {
     /// Takes a seat. The same identity takes over the seat of its earlier incarnation at once: that process is gone,
-    /// or the folder's lock would be taken.
+    /// or the folder's lock would be taken. Another identity gets it only when it was given up, or nothing was heard of
+    /// it for a minute at least.
     async fn join(&self, card: &NodeCard) -> Result<Seat>;
     /// Says that the node is there, and learns who else is. `None`: the seat is another's meanwhile; join anew.
     async fn beat(&self, seat: Seat, time_to_live: Duration) -> Result<Option<Pulse>>;

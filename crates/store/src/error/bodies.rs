@@ -41,7 +41,7 @@ pub enum BodiesUnfit {
         reason: String,
     },
     /// No such bucket.
-    #[error("there is no bucket for {place}; make it, or name the one that is there")]
+    #[error("there is no {place}; make it, or name the one that is there")]
     NoBucket {
         /// Where.
         place: String,

@@ -120,18 +120,13 @@ impl Store {
         let tenure = Arc::new(Tenure::shared(Arc::clone(&clock) as Arc<dyn Clock>));
         let member = Arc::new(Member::new(sharing, Arc::clone(&clock), Arc::clone(&tenure), card));
         // Before anything is dated.
-        member.look().await?;
-        let ground = Ground {
-            keys_exist: !engine.keys().await?.is_empty(),
-            bodies: Some(bodies),
-            clock,
-            tenure,
-            engine,
-        };
+        member.find_time().await?;
+        let ground =
+            Ground { keys_exist: !engine.keys().await?.is_empty(), bodies: Some(bodies), clock, tenure, engine };
         let mut store = Self::open(dir, ground, options).await?;
         // The seat before the ids: whoever had it has made his last by then.
         let settled = async {
-            member.round().await?;
+            member.arrive().await?;
             store.settle_in().await
         };
         if let Err(error) = settled.await {

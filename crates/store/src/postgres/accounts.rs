@@ -8,8 +8,8 @@ use super::db::{Db, Fault, Param, Repeat, column, glance, many, one, run, transa
 use super::rows::{moment, moment_if_any, number, octets};
 use super::{Core, ledger_rows};
 use crate::engine::{
-    AgreementRow, BasisRow, Change, Changed, CredentialRow, DomainRow, EntryRow, InstructionRow, PolicyRows,
-    StreamRow, SuppressionRow,
+    AgreementRow, BasisRow, Change, Changed, CredentialRow, DomainRow, EntryRow, InstructionRow, PolicyRows, StreamRow,
+    SuppressionRow,
 };
 use crate::error::{Error, Result};
 use crate::facts::write_restriction;
@@ -203,9 +203,7 @@ async fn change_one(tx: &Transaction<'_>, change: &Change) -> Result<usize, Faul
             run(tx, &sql::AGREEMENT_STATE, &[controller, state, &until.map(Timestamp::micros)]).await
         }
         Change::Instruction(row) => instruction(tx, row).await,
-        Change::InstructionState { controller, state } => {
-            run(tx, &sql::INSTRUCTION_STATE, &[controller, state]).await
-        }
+        Change::InstructionState { controller, state } => run(tx, &sql::INSTRUCTION_STATE, &[controller, state]).await,
         Change::Stream(row) => {
             let values: [Param<'_>; 5] = [&row.id, &row.controller, &row.name, &row.kind, &row.purpose];
             insert(tx, &sql::STREAM_INSERT, "stream", &values).await
@@ -297,15 +295,7 @@ async fn basis(tx: &Transaction<'_>, row: &BasisRow) -> Result<usize, Fault> {
     let moments = [row.confirmed, row.withdrawn, row.expires].map(|moment| moment.map(Timestamp::micros));
     let [confirmed, withdrawn, expires] = &moments;
     let given = row.given.micros();
-    let values: [Param<'_>; 8] = [
-        &row.controller,
-        &row.tag.as_slice(),
-        &row.stream,
-        &row.kind,
-        &given,
-        confirmed,
-        withdrawn,
-        expires,
-    ];
+    let values: [Param<'_>; 8] =
+        [&row.controller, &row.tag.as_slice(), &row.stream, &row.kind, &given, confirmed, withdrawn, expires];
     run(tx, &sql::BASIS_PUT, &values).await
 }

@@ -158,8 +158,8 @@ async fn session(connection: &Object) -> Result<Option<String>, Fault> {
 }
 
 /// Do the two databases belong together? Two new ones are made to. The keys database gets its identity first: it is
-/// written ahead of the main one always. Answers the identity.
-pub(super) async fn pair((main, main_at): (&Db, &Target), (keys, keys_at): (&Db, &Target)) -> Result<[u8; 16]> {
+/// written ahead of the main one always.
+pub(super) async fn pair((main, main_at): (&Db, &Target), (keys, keys_at): (&Db, &Target)) -> Result<()> {
     let names = || (main_at.database.clone(), keys_at.database.clone());
     // Other nodes may be doing the same: what is written first is read last.
     let (mut of_keys, has_keys) = (identity(keys).await?, has_keys(keys).await?);
@@ -187,7 +187,7 @@ pub(super) async fn pair((main, main_at): (&Db, &Target), (keys, keys_at): (&Db,
         let (main, keys) = names();
         return Err(Unfit::OtherInstallation { main, keys }.into());
     }
-    Ok(of_keys)
+    Ok(())
 }
 
 async fn identity(db: &Db) -> Result<Option<[u8; 16]>> {

@@ -114,7 +114,8 @@ impl Target {
         let method = ManagerConfig { recycling_method: RecyclingMethod::Fast };
         let manager = Manager::from_connect(self.config.clone(), dialer, method);
         // Time enough to find the last of the hosts.
-        let patience = WAIT_MAX.max((CONNECT_MAX + Duration::from_secs(1)) * u32::try_from(count(&self.config)).unwrap_or(1));
+        let patience =
+            WAIT_MAX.max((CONNECT_MAX + Duration::from_secs(1)) * u32::try_from(count(&self.config)).unwrap_or(1));
         let pool = Pool::builder(manager)
             .max_size(size)
             .timeouts(Timeouts { wait: Some(patience), create: Some(patience), recycle: Some(WAIT_MAX) })

@@ -1,11 +1,14 @@
-//! Facts about persons: one statement for a whole set, so all of them are as of one moment.
+//! Facts about persons: one statement for a whole set, so all of them are as of one moment, and that is after they
+//! were asked for. Questions that come while one set is on its way are the next set.
 
+use super::batch::{Size, Work};
 use super::columns::{Set as _, columns};
 use super::db::{Db, Fault, alone, column};
 use super::rows::{moment, moment_if_any, number, slot_at};
 use crate::engine::{BasisRow, PersonQuery, PersonRow, SuppressionRow};
 use crate::error::Error;
 use crate::statement as sql;
+use std::sync::Arc;
 use tokio_postgres::Row;
 
 columns! {
@@ -17,8 +20,27 @@ columns! {
     }
 }
 
-/// See [`crate::engine::Engine::persons`].
-pub(super) async fn persons(db: &Db, queries: &[PersonQuery]) -> Result<Vec<PersonRow>, Fault> {
+/// Answers questions about persons: those that come together in one statement.
+pub(super) struct Asking {
+    pub(super) db: Arc<Db>,
+}
+
+impl Work for Asking {
+    type Job = Vec<PersonQuery>;
+    type Answer = Vec<PersonRow>;
+
+    fn size(job: &Vec<PersonQuery>) -> Size {
+        Size { rows: job.len(), octets: 0 }
+    }
+
+    async fn together(&self, jobs: &[Vec<PersonQuery>]) -> Result<Vec<Vec<PersonRow>>, Fault> {
+        let queries: Vec<&PersonQuery> = jobs.iter().flatten().collect();
+        let mut persons = persons(&self.db, &queries).await?.into_iter();
+        Ok(jobs.iter().map(|job| persons.by_ref().take(job.len()).collect()).collect())
+    }
+}
+
+async fn persons(db: &Db, queries: &[&PersonQuery]) -> Result<Vec<PersonRow>, Fault> {
     let mut persons = vec![PersonRow::default(); queries.len()];
     if queries.is_empty() {
         return Ok(persons);
@@ -29,7 +51,7 @@ pub(super) async fn persons(db: &Db, queries: &[PersonQuery]) -> Result<Vec<Pers
     }
     for row in alone(db, &sql::PERSONS, &questions.params()).await? {
         let number: usize = number(&row, 0, "persons.number")?;
-        let found = number.checked_sub(1).and_then(|at| Some((persons.get_mut(at)?, queries.get(at)?)));
+        let found = number.checked_sub(1).and_then(|at| Some((persons.get_mut(at)?, *queries.get(at)?)));
         let Some((person, query)) = found else { return Err(Error::Row { column: "persons.number" }.into()) };
         read(&row, query, person)?;
     }

@@ -22,6 +22,9 @@ use tokio::sync::Mutex as Turn;
 const LARGE: u64 = 10_000;
 /// A grant is at most one part in so many of the allowance.
 const PARTS: u64 = 100;
+/// A grant is at most so many times the one before, or the first that is more than a need.
+const GROWTH_MAX: u64 = 4;
+const FIRST: u64 = 64;
 /// A grant lasts about so long, at the pace of the one before.
 const SPAN: Duration = Duration::from_secs(1);
 
@@ -158,7 +161,9 @@ impl Grants {
         let _turn = self.turn.lock().await;
         let rows = alone(&self.db, &sql::QUOTA, &[&controller, &day]).await?;
         let used: i64 = rows.first().map_or(Ok(0), |row| column(row, 0, "quota.used"))?;
-        let unused = self.held.lock().get(&controller).filter(|grant| grant.day == day).map_or(0, |grant| grant.left);
+        let held = self.held.lock().get(&controller).filter(|grant| grant.day == day).map_or(0, |grant| grant.left);
+        let is_his = |owed: &&(i64, i64, u64)| owed.0 == controller && owed.1 == day;
+        let unused = held + self.owed.lock().iter().filter(is_his).map(|(_, _, count)| count).sum::<u64>();
         Ok(u64::try_from(used).unwrap_or(0).saturating_sub(unused))
     }
 
@@ -175,7 +180,14 @@ impl Grants {
     async fn has(&self, want: Want) -> Result<bool, Fault> {
         match self.from_memory(want) {
             Answer::Had => return Ok(true),
-            Answer::Exact => return Ok(false),
+            Answer::Exact => {
+                // An allowance that became small must not be used up by what was granted of the large one.
+                if !self.owed.lock().is_empty() {
+                    let _turn = self.turn.lock().await;
+                    self.pay().await?;
+                }
+                return Ok(false);
+            }
             Answer::Missing(..) => {}
         }
         let _turn = self.turn.lock().await;
@@ -277,6 +289,7 @@ impl Grant {
     fn next(&self, want: Want) -> u64 {
         let micros = want.at.since(self.since).as_micros().max(1);
         let pace = u128::from(self.size) * SPAN.as_micros() / micros;
-        u64::try_from(pace).unwrap_or(u64::MAX).min(want.allowed / PARTS)
+        let steady = self.size.saturating_mul(GROWTH_MAX).max(FIRST);
+        u64::try_from(pace).unwrap_or(u64::MAX).min(steady).min(want.allowed / PARTS)
     }
 }

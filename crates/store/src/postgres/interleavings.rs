@@ -7,6 +7,7 @@ mod accepting;
 mod batches;
 mod delivering;
 mod ending;
+mod probe;
 mod wishes;
 
 use super::{EngineSettings, PostgresEngine};
@@ -59,8 +60,8 @@ struct Two {
     brake: Hand,
     /// For what is looked at.
     eye: Hand,
-    // Dropped last.
-    database: TestDatabase,
+    /// Dropped last.
+    _database: TestDatabase,
 }
 
 impl Two {
@@ -77,7 +78,7 @@ impl Two {
         let (brake, eye) = (Hand::on(&database.url).await, Hand::on(&database.url).await);
         // A row for the allowance, by which acceptances are braked.
         eye.say(&format!("INSERT INTO quota (controller, day, used) VALUES ({SHOP}, {DAY}, 0)")).await;
-        Self { one, two, seats: [first, second], brake, eye, database }
+        Self { one, two, seats: [first, second], brake, eye, _database: database }
     }
 
     /// Acceptances wait here after they wrote their rows, until [`Self::let_go`].

@@ -135,6 +135,12 @@ impl Cut {
 /// See [`crate::engine::Engine::keep`]. A lock that was not had is no failure: there is a next time.
 pub(super) async fn keep(db: &Db, now: Timestamp) -> Result<()> {
     make(db, now, now).await?;
+    for cut in &CUTS {
+        // What came before its partition did, the oldest first.
+        if let Some(unit) = oldest_in_rest(db, cut).await? {
+            later(make_all(db, cut, &[unit]).await)?;
+        }
+    }
     let today: Result<i64, Fault> = glance!(db, tx => { scalar(&tx, &sql::DATABASE_TIME).await });
     let today = Timestamp::from_micros(today.map_err(Fault::into_error)?).min(now);
     for cut in &CUTS {
@@ -150,13 +156,8 @@ pub(super) async fn keep(db: &Db, now: Timestamp) -> Result<()> {
 pub(super) async fn make(db: &Db, from: Timestamp, now: Timestamp) -> Result<()> {
     for cut in &CUTS {
         let (first, last) = (cut.by.needed(from), cut.by.needed(now));
-        let mut needed: BTreeSet<i64> = (*first.start()..=*last.end()).collect();
         let there = units(db, cut).await?;
-        // What came before its partition did, the oldest first.
-        if let Some(unit) = oldest_in_rest(db, cut).await? {
-            needed.insert(unit);
-        }
-        let missing: Vec<i64> = needed.difference(&there).copied().collect();
+        let missing: Vec<i64> = (*first.start()..=*last.end()).filter(|unit| !there.contains(unit)).collect();
         if !missing.is_empty() {
             later(make_all(db, cut, &missing).await)?;
         }
@@ -167,7 +168,7 @@ pub(super) async fn make(db: &Db, from: Timestamp, now: Timestamp) -> Result<()>
 /// What took too long now is tried again at the next call.
 fn later(outcome: Result<(), Fault>) -> Result<()> {
     match outcome {
-        Err(Fault::Slow(why)) => {
+        Err(Fault::Spent(why)) => {
             tracing::info!(why, "a partition is kept in order later");
             Ok(())
         }

@@ -65,7 +65,10 @@ async fn make_record(db: &Db) -> Result<()> {
             return Ok(());
         };
         // `IF NOT EXISTS` is no promise against another that makes it at this very moment.
-        let is_race = matches!(error.code(), Some(&SqlState::UNIQUE_VIOLATION | &SqlState::DUPLICATE_TABLE));
+        let is_race = matches!(
+            error.code(),
+            Some(&SqlState::UNIQUE_VIOLATION | &SqlState::DUPLICATE_TABLE | &SqlState::DUPLICATE_OBJECT)
+        );
         if !is_race || runs >= RECORD_RUNS_MAX {
             return Err(Fault::of(&error).into_error());
         }

@@ -33,8 +33,6 @@ pub(super) struct Pair {
     pub(super) main_at: Target,
     /// The keys database.
     pub(super) keys: Db,
-    /// Which installation they are.
-    pub(super) identity: [u8; 16],
 }
 
 /// Opens them.
@@ -66,8 +64,8 @@ pub(super) async fn open(url: &str, keys_url: Option<&str>, ca: Option<&Path>, s
     // Keys first, as always: what refers to them comes after.
     migrate::run(&keys, &keys_at, migrate::KEYS).await?;
     migrate::run(&main, &main_at, migrate::MAIN).await?;
-    let identity = checks::pair((&main, &main_at), (&keys, &keys_at)).await?;
-    Ok(Pair { main, main_at, keys, identity })
+    checks::pair((&main, &main_at), (&keys, &keys_at)).await?;
+    Ok(Pair { main, main_at, keys })
 }
 
 /// Asks until the server answers, or says why it does not.

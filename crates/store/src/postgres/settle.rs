@@ -102,11 +102,7 @@ impl<'a> Batch<'a> {
 }
 
 /// Writes one round. Answers the bodies outside the rows that are free now.
-async fn write_round<'a>(
-    tx: &Transaction<'_>,
-    round: &[Placed<'a>],
-    said: &mut Said<'a>,
-) -> Result<Vec<i64>, Fault> {
+async fn write_round<'a>(tx: &Transaction<'_>, round: &[Placed<'a>], said: &mut Said<'a>) -> Result<Vec<i64>, Fault> {
     let counted = count_attempts(tx, round).await?;
     let (mut ends, mut deferrals) = (Ends::default(), Deferrals::default());
     let (mut holds, mut suppressions) = (Holds::default(), Suppressions::default());

@@ -212,10 +212,7 @@ async fn pulse(tx: &Transaction<'_>, now: i64, time_to_live: Duration) -> Result
         .map(|row| {
             let seen = moment(row, 5, "node.seen")?;
             Ok(NodeRow {
-                seat: Seat {
-                    number: number(row, 0, "node.number")?,
-                    incarnation: column(row, 1, "node.incarnation")?,
-                },
+                seat: Seat { number: number(row, 0, "node.number")?, incarnation: column(row, 1, "node.incarnation")? },
                 name: column(row, 2, "node.name")?,
                 roles: column(row, 3, "node.roles")?,
                 release: column(row, 4, "node.version")?,

@@ -57,7 +57,8 @@ pub(super) fn connector(checked: Checked, ca: Option<&Path>) -> Result<MakeRustl
     Ok(MakeRustlsConnect::new(config))
 }
 
-fn roots(ca: Option<&Path>) -> Result<RootCertStore> {
+/// The usual authorities, or those in the file.
+pub(crate) fn roots(ca: Option<&Path>) -> Result<RootCertStore> {
     let Some(path) = ca else {
         return Ok(RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() });
     };
@@ -91,8 +92,7 @@ impl ServerCertVerifier for Verifier {
         if self.checked == Checked::Nothing {
             return Ok(ServerCertVerified::assertion());
         }
-        let verified =
-            self.verifier.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now);
+        let verified = self.verifier.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now);
         match verified {
             // The name is compared last: everything else was in order.
             Err(rustls::Error::InvalidCertificate(

@@ -81,7 +81,7 @@ impl Store {
         if acceptance.items.iter().any(|item| item.permit.generation() != present) {
             return Err(NotQueued::Stale);
         }
-        // A seat that was lost for want of a heartbeat may be another node's, and so may the ids that were made on it.
+        // A seat that was silent for long may be another node's by now, and so may the ids that were made on it.
         if !self.tenure.is_seated() {
             return Err(Error::Engine("this node's heartbeat is overdue".to_owned()).into());
         }

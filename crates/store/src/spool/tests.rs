@@ -108,7 +108,12 @@ impl House {
         decided.collect()
     }
 
-    pub(super) async fn accept(&self, to: &[Address], permits: &[(Person, Permit)], body: &Bytes) -> Result<MessageId, NotQueued> {
+    pub(super) async fn accept(
+        &self,
+        to: &[Address],
+        permits: &[(Person, Permit)],
+        body: &Bytes,
+    ) -> Result<MessageId, NotQueued> {
         let from = Address::parse("shop@shop.example").unwrap();
         let (_, domain) = self.store.from_domain(self.controller(), from.domain());
         let items = to.iter().zip(permits).map(|(address, (person, permit))| Item {

@@ -48,4 +48,11 @@ tables! {
     CopyState = "copy_state",
     Key = "key",
     SubjectBlock = "subject_block",
+    Generation = "generation",
+    Node = "node",
+    Lease = "lease",
+    Cluster = "cluster",
 }
+
+/// Those that a node alone does not need: SQLite has none of them.
+pub(crate) const OF_SEVERAL_NODES: &[Table] = &[Table::Generation, Table::Node, Table::Lease, Table::Cluster];

@@ -86,8 +86,7 @@ async fn is_well(house: &House, delivered_before: usize) {
     let shop = &house.shop;
     house.until_empty().await;
     assert_eq!(house.mx.received().len(), delivered_before, "nothing of it was taken in");
-    let bodies = house.dir.path().join("bodies");
-    assert_eq!(std::fs::read_dir(bodies).unwrap().count(), 0, "no body is left over");
+    assert_eq!(house.dir.bodies(), 0, "no body is left over");
     house.by_smtp(shop, None, &shop.from, ADA).await.id();
     house.by_http(shop, None, &shop.from, ADA).await.id();
     house.by_trust(&shop.from, ADA).await.id();

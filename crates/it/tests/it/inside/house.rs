@@ -4,6 +4,7 @@
 //! Invariants: every listener has a free port of its own; every wait is for a condition and has a limit; what is
 //! asked about a message is asked over HTTP, as its controller would.
 
+use super::ground::Ground;
 use duties::controller::{Admission, Preset, admit};
 use mail::address::{Address, Domain};
 use mail::reply::ReceivedReply;
@@ -21,8 +22,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
-use store::{LogFolder, NewBasis, Options, Store, Verified};
-use tempfile::TempDir;
+use store::{LogFolder, NewBasis, Store, Verified};
 use testkit::http::{Http, HttpAnswer};
 use testkit::smtp::SmtpClient;
 use testkit::tls::TestCa;
@@ -107,7 +107,7 @@ pub(crate) struct House {
     pub(crate) submission: SocketAddr,
     pub(crate) trusted: SocketAddr,
     pub(crate) ca: TestCa,
-    pub(crate) dir: TempDir,
+    pub(crate) dir: Ground,
     pub(crate) running: Running,
     limits: Limits,
     listeners: Vec<Listener>,
@@ -127,9 +127,9 @@ impl House {
         dns.mx("dest.example", 10, "mx.dest.example").loopback("mx.dest.example");
         let mut plan = plan(&dns, &mx);
         change(&mut plan);
-        let dir = tempfile::tempdir().unwrap();
+        let dir = Ground::new().await;
         let clock = ManualClock::start();
-        let store = open(&dir, &clock).await;
+        let store = dir.open(&clock).await;
         let shop = admitted(&store, "shop", "shop.example").await;
         let running = Running::start(Arc::clone(&store), plan.delivery.clone()).await.unwrap();
         let ca = TestCa::new();
@@ -177,7 +177,7 @@ impl House {
     }
 
     /// Closes the doors, ends what is under way, and closes the store. The folder stays.
-    pub(crate) async fn stop(self) -> TempDir {
+    pub(crate) async fn stop(self) -> Ground {
         let Self { dir, running, listeners, web, stop, store, .. } = self;
         stop.send_replace(true);
         for listener in listeners {
@@ -331,11 +331,6 @@ fn plan(dns: &FakeDns, mx: &FakeMx) -> Plan {
     delivery.timeouts.connect = Duration::from_secs(5);
     delivery.timeouts.quit = Duration::from_millis(200);
     Plan { delivery, limits: Limits::default(), metrics: None, connections: Bounds::default() }
-}
-
-async fn open(dir: &TempDir, clock: &Arc<ManualClock>) -> Arc<Store> {
-    let options = Options::new(Arc::clone(clock) as Arc<dyn model::Clock>, dir.path());
-    Store::open_sqlite(dir.path(), options).await.unwrap()
 }
 
 async fn admitted(store: &Store, name: &str, domain: &str) -> Tenant {

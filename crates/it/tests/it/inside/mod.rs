@@ -4,6 +4,7 @@ mod canaries;
 mod canary_forms;
 mod delivery;
 mod doors;
+mod ground;
 mod hostile;
 mod house;
 mod idempotency;

@@ -43,7 +43,7 @@ fn listens(port: u16) -> bool {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_demo_file_has_what_was_promised_and_comes_when_everything_listens() {
     let folder = tempfile::tempdir().unwrap();
-    let place = Place::below(folder.path());
+    let place = Place::on_sqlite(folder.path());
     let (base, file) = (place.base_port, place.file());
     let demo = Demo::start(place).await;
     // First of all, before anything can catch up.
@@ -78,7 +78,7 @@ async fn the_demo_file_has_what_was_promised_and_comes_when_everything_listens()
 #[tokio::test(flavor = "multi_thread")]
 async fn with_a_sink_there_is_no_mailbox_and_the_file_says_so() {
     let folder = tempfile::tempdir().unwrap();
-    let place = Place::below(folder.path());
+    let place = Place::on_sqlite(folder.path());
     let base = place.base_port;
     let sink = SocketAddr::from((Ipv4Addr::LOCALHOST, base + 5));
     let demo = Demo::start(Place { sink: Some(sink), ..place }).await;
@@ -91,7 +91,7 @@ async fn with_a_sink_there_is_no_mailbox_and_the_file_says_so() {
 async fn a_node_that_cannot_listen_writes_no_file_and_says_where() {
     for taken in [0, 3, 6] {
         let folder = tempfile::tempdir().unwrap();
-        let place = Place::below(folder.path());
+        let place = Place::on_sqlite(folder.path());
         let port = place.base_port + taken;
         let occupied = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).unwrap();
         let (base, file) = (place.base_port.to_string(), place.file());

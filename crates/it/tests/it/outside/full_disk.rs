@@ -107,7 +107,7 @@ async fn a_full_disk_is_a_temporary_refusal_and_nothing_is_lost_or_half_taken() 
     let folder = tempfile::tempdir().unwrap();
     let disk = SmallDisk::mount(&folder.path().join("data"));
     let mx = FakeMx::start().await.unwrap();
-    let place = Place { sink: Some(mx.addr()), within: disk.within(), ..Place::below(folder.path()) };
+    let place = Place { sink: Some(mx.addr()), within: disk.within(), ..Place::on_sqlite(folder.path()) };
     let mut demo = Demo::start(place).await;
     let before = Load::send(demo.address("trusted"), 0..50, 10).await;
     assert_eq!(before.answered.len(), 50, "with room everything is taken: {before:?}");

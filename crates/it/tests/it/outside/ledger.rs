@@ -10,7 +10,7 @@ use tempfile::TempDir;
 
 /// A node that has delivered some mail, ended in good order, and the timeline of one message.
 async fn delivered(folder: &TempDir) -> (Demo, Value) {
-    let demo = Demo::start(Place::below(folder.path())).await;
+    let demo = Demo::start(Place::on_sqlite(folder.path())).await;
     for at in 0..5 {
         demo.send("bob@dest.example", &format!("mail {at}")).await;
     }

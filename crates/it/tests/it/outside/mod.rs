@@ -1,6 +1,9 @@
 //! The binary, as a person runs it: by foreign clients, in a browser, on a full disk, killed and started again.
 
 mod browser;
+mod clock_skew;
+mod database_away;
+mod database_refused;
 mod demo_file;
 mod failover;
 mod full_disk;
@@ -8,6 +11,8 @@ mod harness;
 mod kills;
 mod ledger;
 mod loads;
+mod moving;
+mod nodes;
 mod starts_refused;
 mod terminate;
 mod walk;

@@ -42,7 +42,7 @@ async fn start(data: &Path, file: &Path) -> Said {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_second_process_on_the_folder_is_refused_and_the_first_goes_on() {
     let folder = tempfile::tempdir().unwrap();
-    let mut demo = Demo::start(Place::below(folder.path())).await;
+    let mut demo = Demo::start(Place::on_sqlite(folder.path())).await;
     demo.send("ada@dest.example", "before").await;
     let second = folder.path().join("second.json");
     let said = start(&demo.place.data, &second).await.refusal();
@@ -67,7 +67,7 @@ async fn a_second_process_on_the_folder_is_refused_and_the_first_goes_on() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_wrong_missing_or_damaged_master_key_is_refused_and_nothing_is_written() {
     let folder = tempfile::tempdir().unwrap();
-    let mut demo = Demo::start(Place::below(folder.path())).await;
+    let mut demo = Demo::start(Place::on_sqlite(folder.path())).await;
     demo.send("ada@dest.example", "sealed under the key").await;
     demo.arrived("sealed under the key").await;
     assert!(demo.terminate().await.success());

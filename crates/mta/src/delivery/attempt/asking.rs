@@ -10,11 +10,11 @@ use super::super::engine::Engine;
 use super::super::send::{Link, NotBegun};
 use super::letter::Letter;
 use gate::facts::{FromDomain, QuotaFacts};
-use gate::{Clearance, Facts, MessageFacts, RecipientFacts, Refusal, Rule, SenderFacts, Verdict};
+use gate::{Clearance, Facts, MessageFacts, Refusal, Rule, Verdict};
 use mail::client::BeginError;
 use model::Timestamp;
 use std::time::Duration;
-use store::{QueueRow, Temper};
+use store::{Clearing, QueueRow, Temper};
 
 /// A message held for want of facts is asked about again after so long.
 const FACTS_AGAIN: Duration = Duration::from_secs(60);
@@ -24,7 +24,7 @@ pub(super) const HELD_AGAIN: Duration = Duration::from_secs(15 * 60);
 pub(super) const FACTS_READ_MAX: usize = 16;
 
 /// Everything the gate asks about one row, with the generation as of before it was read.
-pub(super) type Known = (SenderFacts, MessageFacts, RecipientFacts, u64);
+pub(super) type Known = Box<Clearing>;
 
 /// What was read about a row.
 pub(super) enum Read {
@@ -40,7 +40,7 @@ pub(super) async fn load_facts(engine: &Engine, rows: Vec<&QueueRow>) -> Vec<Rea
     match engine.store.clearance_facts(&rows).await {
         Ok(known) => {
             engine.store_answered();
-            known.into_iter().map(Read::Facts).collect()
+            known.into_iter().map(|known| Read::Facts(Box::new(known))).collect()
         }
         Err(error) => {
             engine.store_failed(&error, "facts could not be read; the messages wait");
@@ -73,7 +73,7 @@ pub(crate) async fn may_end(engine: &Engine, rows: Vec<&QueueRow>) -> Vec<bool> 
 
 fn ask(read: &Read, now: Timestamp) -> Result<Clearance, Facing> {
     let (sender, message, recipient, generation) = match read {
-        Read::Facts((sender, message, recipient, generation)) => (Some(sender), *message, Some(recipient), *generation),
+        Read::Facts(known) => (Some(&known.0), known.1, Some(&known.2), known.3),
         Read::Nothing => (None, MessageFacts { from_domain: FromDomain::NotYetKnown }, None, 0),
         Read::Away => return Err(Facing::NotNow),
     };

@@ -26,9 +26,9 @@ struct Rows {
 impl Table {
     fn new() -> Arc<Self> {
         let kinds = [(LeaseKind::Queue, QUEUE_PARTS), (LeaseKind::Ledger, LEDGER_PARTS)];
-        let leases = kinds.into_iter().flat_map(|(kind, parts)| {
-            (0..parts).map(move |part| LeaseRow { kind, part, owner: None, epoch: 0 })
-        });
+        let leases = kinds
+            .into_iter()
+            .flat_map(|(kind, parts)| (0..parts).map(move |part| LeaseRow { kind, part, owner: None, epoch: 0 }));
         let rows = Lock::new(Rows { leases: leases.collect(), ..Rows::default() });
         Arc::new(Self { watch: Watch::at(Duration::from_secs(1_000)), is_away: AtomicBool::new(false), rows })
     }
@@ -80,7 +80,7 @@ impl Sharing for Table {
         let mut rows = self.rows.lock();
         rows.incarnations += 1;
         let number = rows.nodes.iter().find(|(identity, _)| *identity == card.identity);
-        let number = number.map_or(rows.nodes.len() as u16, |(_, node)| node.seat.number);
+        let number = number.map_or(u16::try_from(rows.nodes.len()).unwrap(), |(_, node)| node.seat.number);
         let seat = Seat { number, incarnation: rows.incarnations };
         rows.nodes.retain(|(_, node)| node.seat.number != number);
         let (name, release) = (card.name.clone(), card.release.clone());
@@ -114,7 +114,7 @@ impl Sharing for Table {
         };
         // In another order each time: nobody may build on it.
         let mut nodes: Vec<NodeRow> = rows.nodes.iter().map(told).collect();
-        let turn = now.seconds() as usize % nodes.len().max(1);
+        let turn = usize::try_from(now.seconds()).unwrap() % nodes.len().max(1);
         nodes.rotate_left(turn);
         Ok(Pulse { now, nodes, leases: rows.leases.clone() })
     }
@@ -139,9 +139,9 @@ impl Sharing for Table {
         let is_given = |lease: &LeaseRow, held: &LeaseRow| {
             (lease.kind, lease.part, lease.epoch) == (held.kind, held.part, held.epoch)
         };
-        self.rows.lock().give(|lease| {
-            lease.owner == Some(seat.incarnation) && held.iter().any(|held| is_given(lease, held))
-        });
+        self.rows
+            .lock()
+            .give(|lease| lease.owner == Some(seat.incarnation) && held.iter().any(|held| is_given(lease, held)));
         Ok(())
     }
 
@@ -193,8 +193,7 @@ fn at_most_one(nodes: &[&Node]) {
 #[tokio::test]
 async fn shares_are_fair_and_follow_who_comes_and_goes() {
     let table = Table::new();
-    let (one, two, three) =
-        (table.node(1, Roles::ALL), table.node(2, Roles::ALL), table.node(3, Roles::SMTP));
+    let (one, two, three) = (table.node(1, Roles::ALL), table.node(2, Roles::ALL), table.node(3, Roles::SMTP));
     one.beat().await;
     assert_eq!(one.held(), (256, 64), "whoever is first has everything at once");
     two.beat().await;

@@ -5,6 +5,7 @@ use crate::cluster::{ClockSource, Roles};
 use crate::open::{Options, PostgresSettings, Store};
 use crate::spool::{Acceptance, BodyPlacement, Item, NotQueued, OutcomeKind, QueueRow};
 use crate::{DomainKeys, Lane, NewCredential, Outcome, Verified};
+use base64::Engine as _;
 use bytes::Bytes;
 use gate::{Facts, MessageFacts, Verdict, decide};
 use mail::address::{Address, Domain};
@@ -12,6 +13,7 @@ use mail::dkim::SigningKey;
 use model::instruction::Operation;
 use model::stream::Class;
 use model::{ControllerId, MessageId, StreamKind, Timestamp};
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 use tempfile::TempDir;
@@ -37,6 +39,12 @@ pub(super) fn address(name: &str) -> Address {
 impl House {
     pub(super) async fn new() -> Self {
         Self { database: testkit::postgres::database().await, keys: tempfile::tempdir().unwrap() }
+    }
+
+    /// The master key is there before the first node starts, as an operator distributes it.
+    pub(super) fn distribute_the_key(&self) {
+        let key = base64::engine::general_purpose::STANDARD.encode([7; 32]);
+        std::fs::write(self.keys.path().join("master.key"), key).unwrap();
     }
 
     /// A node in a folder of its own.
@@ -150,6 +158,13 @@ impl Node {
     pub(super) fn holds_the_site(&self) -> bool {
         self.store.tenure().holds("dest.example")
     }
+}
+
+/// Waits until both have the half.
+pub(super) async fn shared(one: &Node, two: &Node) {
+    until("fair shares", Duration::from_secs(5), async || (one.parts(), two.parts()) == (128, 128)).await;
+    let all: HashSet<u16> = one.store.tenure().parts().into_iter().chain(two.store.tenure().parts()).collect();
+    assert_eq!(all.len(), 256);
 }
 
 /// Waits until it is so.

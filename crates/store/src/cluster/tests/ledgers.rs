@@ -34,7 +34,7 @@ async fn c2sp_a_log_has_no_gap_while_its_sequencer_changes() {
     let one = house.node("one").await;
     let controller = shop(&one).await;
     one.store.flush().await.unwrap();
-    // Seven of the shop: itself, agreement, stream, instruction, domain, credential.
+    // Six of the shop: itself, agreement, stream, instruction, domain, credential.
     let mut size = exported(&one, controller);
     assert_eq!(size, 6);
     let two = house.node("two").await;

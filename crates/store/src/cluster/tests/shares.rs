@@ -1,21 +1,13 @@
 //! Shares of the queue: fair, handed over, taken over, fenced; what was under way is not lost.
 
-use super::house::{House, Node, outcome, shop, until};
+use super::house::{House, Node, outcome, shared, shop, until};
 use crate::cluster::{Roles, queue_part};
 use crate::spool::{OutcomeKind, Start, Started, Uncertain};
 use crate::vault::base32;
-use std::collections::HashSet;
 use std::time::Duration;
 
 const SECOND: Duration = Duration::from_secs(1);
-/// Longer than any loaded machine takes for what is done at once.
 const SOON: Duration = Duration::from_secs(5);
-
-async fn shared(one: &Node, two: &Node) {
-    until("fair shares", SOON, async || (one.parts(), two.parts()) == (128, 128)).await;
-    let all: HashSet<u16> = one.store.tenure().parts().into_iter().chain(two.store.tenure().parts()).collect();
-    assert_eq!(all.len(), 256);
-}
 
 /// Which of the two serves the one site, and the other one.
 fn by_site(one: Node, two: Node) -> (Node, Node) {
@@ -141,9 +133,7 @@ async fn ids_of_two_nodes_never_meet() {
 #[tokio::test(flavor = "multi_thread")]
 async fn nodes_that_start_at_once_on_an_empty_database_agree() {
     let house = House::new().await;
-    // The key is there, as an operator distributes it.
-    drop(house.node("first").await.store.public_id(model::ControllerId::OPERATOR));
-    let house = House { ..house };
+    house.distribute_the_key();
     let (one, two, three) = tokio::join!(house.node("one"), house.node("two"), house.node("three"));
     let shown = |node: &Node| node.store.public_id(model::ControllerId::OPERATOR);
     assert_eq!(shown(&one), shown(&two));

@@ -3,7 +3,9 @@
 use crate::conformance::place::Place;
 use crate::open::{Options, Store};
 use crate::spool::{Acceptance, Idempotency, Item, Lane, Outcome, OutcomeKind, QueueRow, Start, Started, Suppress};
-use crate::{Authority, DomainKeys, NewBasis, NewCredential, Verified};
+use crate::{
+    Authority, BodyPlacement, ClockSource, DomainKeys, NewBasis, NewCredential, PostgresSettings, Roles, Verified,
+};
 use bytes::Bytes;
 use gate::{Facts, MessageFacts, Verdict, decide};
 use mail::address::{Address, Domain};
@@ -13,9 +15,11 @@ use model::instruction::Operation;
 use model::person::{Restriction, SuppressionReason, SuppressionScope};
 use model::stream::Class;
 use model::{Clock, ControllerId, MessageId, StreamKind, Timestamp};
+use std::ffi::OsString;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
+use testkit::postgres::TestDatabase;
 
 /// What stands in a house, to be found again wherever it was moved.
 pub(super) struct Contents {
@@ -40,8 +44,30 @@ pub(super) async fn open_at(dir: &Path) -> Arc<Store> {
     Store::open_sqlite(dir, Options::new(Arc::new(Still), dir)).await.unwrap()
 }
 
+/// Opens a store on PostgreSQL, as a node that does everything.
+pub(super) async fn open_shared(dir: &Path, database: &TestDatabase) -> Arc<Store> {
+    let settings = PostgresSettings {
+        url: database.url.clone(),
+        keys_url: Some(database.keys_url.clone()),
+        ca: None,
+        name: "alpha".into(),
+        roles: Roles::ALL,
+        clock: ClockSource::Given,
+        bodies: BodyPlacement::Rows,
+    };
+    Store::open_postgres(dir, settings, Options::new(Arc::new(Still), dir)).await.unwrap()
+}
+
 pub(super) fn address(name: &str) -> Address {
     Address::parse(&format!("{name}@dest.example")).unwrap()
+}
+
+/// The name of the one body that lies in a file.
+pub(super) fn body_file(dir: &Path) -> OsString {
+    let names: Vec<_> =
+        std::fs::read_dir(dir.join("bodies")).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    let [name] = names.as_slice() else { panic!("{names:?}") };
+    name.clone()
 }
 
 /// More than fits in a row, and not to be compressed.

@@ -1,6 +1,6 @@
 //! Between the two engines: there and back, cut short, altered, and with somebody else about.
 
-use super::house::{furnish, large_body, open_at, rows};
+use super::house::{body_file, furnish, large_body, open_at, open_shared, rows, send};
 use super::*;
 use crate::conformance::place::Place;
 use crate::copy::place::open_both;
@@ -121,6 +121,9 @@ async fn a_copy_there_and_back_has_the_same_hashes_and_the_same_mail() {
     let guard = "INSERT INTO idempotency (controller, credential, key, request, made, answer, day) \
         SELECT controller, credential, key, request, made, '', day - 1 FROM idempotency";
     bare(&database).await.main().await.unwrap().batch_execute(guard).await.unwrap();
+    // A key that was being destroyed when its node went down is none.
+    let blank = "INSERT INTO key (controller, kind, epoch, sealed, created) VALUES (2, 4, 7, '\\x0000', 7)";
+    bare(&database).await.keys().await.unwrap().batch_execute(blank).await.unwrap();
 
     let again = copy_store(&plan(place(&database), sqlite(back.path())), &quiet).await.unwrap();
     assert!(again.is_same(), "{again:?}");
@@ -148,11 +151,11 @@ async fn a_copy_there_and_back_has_the_same_hashes_and_the_same_mail() {
 #[tokio::test]
 async fn large_bodies_stay_files_where_nodes_share_a_folder() {
     let home = Place::new();
-    let contents = furnish(&home, 0).await;
+    furnish(&home, 0).await;
     let (database, shared) = (database().await, tempfile::tempdir().unwrap());
     let (back, bare_of_bodies) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let sqlite = |dir: &Path| StorePlace::Sqlite(dir.into());
-    let name = format!("{:016x}", contents.large.0);
+    let name = body_file(home.path());
     let mut to = plan(sqlite(home.path()), place(&database));
     to.bodies = Some(shared.path().into());
     // What a copy that was cut short left stays; another file of that name is not written over.
@@ -318,4 +321,40 @@ async fn only_between_the_two_engines_and_only_where_there_is_something() {
     }
     let secret = StorePlace::read("postgres://a:SECRET@b/c", None, None).unwrap();
     assert!(!format!("{secret:?}").contains("SECRET"));
+}
+
+#[tokio::test]
+async fn a_store_that_was_moved_works_and_moves_back() {
+    let home = Place::new();
+    let contents = furnish(&home, 3).await;
+    let (database, node, back) = (database().await, tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let whole = plan(StorePlace::Sqlite(home.path().into()), place(&database));
+    assert!(copy_store(&whole, &quiet).await.unwrap().is_same());
+
+    std::fs::copy(home.path().join("master.key"), node.path().join("master.key")).unwrap();
+    let store = open_shared(node.path(), &database).await;
+    // The attempt that was under way when the store was moved is found, and its message may go on.
+    store.recover().await.unwrap();
+    let view = store.message(contents.controller, contents.in_flight).await.unwrap().unwrap();
+    assert_eq!(view.timeline.last().unwrap().event, "uncertain");
+    let found = rows(&store, contents.controller).await;
+    let row = found.iter().find(|row| row.id == contents.large).unwrap();
+    assert_eq!(store.open_content(&[row]).await.unwrap()[0].as_ref().unwrap().body, large_body());
+    assert!(store.message(contents.controller, contents.erased).await.unwrap().unwrap().to.is_none());
+    // Mail comes in, and every entry gets its place above those that were there.
+    let authority = store.authority_named("shop").unwrap();
+    let new = send(&store, &authority, &["ada"], &bytes::Bytes::from_static(b"body\r\n")).await;
+    assert!(contents.messages.iter().all(|old| *old < new));
+    let alive = copy_store(&plan(place(&database), StorePlace::Sqlite(back.path().into())), &quiet).await;
+    assert!(matches!(alive, Err(Refused::NodeAlive { .. })), "{alive:?}");
+    store.flush().await.unwrap();
+    store.close().await;
+
+    let again = copy_store(&plan(place(&database), StorePlace::Sqlite(back.path().into())), &quiet).await.unwrap();
+    assert!(again.is_same(), "{again:?}");
+    std::fs::copy(home.path().join("master.key"), back.path().join("master.key")).unwrap();
+    let store = open_at(back.path()).await;
+    assert!(store.message(contents.controller, new).await.unwrap().is_some());
+    store.flush().await.unwrap();
+    store.close().await;
 }

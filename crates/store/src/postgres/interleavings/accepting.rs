@@ -32,8 +32,10 @@ async fn a_secret_that_was_not_kept_is_no_clash() {
     let mut none_left = taking(1, 1);
     none_left.quota_max = 0;
     none_left.messages[0].slot = slot(77);
-    let (first, second) = (accepting(&two.one, none_left), accepting(&two.two, taking(2, 1)));
+    let first = accepting(&two.one, none_left);
     two.until_waiting(1).await;
+    let second = accepting(&two.two, taking(2, 1));
+    two.until_waiting(2).await;
     two.let_go().await;
     assert_eq!(first.await.unwrap().unwrap(), AcceptOutcome::Quota);
     assert_eq!(second.await.unwrap().unwrap(), AcceptOutcome::Done);
@@ -41,7 +43,8 @@ async fn a_secret_that_was_not_kept_is_no_clash() {
 }
 
 fn keyed(id: i64, at: Timestamp) -> AcceptRows {
-    let idempotency = IdempotencyRow { credential: 4, key: [6; 16], request: [7; 32], answer: vec![u8::try_from(id).unwrap()] };
+    let idempotency =
+        IdempotencyRow { credential: 4, key: [6; 16], request: [7; 32], answer: vec![u8::try_from(id).unwrap()] };
     let mut rows = taking(id, u8::try_from(id).unwrap());
     (rows.idempotency, rows.at) = (Some(idempotency), at);
     rows

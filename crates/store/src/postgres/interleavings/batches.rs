@@ -8,8 +8,11 @@ use crate::error::Error;
 async fn gathered(two: &Two, follow: Vec<AcceptRows>) -> Vec<Result<AcceptOutcome>> {
     two.hold_acceptances().await;
     // One job for each worker.
-    let holders = [accepting(&two.one, taking(900, 90)), accepting(&two.one, taking(901, 91))];
-    two.until_waiting(2).await;
+    let mut holders = Vec::new();
+    for (id, worker) in (900..).zip(1..=2) {
+        holders.push(accepting(&two.one, taking(id, u8::try_from(90 + worker).unwrap())));
+        two.until_waiting(worker).await;
+    }
     let asked: Vec<_> = follow.into_iter().map(|rows| accepting(&two.one, rows)).collect();
     // They are in the lane when their tasks have run.
     breathe().await;

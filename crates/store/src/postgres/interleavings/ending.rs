@@ -124,7 +124,8 @@ async fn a_body_that_somebody_needs_stays() {
 async fn a_hold_told_by_two_is_one_event() {
     let two = Two::new().await;
     sharing(&two, &[1]).await;
-    let held = || SettleRow { event_word: "held", held_until: Some(at(2_000)), rule: Some("case-open"), ..deferred(1, 1, 1) };
+    let held =
+        || SettleRow { event_word: "held", held_until: Some(at(2_000)), rule: Some("case-open"), ..deferred(1, 1, 1) };
     two.brake.say("BEGIN; SELECT id FROM message FOR UPDATE").await;
     let first = settling(&two.one, vec![held()]);
     let second = settling(&two.two, vec![held()]);

@@ -129,11 +129,19 @@ async fn of_two_sequencers_one_keeps_everything_and_the_other_nothing() {
     let engines = [Arc::new(open(&database).await), Arc::new(open(&database).await)];
     for round in 0..8 {
         engines[0].append(vec![EntryRow { controller: 7, bytes: vec![u8::try_from(round).unwrap()] }]).await.unwrap();
-        let drained: Vec<i64> = engines[1].inbox(Some(vec![crate::cluster::ledger_part(7)]), 10).await.unwrap().iter().map(|(id, _)| *id).collect();
+        let drained: Vec<i64> = engines[1]
+            .inbox(Some(vec![crate::cluster::ledger_part(7)]), 10)
+            .await
+            .unwrap()
+            .iter()
+            .map(|(id, _)| *id)
+            .collect();
         assert_eq!(drained.len(), 1);
         let sequencing = engines.each_ref().map(|engine| {
             let (engine, drained) = (Arc::clone(engine), drained.clone());
-            tokio::spawn(async move { engine.sequence(vec![chunk(round)], vec![step(round, round + 1)], drained).await })
+            tokio::spawn(
+                async move { engine.sequence(vec![chunk(round)], vec![step(round, round + 1)], drained).await },
+            )
         });
         let mut won = 0;
         for sequenced in sequencing {

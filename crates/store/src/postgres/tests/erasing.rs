@@ -10,12 +10,13 @@ const WIDTH: usize = 60;
 /// 256 slots, each of octets that occur nowhere else.
 fn block(seed: u8) -> Vec<u8> {
     let slot = |n: u8| (0..WIDTH).map(move |at| u8::try_from(at).unwrap() ^ n ^ seed.wrapping_mul(31)).chain([]);
-    (0..=255).flat_map(|n| {
-        let mut octets: Vec<u8> = slot(n).collect();
-        (octets[0], octets[1], octets[2]) = (n, seed, 0xA5);
-        octets
-    })
-    .collect()
+    (0..=255)
+        .flat_map(|n| {
+            let mut octets: Vec<u8> = slot(n).collect();
+            (octets[0], octets[1], octets[2]) = (n, seed, 0xA5);
+            octets
+        })
+        .collect()
 }
 
 fn slot(block: &[u8], n: u8) -> &[u8] {
@@ -44,8 +45,10 @@ async fn gdpr_17_a_destroyed_secret_is_not_in_the_file() {
     let before = file(&engine, "subject_block").await;
     // The first and the last of a block, the last of all, and some between: where a row lies in its page must not
     // matter.
-    let destroyed: Vec<(u8, u8)> =
-        [0, 1, 63, 64, 65, 66, 67, 68, 69, 70, 71, 127, 200, 254, 255].into_iter().flat_map(|n| [(1, n), (4, n)]).collect();
+    let destroyed: Vec<(u8, u8)> = [0, 1, 63, 64, 65, 66, 67, 68, 69, 70, 71, 127, 200, 254, 255]
+        .into_iter()
+        .flat_map(|n| [(1, n), (4, n)])
+        .collect();
     for (seed, n) in &destroyed {
         assert!(holds(&before, slot(&block(*seed), *n)));
         engine.destroy_slot(SlotRef { block: i64::from(*seed), slot: *n }).await.unwrap();

@@ -71,7 +71,7 @@ async fn law_r38_old_mail_goes_with_its_partition_unless_it_waits() {
     let engine = open(&database).await;
     let today = now(&engine).await;
     let [old, waiting, young] = [200, 150, 80].map(|days| id_of(before(today, days)));
-    engine.make_room(before(today, 200), today).await.unwrap();
+    keep::make(&engine.core.main, before(today, 200), today).await.unwrap();
     for id in [old, waiting, young] {
         accept(&engine, id).await;
         assert!(place(&engine, id).await.unwrap().starts_with("message_w"));
@@ -84,7 +84,10 @@ async fn law_r38_old_mail_goes_with_its_partition_unless_it_waits() {
     engine.keep(ahead).await.unwrap();
     assert!(place(&engine, old).await.is_none());
     assert!(place(&engine, waiting).await.is_some() && place(&engine, young).await.is_some());
-    assert_eq!(ask(&engine, &format!("SELECT COUNT(*) FROM attempt WHERE message = {old}")).await.as_deref(), Some("0"));
+    assert_eq!(
+        ask(&engine, &format!("SELECT COUNT(*) FROM attempt WHERE message = {old}")).await.as_deref(),
+        Some("0")
+    );
     assert_eq!(engine.message(7, young).await.unwrap().unwrap().attempts.len(), 1);
 
     engine.settle(vec![ended(waiting, waiting, 1, "delivered")]).await.unwrap();

@@ -40,7 +40,10 @@ async fn a_node_that_comes_back_has_its_seat_and_a_new_incarnation() {
     assert!(first.incarnation < other.incarnation && other.incarnation < again.incarnation);
     assert!(engine.beat(first, LONG).await.unwrap().is_none(), "the seat is another's");
     let pulse = engine.beat(again, LONG).await.unwrap().unwrap();
-    assert_eq!(pulse.nodes.iter().map(|node| (node.seat, node.alive)).collect::<Vec<_>>(), [(again, true), (other, true)]);
+    assert_eq!(
+        pulse.nodes.iter().map(|node| (node.seat, node.alive)).collect::<Vec<_>>(),
+        [(again, true), (other, true)]
+    );
     assert_eq!((pulse.leases.len(), pulse.nodes[0].name.as_str()), (320, "node 1"));
     assert!(pulse.now >= pulse.nodes[1].seen);
     engine.set_roles(again, 3).await.unwrap();
@@ -102,7 +105,10 @@ async fn a_lease_changes_hands_only_as_it_was_seen_and_from_the_dead() {
     // Whoever has been silent for longer than a lease lives may be had, and says so no more.
     ask(&engine, "UPDATE node SET seen = seen - 10000000 WHERE number = 0").await;
     let taken = engine.take(two, &mine[..2], Duration::from_secs(5)).await.unwrap();
-    assert_eq!(taken.iter().map(|lease| (lease.owner, lease.epoch)).collect::<Vec<_>>(), [(Some(two.incarnation), 2); 2]);
+    assert_eq!(
+        taken.iter().map(|lease| (lease.owner, lease.epoch)).collect::<Vec<_>>(),
+        [(Some(two.incarnation), 2); 2]
+    );
     engine.give(one, &mine).await.unwrap();
     let now = engine.look(LONG).await.unwrap().leases;
     assert_eq!((owned(&now, one).len(), owned(&now, two).len()), (0, 2), "only what was still its own was given back");

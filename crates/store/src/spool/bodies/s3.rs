@@ -6,9 +6,9 @@
 //! errors as its status and code, nothing else of it.
 
 mod settings;
-mod wire;
 #[cfg(test)]
 mod tests;
+mod wire;
 
 pub use settings::{Addressing, S3Keys, S3Settings};
 

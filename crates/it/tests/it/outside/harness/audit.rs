@@ -54,8 +54,8 @@ fn marks(message: &Value) -> u64 {
 }
 
 /// All ledgers are right and whole, and have the events of each message in an order that could be. The nodes have
-/// ended. Answers how many entries there are.
-pub(crate) async fn ledgers(fleet: &Fleet, fates: &Fates, timelines: &[(usize, Value)]) -> u64 {
+/// ended. Of the first controller, so many messages were taken `beside` the letters. Answers how many entries there are.
+pub(crate) async fn ledgers(fleet: &Fleet, fates: &Fates, beside: u64, timelines: &[(usize, Value)]) -> u64 {
     let mut sum = 0;
     for (number, account) in fleet.accounts.iter().enumerate() {
         let (log, size) = newest_log(fleet, &account.controller).await;
@@ -63,9 +63,10 @@ pub(crate) async fn ledgers(fleet: &Fleet, fates: &Fates, timelines: &[(usize, V
         assert_eq!(entries.len() as u64, size, "{} has as many entries as its checkpoint says", log.display());
         let count = |kind: &str| entries.iter().filter(|entry| entry.kind() == kind).count();
         let taken = fates.iter().filter(|(letter, fate)| controller(**letter) == number && fate.id.is_some()).count();
+        let taken = taken as u64 + if number == 0 { beside } else { 0 };
         let vain: u64 = fates.values().map(|fate| fate.unanswered + fate.put_off).sum();
-        let accepted = count("message.accepted");
-        assert!((taken..=taken + vain as usize).contains(&accepted), "{accepted} entries for {taken} letters");
+        let accepted = count("message.accepted") as u64;
+        assert!((taken..=taken + vain).contains(&accepted), "{accepted} entries for {taken} messages");
         let places: HashMap<&str, usize> = entries.iter().enumerate().map(|(at, entry)| (entry.id(), at)).collect();
         assert_eq!(places.len(), entries.len(), "no event twice");
         let messages = timelines.iter().filter(|(of, _)| *of == number);
@@ -90,14 +91,15 @@ fn in_order(message: &Value, places: &HashMap<&str, usize>) {
     assert_eq!(timeline(message)[0]["event"], "accepted", "{message}");
 }
 
-fn entries(log: &Path) -> Vec<Entry> {
+/// All entries of a log, in their order.
+pub(crate) fn entries(log: &Path) -> Vec<Entry> {
     let folder = Folder::open(log).unwrap();
     folder.entries(0).unwrap().map(|entry| Entry::decode(&entry.unwrap()).unwrap()).collect()
 }
 
 /// Each node that kept the ledger for a while has a folder of it. All of them are right, and the newest extends the
 /// others, in our eyes and in those of a program that shares no code with us.
-async fn newest_log(fleet: &Fleet, controller: &str) -> (PathBuf, u64) {
+pub(crate) async fn newest_log(fleet: &Fleet, controller: &str) -> (PathBuf, u64) {
     let folders = fleet.nodes.iter().map(|node| node.place.data.join("ledger").join(controller));
     let mut logs = BTreeMap::new();
     for folder in folders.filter(|folder| folder.join("checkpoint").exists()) {

@@ -1,6 +1,7 @@
 //! `postern demo` or `postern serve` as a process of its own: started, asked, killed, ended, started again.
 
 use super::binary::postern;
+use super::database::{self, Engine};
 use super::tools::word;
 use super::until;
 use serde_json::{Value, json};
@@ -23,6 +24,8 @@ pub(crate) struct Place {
     pub(crate) sink: Option<SocketAddr>,
     /// The command: `demo`, or another that takes the same arguments.
     pub(crate) command: &'static str,
+    /// Which engine it is to have.
+    pub(crate) engine: Engine,
     /// Further arguments.
     pub(crate) further: Vec<String>,
     /// The command that enters the namespace in which the data folder is mounted, if it is.
@@ -39,9 +42,15 @@ impl Place {
             base_port: testkit::base_port(),
             sink: None,
             command: "demo",
+            engine: Engine::OfTheRun,
             further: Vec::new(),
             within: Vec::new(),
         }
+    }
+
+    /// The same with its rows in the folder, whatever the run is about.
+    pub(crate) fn on_sqlite(folder: &Path) -> Self {
+        Self { engine: Engine::Sqlite, ..Self::below(folder) }
     }
 
     /// The file that tells where everything is.
@@ -60,6 +69,7 @@ impl Place {
         let (program, before) = words.split_first().expect("there is a program");
         let mut command = Command::new(program);
         command.env("POSTERN_LOG", "warn").args(before).arg(self.command).arg("--quiet").arg("--data").arg(&self.data);
+        command.args(database::arguments(&self.data));
         command.args(&self.further).arg("--base-port").arg(self.base_port.to_string()).arg("--json").arg(self.file());
         if let Some(sink) = self.sink {
             command.arg("--sink").arg(sink.to_string());
@@ -81,6 +91,9 @@ impl Demo {
     /// Starts a node and waits for its file.
     pub(crate) async fn start(place: Place) -> Self {
         let _ = fs::remove_file(place.file());
+        if place.engine == Engine::OfTheRun && !place.further.iter().any(|word| word == "--store") {
+            database::provide(&place.data).await;
+        }
         let child = place.spawn();
         let mut demo = Self { place, child, told: Value::Null };
         demo.wait_for_file().await;
@@ -143,6 +156,14 @@ impl Demo {
         let _ = fs::remove_file(self.place.file());
         self.child = self.place.spawn();
         self.wait_for_file().await;
+    }
+
+    /// What it says when it does not start again.
+    pub(crate) async fn refused(&mut self) -> String {
+        let before = self.place.said().len();
+        self.child = self.place.spawn();
+        assert!(!self.ended().await.success(), "it was to be refused");
+        self.place.said().split_off(before)
     }
 
     /// A text of the demo file, by its pointer.

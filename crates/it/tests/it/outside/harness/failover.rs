@@ -178,20 +178,22 @@ impl Run {
     /// Meanwhile persons object, by whichever node answers.
     async fn the_primary_dies(&mut self) {
         let at = SystemClock.monotonic();
-        self.primary.kill().await;
-        let peers = self.fleet.nodes.iter().map(|node| node.address("http")).collect();
-        let objecting = tokio::spawn(object(peers, self.fleet.accounts[0].api_key.clone(), self.chance()));
         let longer = Duration::from_millis(self.chance() % 4_000);
-        passed(at, longer).await;
-        self.standby.promote().await;
-        let promoted = SystemClock.monotonic();
-        let first = until("the first delivery with the new primary", async || {
-            self.tally.read(&self.mx).await;
-            self.tally.first_after(promoted)
-        })
-        .await;
-        self.report.without_primary = ((promoted - at).as_millis(), first.as_millis());
-        self.objections = objecting.await.unwrap();
+        let peers = self.fleet.nodes.iter().map(|node| node.address("http")).collect();
+        let objecting = object(peers, self.fleet.accounts[0].api_key.clone(), self.chance());
+        self.primary.kill().await;
+        let promoting = async {
+            passed(at, longer).await;
+            self.standby.promote().await;
+            let promoted = SystemClock.monotonic();
+            let first = until("the first delivery with the new primary", async || {
+                self.tally.read(&self.mx).await;
+                self.tally.first_after(promoted)
+            })
+            .await;
+            ((promoted - at).as_millis(), first.as_millis())
+        };
+        (self.report.without_primary, self.objections) = tokio::join!(promoting, objecting);
     }
 
     /// Now, and the sites that the node serves.
@@ -234,14 +236,15 @@ impl Run {
         self.report.tries_in_vain =
             fates.values().fold((0, 0), |(no, later), fate| (no + fate.unanswered, later + fate.put_off));
         self.report.longest_gap = self.tally.longest_gap().as_millis();
+        self.report.doubles = self.tally.doubles().len();
+        say(&format!("{:?}", self.report));
         self.objections_were_heeded(fates).await;
         self.report.sent_twice = self.nothing_is_invented(fates);
         let timelines = audit::timelines(&self.fleet, fates, &self.tally).await;
-        self.report.doubles = self.tally.doubles().len();
         let nothing = async || self.standby.ask(MAIN, "TABLE ledger_inbox").await.is_empty().then_some(());
         until("all entries to have their places", nothing).await;
         self.fleet.terminate().await;
-        self.report.entries = audit::ledgers(&self.fleet, fates, &timelines).await;
+        self.report.entries = audit::ledgers(&self.fleet, fates, 0, &timelines).await;
         say(&format!("{:?}", self.report));
         let within = |limit: Duration, millis: u128| assert!(millis <= limit.as_millis(), "{:?}", self.report);
         within(STALL_MAX, self.report.longest_gap);
@@ -260,7 +263,11 @@ impl Run {
             assert!(ids.contains(id), "letter {number} was answered as {id} and arrived as {ids:?}");
             let further = ids.len() - 1;
             let possible = if *way == Way::Http { 0 } else { unanswered + put_off };
-            assert!(further as u64 <= possible, "letter {number} was taken more than once: {ids:?} {:?}", fates[&number]);
+            assert!(
+                further as u64 <= possible,
+                "letter {number} was taken more than once: {ids:?} {:?}",
+                fates[&number]
+            );
             twice += further;
         }
         twice
@@ -273,7 +280,8 @@ impl Run {
             let last = latest.get(address).unwrap_or_else(|| panic!("{address} was never tried"));
             let after = last.checked_sub(*answered);
             assert!(after.is_none_or(|after| after <= EFFECT_WITHIN), "{address} was tried {after:?} after the answer");
-            self.report.last_after_objection = self.report.last_after_objection.max(after.map(|after| after.as_millis()));
+            self.report.last_after_objection =
+                self.report.last_after_objection.max(after.map(|after| after.as_millis()));
         }
         let mut refused_by = BTreeSet::new();
         for (number, fate) in fates {

@@ -61,8 +61,9 @@ impl Ground {
     /// The arguments that name the store.
     pub(crate) fn store(&self) -> Vec<String> {
         let key = self.folder.join("master.key");
-        let words = ["--store", &self.url, "--keys", &self.keys_url, "--master-key", word(&key)];
-        words.map(str::to_owned).to_vec()
+        let mut words = on_postgres(&self.url, &self.keys_url);
+        words.extend(["--master-key", word(&key)].map(str::to_owned));
+        words
     }
 
     /// A controller is admitted by a demo, which ends before any node starts.
@@ -71,11 +72,8 @@ impl Ground {
         fs::create_dir(&folder).unwrap();
         let mut demo = Demo::start(Place { further: self.store(), ..Place::below(&folder) }).await;
         let text = |pointer: &str| demo.text(pointer).to_owned();
-        let account = Account {
-            controller: text("/controller"),
-            username: text("/smtp/username"),
-            api_key: text("/api_key"),
-        };
+        let account =
+            Account { controller: text("/controller"), username: text("/smtp/username"), api_key: text("/api_key") };
         assert!(demo.terminate().await.success(), "{}", demo.place.said());
         account
     }
@@ -94,6 +92,11 @@ impl Ground {
         place.further = words;
         place
     }
+}
+
+/// The arguments that name a pair of databases.
+pub(crate) fn on_postgres(url: &str, keys_url: &str) -> Vec<String> {
+    ["--store", url, "--keys", keys_url].map(str::to_owned).to_vec()
 }
 
 /// What the operator calls a node.
@@ -162,7 +165,7 @@ pub(crate) async fn ask(peer: SocketAddr, key: &str, method: &str, path: &str, b
 
 /// One request to put a person on the list of those who get nothing. True when it was done.
 pub(crate) async fn suppress(peer: SocketAddr, key: &str, address: &str) -> bool {
-    let request = json!({"email": address, "scope": "all", "reason": "objection"});
+    let request = json!({"email": address, "scope": "all", "reason": "opt-out"});
     let answer = ask(peer, key, "POST", "/v1/suppressions", &request.to_string()).await;
     answer.is_some_and(|answer| match answer.status {
         201 => true,

@@ -6,6 +6,7 @@
 pub(crate) mod audit;
 pub(crate) mod binary;
 pub(crate) mod campaign;
+pub(crate) mod database;
 pub(crate) mod demo;
 pub(crate) mod failover;
 pub(crate) mod fleet;

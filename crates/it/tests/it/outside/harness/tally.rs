@@ -33,7 +33,9 @@ impl Tally {
     pub(crate) async fn read(&mut self, sink: &FakeMx) {
         let read = self.arrivals.len();
         let fresh = sink
-            .wait_until("the sink's books", |received, _| Some(received.iter().skip(read).map(arrival).collect::<Vec<_>>()))
+            .wait_until("the sink's books", |received, _| {
+                Some(received.iter().skip(read).map(arrival).collect::<Vec<_>>())
+            })
             .await;
         for arrival in &fresh {
             *self.by_id.entry(arrival.id.clone()).or_default() += 1;

@@ -13,7 +13,7 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use testkit::SystemClock;
 use testkit::http::Http;
@@ -70,7 +70,6 @@ struct Shared {
     /// By controller: all of its letters have numbers [`CONTROLLERS`] apart.
     next: Vec<AtomicU64>,
     end: u64,
-    stopped: AtomicBool,
     answered: AtomicU64,
     fates: Mutex<Fates>,
 }
@@ -92,7 +91,6 @@ impl Traffic {
             keys: accounts.iter().map(|account| account.api_key.clone()).collect(),
             next: (0..CONTROLLERS).map(|offset| AtomicU64::new(numbers.start + offset)).collect(),
             end: numbers.end,
-            stopped: AtomicBool::new(false),
             answered: AtomicU64::new(0),
             fates: Mutex::default(),
         });
@@ -101,7 +99,8 @@ impl Traffic {
         let clients = all
             .flat_map(|(way, at)| (0..accounts.len()).map(move |controller| (way, at + controller, controller)))
             .map(|(way, at, controller)| {
-                let client = Client { shared: Arc::clone(&shared), way, controller, node: at % doors.len(), line: None };
+                let client =
+                    Client { shared: Arc::clone(&shared), way, controller, node: at % doors.len(), line: None };
                 tokio::spawn(client.work())
             })
             .collect();
@@ -111,16 +110,6 @@ impl Traffic {
     /// Letters with a final answer so far.
     pub(crate) fn answered(&self) -> u64 {
         self.shared.answered.load(Ordering::SeqCst)
-    }
-
-    /// Whether nobody sends any more.
-    pub(crate) fn is_over(&self) -> bool {
-        self.clients.iter().all(JoinHandle::is_finished)
-    }
-
-    /// No letter is begun any more; those that are begun are sent to the end.
-    pub(crate) fn stop(&self) {
-        self.shared.stopped.store(true, Ordering::SeqCst);
     }
 
     /// Waits for all clients.
@@ -211,7 +200,8 @@ impl Client {
     }
 
     async fn by_http(&self, number: u64) -> Told {
-        let (authorization, key) = (format!("Bearer {}", self.shared.keys[self.controller]), format!("letter-{number}"));
+        let (authorization, key) =
+            (format!("Bearer {}", self.shared.keys[self.controller]), format!("letter-{number}"));
         let headers = [("Authorization", authorization.as_str()), ("Idempotency-Key", key.as_str())];
         let (http, json) = (Http::plain(self.shared.doors[self.node].http), request(number).to_string());
         let told = tokio::time::timeout(PATIENCE, http.post_json("/v1/messages", &headers, &json)).await;
@@ -230,9 +220,6 @@ impl Client {
 
 impl Shared {
     fn take(&self, controller: usize) -> Option<u64> {
-        if self.stopped.load(Ordering::SeqCst) {
-            return None;
-        }
         let number = self.next[controller].fetch_add(CONTROLLERS, Ordering::SeqCst);
         (number < self.end).then_some(number)
     }

@@ -105,7 +105,8 @@ impl S3Settings {
         }
         let prefix = self.prefix.trim_end_matches('/');
         // A dot alone would be taken for a step in a path.
-        let steps_are_names = prefix.split('/').all(|step| !step.is_empty() && step != "." && step != ".." && plain(step));
+        let steps_are_names =
+            prefix.split('/').all(|step| !step.is_empty() && step != "." && step != ".." && plain(step));
         if !prefix.is_empty() && !steps_are_names {
             return unfit("prefix", "is none: names of letters, digits, dots and hyphens, with a slash between them");
         }
@@ -115,7 +116,10 @@ impl S3Settings {
             Addressing::VirtualHost => UrlStyle::VirtualHost,
         };
         let Ok(bucket) = Bucket::new(endpoint, style, self.bucket, self.region) else {
-            return unfit("endpoint", "is no https address of a host (one that is an IP address goes with path addressing)");
+            return unfit(
+                "endpoint",
+                "is no https address of a host (one that is an IP address goes with path addressing)",
+            );
         };
         Ok((bucket, prefix, Credentials::new(self.keys.access, self.keys.secret.as_str())))
     }

@@ -92,7 +92,10 @@ async fn a_bucket_that_cannot_be_used_is_refused_with_what_to_do() {
     let text = refused(S3Settings { region: "elsewhere".into(), ..right.clone() }).await;
     assert!(text.contains("check both, and the region"), "{text}");
     let text = refused(S3Settings { bucket: "missing".into(), ..right.clone() }).await;
-    assert_eq!(text, format!("there is no {}; make it, or name the one that is there", place.replace("bodies", "missing")));
+    assert_eq!(
+        text,
+        format!("there is no {}; make it, or name the one that is there", place.replace("bodies", "missing"))
+    );
     server.fail("DELETE", 1, Wrong::Status(403)).await;
     let text = refused(right.clone()).await;
     assert!(text.contains("does not let this access key delete objects (OfTheTest); it needs the rights"), "{text}");
@@ -210,7 +213,8 @@ fn keys_are_read_from_a_file() {
         std::fs::write(&file, text).unwrap();
         S3Keys::read(&file)
     };
-    let whole = "# ours\n[default]\naws_access_key_id = A\naws_secret_access_key=s=+/\n[other]\naws_access_key_id = B\n";
+    let whole =
+        "# ours\n[default]\naws_access_key_id = A\naws_secret_access_key=s=+/\n[other]\naws_access_key_id = B\n";
     let keys = read(whole).unwrap();
     let credentials = S3Settings {
         endpoint: "http://s3.example".into(),

@@ -4,15 +4,14 @@
 //! what may succeed another time. Never: a signed address in an error.
 
 use crate::error::{Error, Result};
+use crate::postgres::roots;
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
-use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject as _;
-use rustls::{ClientConfig, RootCertStore};
+use rustls::ClientConfig;
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
@@ -186,23 +185,6 @@ impl Wire {
             false => Err(Fault::Answer { status: status.as_u16(), code: code(&body), tried_before }),
         }
     }
-}
-
-/// The usual authorities, or those in the file.
-fn roots(ca: Option<&Path>) -> Result<RootCertStore> {
-    let Some(path) = ca else {
-        return Ok(RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() });
-    };
-    let unread = |reason: String| Error::File { file: path.display().to_string(), reason };
-    let mut roots = RootCertStore::empty();
-    for certificate in CertificateDer::pem_file_iter(path).map_err(|error| unread(error.to_string()))? {
-        let certificate = certificate.map_err(|error| unread(error.to_string()))?;
-        roots.add(certificate).map_err(|error| unread(error.to_string()))?;
-    }
-    if roots.is_empty() {
-        return Err(unread("there is no certificate in it".to_owned()));
-    }
-    Ok(roots)
 }
 
 /// The server's word for what is wrong. Nothing else of its answer is taken over.
