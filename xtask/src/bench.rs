@@ -48,7 +48,8 @@ pub(crate) fn run(repo: &Repo, arguments: &[String]) -> Result<()> {
 impl Options {
     fn parse(arguments: &[String]) -> Result<Self> {
         let folder = PathBuf::from(format!("/var/tmp/postern-bench-{}", std::process::id()));
-        let mut options = Self { messages: None, runs: 3, postfix: true, postern: true, postgres: false, write: false, folder };
+        let mut options =
+            Self { messages: None, runs: 3, postfix: true, postern: true, postgres: false, write: false, folder };
         let mut rest = arguments.iter();
         while let Some(argument) = rest.next() {
             let mut value = || rest.next().with_context(|| format!("{argument} needs a value"));

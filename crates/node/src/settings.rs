@@ -76,8 +76,8 @@ impl std::str::FromStr for Trusted {
         let address = address.parse().with_context(|| format!("{address} is not an address with a port"))?;
         let mut words = rest.split('+');
         let username = words.next().filter(|name| !name.is_empty()).context("it names no credential")?.to_owned();
-        let networks: Vec<Network> =
-            words.map(|word| word.parse().with_context(|| word.to_owned())).collect::<anyhow::Result<_>>()?;
+        let network = |word: &str| word.parse().map_err(|error| anyhow::anyhow!("{word}: {error}"));
+        let networks: Vec<Network> = words.map(network).collect::<anyhow::Result<_>>()?;
         if networks.is_empty() {
             bail!("it names no network from which clients may come, such as +127.0.0.0/8");
         }

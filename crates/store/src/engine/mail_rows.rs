@@ -254,7 +254,8 @@ pub(crate) struct PartLease {
 pub(crate) struct StartAnswer {
     /// Is it recorded? False when the message is gone, the attempt is another, or the partition is another node's.
     pub(crate) begun: bool,
-    /// The controller's permission generation in the database as of that commit, where several nodes count it there.
+    /// The controller's permission generation in the database, where several nodes count it there: not older than the
+    /// moment at which this start was asked for. What commits while it is on its way comes with the next news.
     pub(crate) generation: Option<i64>,
 }
 

@@ -56,8 +56,8 @@ pub enum BodiesUnfit {
     },
     /// The keys may too little.
     #[error(
-        "{place} does not let this access key {what} ({code}); it needs the rights to put, get, delete and list objects \
-         there"
+        "{place} does not let this access key {what} ({code}); it needs the rights to put, get, delete and list \
+         objects there"
     )]
     Rights {
         /// Where.

@@ -117,7 +117,9 @@ impl Accepting {
                 course.refused = Some(AcceptOutcome::Erased);
                 return Err(Fault::Conflict);
             }
-            (bodies?, messages?, queue?);
+            bodies?;
+            messages?;
+            queue?;
             if taken? < takes.rows() || takes.is_hopeless {
                 course.refused = Some(AcceptOutcome::Quota);
                 return Err(Fault::Conflict);

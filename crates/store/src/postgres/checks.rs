@@ -214,7 +214,7 @@ async fn found(db: &Db, identity: [u8; 16]) -> Result<[u8; 16]> {
         super::db::run(&tx, &sql::CLUSTER_FOUND, &[&identity.as_slice()]).await?;
         read_identity(&tx).await
     });
-    written.map_err(Fault::into_error)?.ok_or_else(|| Error::Row { column: "cluster.identity" })
+    written.map_err(Fault::into_error)?.ok_or(Error::Row { column: "cluster.identity" })
 }
 
 #[cfg(test)]

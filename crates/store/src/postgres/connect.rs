@@ -1,6 +1,6 @@
 //! Addresses, connections and their settings.
 //!
-//! Invariants: a host that does not answer costs three seconds and then the next one is asked, also when it accepts
+//! Invariants: an address that does not answer costs three seconds and then the next one is asked, also when it takes
 //! the connection and says nothing; the host that answered last is asked first; a dead primary is noticed within
 //! seconds; each connection has the same settings, whatever the server or the role has.
 //! Never: a password in an error; a notice's words in the log (they may hold values).
@@ -49,6 +49,8 @@ const SETTINGS: &str = "SET statement_timeout = '30s'; SET lock_timeout = '10s';
 pub(super) struct Target {
     config: Config,
     tls: MakeRustlsConnect,
+    /// The host that answered last.
+    first: Arc<AtomicUsize>,
     /// Its hosts, for people.
     pub(super) hosts: String,
     /// Its name.
@@ -89,12 +91,16 @@ impl Target {
         }
         config.ssl_mode(mode);
         settle(&mut config);
-        let role = config.get_user().unwrap_or("postgres").to_owned();
+        let Some(database) = config.get_dbname().or_else(|| config.get_user()).map(str::to_owned) else {
+            return Err(Unfit::Address { reason: "it names no database" }.into());
+        };
         Ok(Self {
             tls: tls::connector(checked, ca.as_deref())?,
+            first: Arc::default(),
             hosts: hosts(&config),
-            database: config.get_dbname().unwrap_or(&role).to_owned(),
-            role,
+            database,
+            // Without one the driver takes the name of the process's account.
+            role: config.get_user().unwrap_or("ROLE").to_owned(),
             config,
         })
     }
@@ -109,8 +115,7 @@ impl Target {
 
     /// A pool of connections to it; none is made yet.
     pub(super) fn pool(&self, size: usize) -> Result<Db> {
-        let each = each(&self.config);
-        let dialer = Dialer { each, first: Arc::default(), tls: self.tls.clone() };
+        let dialer = Dialer { each: each(&self.config), first: Arc::clone(&self.first), tls: self.tls.clone() };
         let method = ManagerConfig { recycling_method: RecyclingMethod::Fast };
         let manager = Manager::from_connect(self.config.clone(), dialer, method);
         // Time enough to find the last of the hosts.
@@ -308,16 +313,17 @@ impl Connect for Dialer {
             loop {
                 let mut failed = None;
                 for at in (0..hosts).map(|n| (first + n) % hosts) {
-                    let Some(config) = self.each.get(at) else { continue };
-                    // A host that takes the connection and then says nothing must not keep us from the others.
-                    let limit = config.get_connect_timeout().copied().unwrap_or(CONNECT_MAX);
-                    match timeout(limit, dial(config, self.tls.clone())).await {
-                        Ok(Ok(connected)) => {
-                            self.first.store(at, Ordering::Relaxed);
-                            return Ok(connected);
+                    let Some(host) = self.each.get(at) else { continue };
+                    for config in addresses(host).await {
+                        // One that takes the connection and then says nothing must not keep us from the others.
+                        match timeout(patience(&config), dial(&config, self.tls.clone())).await {
+                            Ok(Ok(connected)) => {
+                                self.first.store(at, Ordering::Relaxed);
+                                return Ok(connected);
+                            }
+                            Ok(Err(error)) => failed = Some(error),
+                            Err(_) => {}
                         }
-                        Ok(Err(error)) => failed = Some(error),
-                        Err(_) => {}
                     }
                 }
                 // Where all were silent the pool's own patience ends this.
@@ -326,6 +332,27 @@ impl Connect for Dialer {
                 }
             }
         })
+    }
+}
+
+fn patience(config: &Config) -> Duration {
+    config.get_connect_timeout().copied().unwrap_or(CONNECT_MAX)
+}
+
+/// The same for each address of a host. Where they cannot be had the driver says why.
+async fn addresses(host: &Config) -> Vec<Config> {
+    let ([Host::Tcp(name)], [], [port]) = (host.get_hosts(), host.get_hostaddrs(), host.get_ports()) else {
+        return vec![host.clone()];
+    };
+    match timeout(patience(host), tokio::net::lookup_host((name.as_str(), *port))).await {
+        Ok(Ok(found)) => found
+            .map(|address| {
+                let mut one = host.clone();
+                one.hostaddr(address.ip());
+                one
+            })
+            .collect(),
+        _ => vec![host.clone()],
     }
 }
 

@@ -117,6 +117,9 @@ impl Fault {
                 Self::Final(Error::Full)
             }
             SqlState::READ_ONLY_SQL_TRANSACTION => Self::Lost("PostgreSQL is a standby here"),
+            SqlState::T_R_STATEMENT_COMPLETION_UNKNOWN | SqlState::IDLE_IN_TRANSACTION_SESSION_TIMEOUT => {
+                Self::Lost("PostgreSQL ended the session")
+            }
             _ if state.code().starts_with("57P") || state.code().starts_with("08") => {
                 Self::Lost("PostgreSQL is going away or starting")
             }

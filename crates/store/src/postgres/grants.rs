@@ -178,7 +178,7 @@ impl Grants {
 
     /// Takes a want from a grant, if need be from a new one. False: it is to be taken exactly.
     async fn has(&self, want: Want) -> Result<bool, Fault> {
-        match self.from_memory(want) {
+        match self.remembered(want) {
             Answer::Had => return Ok(true),
             Answer::Exact => {
                 // An allowance that became small must not be used up by what was granted of the large one.
@@ -192,7 +192,7 @@ impl Grants {
         }
         let _turn = self.turn.lock().await;
         // Another batch may have had its turn meanwhile.
-        let (missing, more) = match self.from_memory(want) {
+        let (missing, more) = match self.remembered(want) {
             Answer::Had => return Ok(true),
             Answer::Exact => return Ok(false),
             Answer::Missing(missing, more) => (missing, more),
@@ -218,7 +218,7 @@ impl Grants {
         Ok(is_had)
     }
 
-    fn from_memory(&self, want: Want) -> Answer {
+    fn remembered(&self, want: Want) -> Answer {
         let mut held = self.held.lock();
         let is_small = want.allowed < LARGE;
         if let Some(grant) = held.get(&want.controller)

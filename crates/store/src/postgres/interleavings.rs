@@ -7,7 +7,6 @@ mod accepting;
 mod batches;
 mod delivering;
 mod ending;
-mod probe;
 mod wishes;
 
 use super::{EngineSettings, PostgresEngine};

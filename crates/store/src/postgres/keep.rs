@@ -5,7 +5,7 @@
 //! only when no message of its ids waits, and by the database's calendar: one node's wrong clock drops nothing.
 //! Texts are made here, of numbers and of the names below: DDL takes no parameters.
 
-use super::db::{Db, Fault, Repeat, column, glance, many, one, transact};
+use super::db::{Db, Fault, Param, Repeat, column, glance, many, one, transact};
 use super::read::scalar;
 use crate::error::Result;
 use crate::statement as sql;
@@ -213,7 +213,8 @@ async fn drop_one(db: &Db, cut: &Cut, unit: i64) -> Result<(), Fault> {
     let (from, to) = (cut.by.start(unit), cut.by.start(unit + 1));
     let dropped: Result<bool, Fault> = transact!(db, Repeat::Safe, tx => {
         tx.batch_execute(ALONE).await?;
-        if cut.by == By::Week && one(&tx, &sql::QUEUE_IN, &[&from, &(to.saturating_add(BODY_APART_IDS))]).await?.is_some() {
+        let params: [Param<'_>; 2] = [&from, &to.saturating_add(BODY_APART_IDS)];
+        if cut.by == By::Week && one(&tx, &sql::QUEUE_IN, &params).await?.is_some() {
             return Ok(false);
         }
         tx.batch_execute(&format!("DROP TABLE IF EXISTS {}", cut.name(unit))).await?;

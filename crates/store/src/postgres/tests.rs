@@ -5,6 +5,7 @@ mod erasing;
 mod keeping;
 mod opening;
 mod sharing;
+mod unanswered;
 
 use super::{EngineSettings, PostgresEngine};
 use crate::engine::NodeCard;

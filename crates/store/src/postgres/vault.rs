@@ -140,7 +140,7 @@ pub(super) async fn destroy_slot(core: &Core, slot: SlotRef) -> Result<()> {
     vacuum(&core.keys, VACUUM_SLOTS, &number).await
 }
 
-/// Outside a transaction, and for as long as it takes; when nobody sees the rows of before any more, if that comes soon.
+/// Outside a transaction, for as long as it takes, and when nobody sees the rows of before any more, if that is soon.
 async fn vacuum(db: &Db, text: &'static str, done_by: &str) -> Result<()> {
     let connection = db.connection().await.map_err(Fault::into_error)?;
     let outcome = vacuum_on(&connection, text, done_by).await;

@@ -1,7 +1,7 @@
 //! Bodies too large for a row: sealed octets outside the database, durable before the transaction that refers to them.
 //!
-//! Invariants: an object is named by the id of its body, which is used once, and is never overwritten. It belongs to its
-//! [`NewBody`] until a commit may refer to it; dropped before that, it takes the object along.
+//! Invariants: an object is named by the id of its body, which is used once, and is never overwritten. It belongs to
+//! its [`NewBody`] until a commit may refer to it; dropped before that, it takes the object along.
 //! Crash between object and transaction ⇒ an object nobody refers to: a node that is alone removes those at its next
 //! start, and any node removes those that are a day old ([`collect`]).
 //! Never: an octet in clear; an object removed that a row refers to.

@@ -103,7 +103,7 @@ impl Entering {
             Err(Error::Unknown) => {}
             Ok(_) | Err(_) => {
                 if let Some(id) = in_file {
-                    intake.bodies.remove(vec![id]).await;
+                    intake.bodies.release(vec![id]).await;
                 }
             }
         }

@@ -152,7 +152,7 @@ async fn of_two_nodes_each_takes_mail_in_and_either_is_enough() {
     assert!(Arrivals::at(&mx).await.doubles().is_empty());
     // A wish that one was told is kept by the other from the answer on.
     let wish = serde_json::json!({"email": "ada@dest.example", "scope": "all"});
-    assert_eq!(post(&one, &sample, "/v1/suppressions", &wish).await.status, 200);
+    assert_eq!(post(&one, &sample, "/v1/suppressions", &wish).await.status, 201);
     let refused = post(&two, &sample, "/v1/messages", &message("transactional", "ada@dest.example", "no")).await;
     assert!(refused.status == 422 && refused.text().contains("\"suppressed\""), "{}", refused.text());
 

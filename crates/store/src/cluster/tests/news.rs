@@ -96,6 +96,43 @@ async fn art7_3_a_start_sees_what_another_node_committed_just_before() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn art7_3_a_process_that_goes_on_after_a_stop_believes_nothing_it_knew() {
+    let house = House::new().await;
+    let (one, two) = two_nodes(&house).await;
+    let controller = one.authority().controller();
+    let (owner, other) = if one.holds_the_site() { (one, two) } else { (two, one) };
+    owner.send(&["ada"]).await;
+    let row = owner.rows().await.remove(0);
+    assert!(matches!(clearance(&owner, &row).await, Verdict::Pass(_)));
+    // Nothing of it runs any more but what is called.
+    owner.store.vanish().await;
+    let before = owner.store.generation(controller);
+    other.store.set_agreement_state(controller, AgreementState::Suspended).await.unwrap();
+    until("what is known is too old", SECOND, async || owner.store.generation(controller) != before).await;
+    assert!(!matches!(clearance(&owner, &row).await, Verdict::Pass(_)));
+    other.store.set_agreement_state(controller, AgreementState::InForce).await.unwrap();
+    assert!(matches!(clearance(&owner, &row).await, Verdict::Pass(_)));
+    close([owner, other]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn art5_2_without_news_there_are_no_facts() {
+    let house = House::new().await;
+    let one = house.node("one").await;
+    let controller = shop(&one).await;
+    one.send(&["ada"]).await;
+    let row = one.rows().await.remove(0);
+    assert!(matches!(clearance(&one, &row).await, Verdict::Pass(_)));
+    let before = one.store.generation(controller);
+    // The database is gone.
+    drop(house);
+    until("what is known is too old", SOON, async || one.store.generation(controller) != before).await;
+    until("nothing is known", SOON, async || one.store.clearance_facts(&[&row]).await.is_err()).await;
+    until("nothing is held", SOON, async || !one.holds_the_site()).await;
+    one.store.vanish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_message_is_not_refused_for_what_is_not_known_yet() {
     let house = House::new().await;
     let (one, two) = two_nodes(&house).await;

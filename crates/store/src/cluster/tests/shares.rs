@@ -114,6 +114,33 @@ async fn starts_are_fenced_by_the_lease_in_the_database() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_node_that_loses_its_seat_knows_its_own_attempts_all_the_same() {
+    let house = House::new().await;
+    let one = house.node("one").await;
+    shop(&one).await;
+    one.send(&["ada"]).await;
+    let row = one.rows().await.remove(0);
+    assert_eq!(one.store.start(Start::of(&row, one.store.now())).await.unwrap(), Started::Yes);
+    // Somebody copied its folder, started a node there, and killed it.
+    let copy = tempfile::tempdir().unwrap();
+    std::fs::copy(one.dir.path().join("node.id"), copy.path().join("node.id")).unwrap();
+    let lease = one.store.tenure().lease(queue_part("dest.example"));
+    let copy = house.node_in(copy, "copy").await;
+    copy.store.vanish().await;
+    until("a new seat is taken", SOON, async || {
+        one.store.tenure().lease(queue_part("dest.example")).is_some_and(|now| Some(now) != lease)
+    })
+    .await;
+    // For the database its incarnation is gone, and with it whoever began the attempt.
+    assert_eq!(one.store.engine.started(crate::engine::Scope::default(), 9).await.unwrap().len(), 1);
+    assert_eq!(one.store.recover().await.unwrap(), 0);
+    let now = one.store.now();
+    one.store.settle(vec![outcome(row.clone(), now, OutcomeKind::Deferred { due: now })]).await.unwrap();
+    assert_eq!(one.rows().await[0].uncertain, Uncertain::No);
+    one.store.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn ids_of_two_nodes_never_meet() {
     let house = House::new().await;
     let (one, two) = (house.node("one").await, house.node("two").await);

@@ -185,6 +185,23 @@ async fn gdpr_32_a_server_is_verified_where_that_is_asked() {
     PostgresEngine::open(by("localhost", "sslmode=require", None)).await.unwrap().close().await;
 }
 
+#[tokio::test]
+async fn a_host_that_says_nothing_does_not_keep_from_the_next_one() {
+    let (silent, cluster) = (Cluster::start(Major::Fifteen).await, Cluster::start(Major::Fifteen).await);
+    let database = cluster.pair().await;
+    silent.halt();
+    let both = |url: &str| {
+        let (host, other) = (format!("127.0.0.1:{}", cluster.port()), format!("127.0.0.1:{}", silent.port()));
+        format!("{}?connect_timeout=1", url.replace(&host, &format!("{other},{host}")))
+    };
+    let (url, keys_url) = (both(&database.url), Some(both(&database.keys_url)));
+    let engine = PostgresEngine::open(EngineSettings { url, keys_url, ca: None }).await.unwrap();
+    let port = ask(&engine, "SHOW port").await;
+    assert_eq!(port, Some(cluster.port().to_string()));
+    engine.close().await;
+    silent.go_on();
+}
+
 #[test]
 fn an_address_that_is_none_is_refused_without_its_password() {
     let addresses = [

@@ -1,9 +1,9 @@
 //! Collecting bodies that nothing refers to: left by a crash between object and transaction, or by a removal that
 //! failed.
 //!
-//! Two conditions, and several nodes may look for them at once: the object's id is older than a day, which no acceptance
-//! takes between its object and its commit; and the engine, asked after that, knows no row that refers to it. Ids are
-//! given once, so nothing will refer to it later.
+//! Two conditions, and several nodes may look for them at once: the object's id is older than a day, which no
+//! acceptance takes between its object and its commit; and the engine, asked after that, knows no row that refers to
+//! it. Ids are given once, so nothing will refer to it later.
 
 use super::{Bodies, BodyStore};
 use crate::engine::Engine;

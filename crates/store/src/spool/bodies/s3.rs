@@ -78,11 +78,13 @@ impl Ask<'_> {
 impl S3 {
     /// A bucket that is there, lets us do what we need, and belongs to the installation `owner`.
     pub(super) async fn open(settings: S3Settings, owner: &str, clock: Arc<dyn Clock>) -> Result<Self> {
-        let s3 = Self::new(settings, clock)?;
+        let mut s3 = Self::new(settings, clock)?;
+        let patience = std::mem::replace(&mut s3.patience, Patience::at_start());
         s3.claim(owner).await?;
         for ask in [Ask::List { after: "", limit: 1 }, Ask::Delete(&name(0))] {
             s3.ask(&ask).await.map_err(|fault| s3.unfit(&ask, fault))?;
         }
+        s3.patience = patience;
         Ok(s3)
     }
 

@@ -3,7 +3,8 @@
 
 use super::collect::collect;
 use super::*;
-use crate::open::Options;
+use crate::cluster::{ClockSource, Roles};
+use crate::open::{Options, PostgresSettings};
 use crate::spool::tests::{House, address, large_body, outcome};
 use crate::spool::{NotQueued, OutcomeKind};
 use crate::{Store, Temper};
@@ -11,6 +12,7 @@ use model::Timestamp;
 use std::time::Duration;
 use tempfile::TempDir;
 use testkit::ManualClock;
+use testkit::postgres::TestDatabase;
 use testkit::wait::{breathe, within};
 
 const HOUR: Duration = Duration::from_secs(3_600);
@@ -19,16 +21,41 @@ const HOUR: Duration = Duration::from_secs(3_600);
 pub(super) struct Ground {
     pub(super) placement: BodyPlacement,
     pub(super) clock: Arc<ManualClock>,
+    /// `None`: SQLite.
+    database: Option<TestDatabase>,
 }
 
 impl Ground {
     pub(super) fn of(placement: BodyPlacement) -> Self {
-        Self { placement, clock: ManualClock::start() }
+        Self { placement, clock: ManualClock::start(), database: None }
+    }
+
+    /// On the engine that several nodes share.
+    async fn on_postgres(self) -> Self {
+        Self { database: Some(testkit::postgres::database().await), ..self }
     }
 
     async fn open(&self, dir: &Path) -> Result<Arc<Store>> {
-        let clock = Arc::clone(&self.clock);
-        Store::open_sqlite_with(dir, Some(self.placement.clone()), Options::new(clock, dir)).await
+        let (clock, bodies) = (Arc::clone(&self.clock), self.placement.clone());
+        let options = Options::new(clock, dir);
+        let Some(database) = &self.database else { return Store::open_sqlite_with(dir, Some(bodies), options).await };
+        let settings = PostgresSettings {
+            url: database.url.clone(),
+            keys_url: Some(database.keys_url.clone()),
+            ca: None,
+            name: "house".into(),
+            roles: Roles::ALL,
+            clock: ClockSource::Given,
+            bodies,
+        };
+        let store = Store::open_postgres(dir, settings, options).await?;
+        within("the node's share", async {
+            while !store.tenure().holds("dest.example") {
+                breathe().await;
+            }
+        })
+        .await;
+        Ok(store)
     }
 
     pub(super) async fn house(&self) -> House {
@@ -59,8 +86,13 @@ pub(super) async fn there(house: &House) -> Vec<i64> {
 
 pub(super) async fn accept_large(house: &House) -> std::result::Result<(), NotQueued> {
     let to = [address("ada")];
-    let permits = house.permits(&to).await;
-    house.accept(&to, &permits, &large_body()).await.map(drop)
+    loop {
+        let permits = house.permits(&to).await;
+        match house.accept(&to, &permits, &large_body()).await {
+            Err(NotQueued::Stale) => {}
+            outcome => return outcome.map(drop),
+        }
+    }
 }
 
 /// As housekeeping does it.
@@ -212,6 +244,20 @@ async fn what_a_crash_leaves_in_a_folder_is_collected_after_a_day() {
 }
 
 #[tokio::test]
+async fn several_nodes_keep_and_collect_bodies_in_a_folder() {
+    let (_dir, ground) = shared();
+    out_and_back(&ground.on_postgres().await).await;
+    // Another database is another installation.
+    let (_dir, ground) = shared();
+    collected(&ground.on_postgres().await).await;
+}
+
+#[tokio::test]
+async fn several_nodes_keep_bodies_of_any_size_in_rows() {
+    in_rows(&Ground::of(BodyPlacement::Rows).on_postgres().await).await;
+}
+
+#[tokio::test]
 async fn a_folder_that_fails_refuses_the_message_and_keeps_nothing() {
     let (dir, ground) = shared();
     let house = ground.house().await;
@@ -221,7 +267,10 @@ async fn a_folder_that_fails_refuses_the_message_and_keeps_nothing() {
 
 #[tokio::test]
 async fn rows_take_a_body_of_any_size() {
-    let ground = Ground::of(BodyPlacement::Rows);
+    in_rows(&Ground::of(BodyPlacement::Rows)).await;
+}
+
+async fn in_rows(ground: &Ground) {
     let house = ground.house().await;
     accept_large(&house).await.unwrap();
     assert!(!house.dir.path().join("bodies").exists());

@@ -8,7 +8,7 @@ use std::path::Path;
 use testkit::ManualClock;
 use testkit::s3::{ACCESS_KEY, BUCKET, Bucket as Server, Fault as Wrong, REGION, SECRET_KEY};
 use testkit::tls::TestCa;
-use testkit::wait::within;
+use testkit::wait::{WAIT_MAX, within};
 
 fn settings(server: &Server) -> S3Settings {
     S3Settings {
@@ -31,10 +31,9 @@ async fn open(settings: S3Settings) -> Result<Arc<S3>> {
 }
 
 /// With no more patience than a test has.
-async fn hasty(settings: S3Settings) -> Arc<S3> {
+async fn hasty(settings: S3Settings, whole: Duration) -> Arc<S3> {
     let mut s3 = S3::open(settings, "us", ManualClock::start()).await.unwrap();
-    let (one, whole) = (Duration::from_millis(500), Duration::from_secs(3));
-    s3.patience = Patience { one, whole, pause: Duration::from_millis(5) };
+    s3.patience = Patience { one: Duration::from_secs(2), whole, pause: Duration::from_millis(5) };
     Arc::new(s3)
 }
 
@@ -109,7 +108,7 @@ async fn a_bucket_that_cannot_be_used_is_refused_with_what_to_do() {
 async fn a_bucket_that_nobody_serves_is_unreachable() {
     let server = Server::start();
     let mut s3 = S3::new(settings(&server), ManualClock::start()).unwrap();
-    s3.patience = Patience { whole: Duration::from_millis(300), ..Patience::default() };
+    s3.patience = Patience { whole: Duration::from_secs(3), ..Patience::default() };
     drop(server);
     let error = s3.claim("us").await.unwrap_err();
     assert_eq!(error.temper(), Temper::Temporary);
@@ -119,7 +118,7 @@ async fn a_bucket_that_nobody_serves_is_unreachable() {
 #[tokio::test]
 async fn a_server_that_is_tired_or_silent_is_asked_again_and_nothing_is_put_twice() {
     let server = Server::start();
-    let s3 = hasty(settings(&server)).await;
+    let s3 = hasty(settings(&server), WAIT_MAX).await;
     let octets = Bytes::from_static(b"sealed");
     server.fail("PUT", 1, Wrong::Silence).await;
     Arc::clone(&s3).put(1, octets.clone()).await.unwrap();
@@ -133,6 +132,7 @@ async fn a_server_that_is_tired_or_silent_is_asked_again_and_nothing_is_put_twic
     let error = Arc::clone(&s3).put(2, Bytes::from_static(b"another")).await.unwrap_err();
     assert!(error.to_string().contains("412 PreconditionFailed when asked to put objects"), "{error}");
     // Patience ends.
+    let s3 = hasty(settings(&server), Duration::from_secs(4)).await;
     server.fail("PUT", 1_000, Wrong::Status(503)).await;
     let error = Arc::clone(&s3).put(3, octets).await.unwrap_err();
     assert_eq!(error.temper(), Temper::Temporary);
@@ -165,7 +165,7 @@ async fn gdpr_32_a_bucket_is_verified_by_its_certificate() {
     assert_eq!(s3.list(0, i64::MAX, 9).await.unwrap(), [1]);
     // The twin: an authority that nobody named.
     let mut s3 = S3::new(settings(&server), ManualClock::start()).unwrap();
-    s3.patience = Patience { whole: Duration::from_millis(300), ..Patience::default() };
+    s3.patience = Patience { whole: Duration::from_secs(3), ..Patience::default() };
     let error = s3.claim("us").await.unwrap_err();
     assert!(error.to_string().contains("certificate"), "{error}");
 }

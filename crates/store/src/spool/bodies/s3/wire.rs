@@ -41,6 +41,13 @@ impl Default for Patience {
     }
 }
 
+impl Patience {
+    /// Somebody watches.
+    pub(super) fn at_start() -> Self {
+        Self { whole: Duration::from_secs(15), ..Self::default() }
+    }
+}
+
 /// A good answer.
 pub(super) struct Answer {
     pub(super) body: Bytes,
