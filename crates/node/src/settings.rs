@@ -6,6 +6,8 @@ mod store;
 mod store_url;
 
 pub use bodies::BodyArguments;
+#[cfg(feature = "s3")]
+pub use bodies::BucketArguments;
 pub use store::{Joining, StoreArguments, StorePlace, StoreSettings};
 pub use store_url::{StoreKind, StoreUrl};
 

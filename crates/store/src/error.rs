@@ -26,8 +26,8 @@ pub enum Error {
     },
     /// The master key is missing.
     #[error(
-        "the master key file {file} is missing, but the data folder holds data sealed under it; \
-         restore the file from your backup of keys"
+        "the master key file {file} is missing, but the store holds data sealed under it; restore the file from your \
+         backup of keys, or copy it from another node of the store"
     )]
     MasterKeyMissing {
         /// Where it was looked for.

@@ -34,7 +34,7 @@ pub use copy::{ComparedTable, CopyPlan, CopyReport, CopyStep, Refused, StorePlac
 pub use error::{BodiesUnfit, Error, Result, Temper, Unfit};
 pub use facts::{Clearing, Person};
 pub use journal::LogFolder;
-pub use open::{CreateKey, Hint, Homing, Options, PostgresSettings, Store};
+pub use open::{CreateKey, Hint, Homing, Options, PostgresSettings, SMARTHOST_SITE, Store};
 pub use spool::{
     Acceptance, Backlog, BodyPlacement, Content, Idempotency, Item, Lane, NotQueued, Outcome, OutcomeKind, QueueRow,
     Replay, Start, Started, Suppress, Uncertain,

@@ -43,6 +43,9 @@ pub enum Homing {
     Smarthost,
 }
 
+/// The site of everything that was taken in for one next hop.
+pub const SMARTHOST_SITE: &str = "smarthost";
+
 /// How to open a store.
 #[derive(Clone)]
 pub struct Options {
@@ -172,7 +175,7 @@ impl Store {
             journal: Journal::open(dir, &*engine).await?,
             intake: Arc::new(Intake::new(bodies)),
             refusals: Refusals::default(),
-            smarthost_site: Arc::from("smarthost"),
+            smarthost_site: Arc::from(SMARTHOST_SITE),
             last_id: AtomicI64::new(0),
             arrivals_seen: AtomicI64::new(clock.now().micros()),
             under_way: Arc::default(),

@@ -119,6 +119,10 @@ impl Router {
         if let Some(smarthost) = &self.smarthost {
             return self.to_smarthost(smarthost).await;
         }
+        if site == store::SMARTHOST_SITE {
+            // No domain of that name is meant: DNS would turn the mail away for good.
+            return Route::Later("it was taken in for a smarthost, and this node has none");
+        }
         match order(self.exchangers(site).await, site, seed) {
             Order::Never(never) => Route::Never(never),
             Order::Later(why) => Route::Later(why),

@@ -14,7 +14,7 @@ use store::{BodyPlacement, ClockSource, CreateKey, Homing, Options, PostgresSett
 pub struct StoreArguments {
     /// `sqlite` (in the data folder, for one node), or a PostgreSQL database that nodes share:
     /// postgres://NAME:PASSWORD@HOST/DATABASE. Other processes can read a password on the command line; the variable
-    /// is seen by less.
+    /// is seen by fewer.
     #[arg(long, value_name = "URL", env = "POSTERN_STORE", hide_env_values = true)]
     pub store: Option<StoreUrl>,
     /// The PostgreSQL database for keys, with backups of its own. Without it, the one beside that of --store whose name

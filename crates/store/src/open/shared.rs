@@ -26,7 +26,7 @@ pub struct PostgresSettings {
     pub url: String,
     /// That of the keys database, when it is not beside the main one.
     pub keys_url: Option<String>,
-    /// Certificates of authorities that are trusted beside the usual ones.
+    /// Certificates of the authorities that may have signed the server's, in the place of the usual ones.
     pub ca: Option<PathBuf>,
     /// What the operator calls this node.
     pub name: String,

@@ -1,8 +1,8 @@
 //! Group commit: what waits is one batch, a batch is one transaction, and answers come after its COMMIT.
 //!
-//! A lane has a few workers. While the commit of one is under way, the next batch gathers; it goes beside the first only
-//! when that is worth it, or the first takes long. What is given to a lane is
-//! done also when the one who gave it goes away. A lane's queue is bounded: who gives more waits.
+//! A lane has a few workers. While the commit of one is under way, the next batch gathers; it goes beside the first
+//! only when that is worth it, or the first takes long. What is given to a lane is done also when the one who gave it
+//! goes away. A lane's queue is bounded: who gives more waits.
 //! Invariants: a batch that the database refuses is halved and run again, down to single jobs, each then in a
 //! transaction of its own; so a bad job hurts nobody but itself. When the database as a whole fails, everybody in the
 //! batch is told.

@@ -32,7 +32,8 @@ statements! { POSTGRES:
     /// Persons get secrets. No row for one who has another already; the same one again is as good as new.
     SUBJECTS_KEEP(5) = "INSERT INTO subject (controller, tag, block, slot, normaliser) SELECT wanted.controller, \
         wanted.tag, wanted.block, wanted.slot, wanted.normaliser FROM UNNEST(?1::BIGINT[], ?2::BYTEA[], ?3::BIGINT[], \
-        ?4::BIGINT[], ?5::BIGINT[]) AS wanted (controller, tag, block, slot, normaliser) ON CONFLICT (controller, tag) DO UPDATE SET slot = subject.slot \
+        ?4::BIGINT[], ?5::BIGINT[]) AS wanted (controller, tag, block, slot, normaliser) \
+        ON CONFLICT (controller, tag) DO UPDATE SET slot = subject.slot \
         WHERE subject.block = excluded.block AND subject.slot = excluded.slot";
     /// How many of these persons were erased.
     ERASED_AMONG(2) = "SELECT COUNT(*) FROM UNNEST(?1::BIGINT[], ?2::BYTEA[]) AS person (controller, tag) JOIN \

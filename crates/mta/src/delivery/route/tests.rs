@@ -52,3 +52,13 @@ fn what_dns_says_for_good_burns_and_a_missing_record_does_not() {
     assert!(Never::NullMx.burns_recipient() && Never::NoDomain.burns_recipient());
     assert!(!Never::NoHost.burns_recipient());
 }
+
+#[tokio::test]
+async fn mail_for_a_smarthost_waits_where_there_is_none() {
+    let mut settings = Settings::new("node.example");
+    // Nobody is asked: there is nothing at this address, and that would be another reason to wait.
+    settings.resolver = Some(SocketAddr::from(([127, 0, 0, 1], 1)));
+    let router = Router::new(&settings).unwrap();
+    let Route::Later(why) = router.route(store::SMARTHOST_SITE, 0).await else { panic!("it does not wait") };
+    assert!(why.contains("smarthost"), "{why}");
+}

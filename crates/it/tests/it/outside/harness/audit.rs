@@ -54,7 +54,8 @@ fn marks(message: &Value) -> u64 {
 }
 
 /// All ledgers are right and whole, and have the events of each message in an order that could be. The nodes have
-/// ended. Of the first controller, so many messages were taken `beside` the letters. Answers how many entries there are.
+/// ended. Of the first controller, so many messages were taken `beside` the letters. Answers how many entries there
+/// are.
 pub(crate) async fn ledgers(fleet: &Fleet, fates: &Fates, beside: u64, timelines: &[(usize, Value)]) -> u64 {
     let mut sum = 0;
     for (number, account) in fleet.accounts.iter().enumerate() {
