@@ -43,7 +43,6 @@ pub(super) enum Presence {
 pub(super) struct Column {
     pub(super) name: &'static str,
     pub(super) kind: Kind,
-    #[cfg_attr(not(test), expect(dead_code, reason = "the schema test compares it with both engines"))]
     #[cfg_attr(not(test), expect(dead_code, reason = "the test compares it with what the engines say"))]
     pub(super) presence: Presence,
     /// PostgreSQL alone has it; on SQLite its value follows from the row.
