@@ -51,6 +51,13 @@ impl Server {
         Ok(())
     }
 
+    /// Ends it without a chance to tell anybody (SIGKILL).
+    pub(super) fn kill9(mut self) -> Result<()> {
+        self.child.kill()?;
+        self.child.wait()?;
+        Ok(())
+    }
+
     /// CPU seconds of the tree so far.
     pub(super) fn cpu_seconds(&self) -> f64 {
         let ticks: u64 = self.tree().iter().filter_map(|pid| Stat::of(*pid)).map(|stat| stat.ticks).sum();
@@ -159,7 +166,7 @@ mod tests {
         let log = std::env::temp_dir().join(format!("xtask-process-{}", std::process::id()));
         let mut shell = Command::new("sh");
         // Ended children leave their time with the parent that waits for them.
-        let busy = "sh -c 'i=0; while [ $i -lt 300000 ]; do i=$((i+1)); done'";
+        let busy = "sh -c 'i=0; while [ $i -lt 2000000 ]; do i=$((i+1)); done'";
         shell.args(["-c", &format!("{busy}; echo ready; exec tail -f /dev/null")]);
         let mut server = Server::start(&mut shell, &log)?;
         let file = log.clone();

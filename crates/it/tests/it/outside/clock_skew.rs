@@ -1,9 +1,9 @@
 //! Nodes whose clocks differ by ten minutes: nobody waits for a clock, and the ledger's order is one that could be.
 
 use super::harness::audit::{self, newest_log};
-use super::harness::fleet::{Fleet, Ground, NODES, ask, greets_as, suppress};
-use super::harness::letters::{domain, publish, request};
-use super::harness::tally::Tally;
+use super::harness::fleet::{Apart, Fleet, NODES, ask, greets_as, suppress};
+use super::harness::letters::{domain, request};
+use super::harness::scene::Scene;
 use super::harness::traffic::{Clients, Traffic};
 use super::harness::until;
 use super::harness::wait::rises_to;
@@ -11,7 +11,7 @@ use model::Clock as _;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::time::Duration;
-use testkit::{FakeDns, FakeMx, SystemClock};
+use testkit::{FakeMx, SystemClock};
 
 /// Where Debian has the library that shows programs another time.
 const LIBRARY: &str = "/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1";
@@ -25,33 +25,25 @@ const EFFECT_WITHIN: Duration = Duration::from_secs(1);
 /// What is dated is dated by one clock: that of the database.
 const DATED_WITHIN_MICROS: u64 = 60_000_000;
 
-fn shown(clock: &str) -> Vec<String> {
+fn shown(clock: &str) -> Apart {
     let (library, clock) = (format!("LD_PRELOAD={LIBRARY}"), format!("FAKETIME={clock}"));
     // Leases are kept by the clock that nobody sets.
-    ["env", &library, &clock, "FAKETIME_DONT_FAKE_MONOTONIC=1"].map(str::to_owned).to_vec()
+    let within = ["env", &library, &clock, "FAKETIME_DONT_FAKE_MONOTONIC=1"];
+    Apart { within: within.map(str::to_owned).to_vec(), store: None }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nodes_with_clocks_ten_minutes_apart_deliver_at_once_and_in_an_order_that_could_be() {
     assert!(std::path::Path::new(LIBRARY).exists(), "{LIBRARY} is missing; run cargo xtask setup");
     let folder = tempfile::tempdir().unwrap();
-    let (mx, dns) = (FakeMx::start().await.unwrap(), FakeDns::start().await.unwrap());
-    publish(&dns);
     let databases = testkit::postgres::database().await;
-    let ground = Ground {
-        folder: folder.path().to_owned(),
-        url: databases.url.clone(),
-        keys_url: databases.keys_url.clone(),
-        dns: dns.addr(),
-        mx_port: mx.addr().port(),
-    };
     let began = SystemClock.now();
-    let mut fleet = Fleet::start(&ground, CLOCKS.map(shown)).await;
+    let scene = Scene::start(folder.path(), &databases.url, &databases.keys_url, CLOCKS.map(shown)).await;
+    let Scene { mx, mut fleet, mut tally, .. } = scene;
     let clients = Clients { smtp: 3, http: 1 };
     let fates = Traffic::start(&fleet.doors(), &fleet.accounts, 0..LETTERS, clients).finish().await;
 
     // Whoever took a letter, whoever holds its site sends it, at once.
-    let mut tally = Tally::default();
     rises_to("letters at the sink", LETTERS, async || {
         tally.read(&mx).await;
         tally.by_id.len() as u64
@@ -81,7 +73,7 @@ async fn nodes_with_clocks_ten_minutes_apart_deliver_at_once_and_in_an_order_tha
     let (log, _) = newest_log(&fleet, &fleet.accounts[0].controller).await;
     let entries = audit::entries(&log);
     let place = |event: &str| entries.iter().position(|entry| entry.id() == event).expect("an event in the ledger");
-    let objected = entries.iter().position(|entry| entry.kind().starts_with("suppression")).expect("an objection");
+    let objected = entries.iter().rposition(|entry| entry.kind().starts_with("suppression")).expect("an objection");
     assert!(place(&seen) < objected, "the objection came after the letter had been seen");
     let (least, most) = (began.micros() as u64, SystemClock.now().micros() as u64);
     for entry in &entries {

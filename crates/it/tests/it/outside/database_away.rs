@@ -2,10 +2,13 @@
 
 use super::harness::campaign::uncertain;
 use super::harness::demo::message;
-use super::harness::fleet::on_postgres;
+use super::harness::fleet::{Apart, greets_as, on_postgres};
 use super::harness::load::Books;
+use super::harness::relay::Relay;
+use super::harness::scene::Scene;
+use super::harness::traffic::{Clients, Traffic};
 use super::harness::wait::{passed, rises_to};
-use super::harness::{Arrivals, Demo, Load, Place, sink, until};
+use super::harness::{Arrivals, Demo, Load, Place, audit, sink, until};
 use model::Clock as _;
 use std::path::Path;
 use std::time::Duration;
@@ -14,6 +17,8 @@ use testkit::{FakeMx, SystemClock};
 
 /// Longer than a node may act on what it holds, and than the others would take it for alive.
 const HANGS_FOR: Duration = Duration::from_secs(8);
+/// How long after its last heartbeat a node may send, and a moment for what was on its way to the sink.
+const OWN_LIFE: Duration = Duration::from_millis(3_500 + 1_000);
 /// Long enough that every connection was refused several times.
 const IS_DEAD_FOR: Duration = Duration::from_secs(4);
 
@@ -125,4 +130,53 @@ async fn a_database_without_room_is_a_temporary_refusal_and_nothing_is_lost_or_h
     let to = |address: &str| mx.received().iter().filter(|one| one.to == [address]).count();
     assert_eq!((to("http@dest.example"), to("again@dest.example")), (0, 1));
     assert!(sink::count(&mx).await > 100);
+}
+
+/// Clients still reach it, and so does everybody to whom it sends; only its database is out of reach. It knows by
+/// itself when to stop, and what it sent to the database before comes through when nobody expects it any more.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_whose_database_is_out_of_reach_stops_by_itself_and_others_go_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let databases = testkit::postgres::database().await;
+    let port = port_of(&databases.url);
+    let relay = Relay::to(port).await;
+    let way = |url: &str| url.replacen(&format!(":{port}/"), &format!(":{}/", relay.port()), 1);
+    let cut_off = Apart { within: Vec::new(), store: Some((way(&databases.url), way(&databases.keys_url))) };
+    let apart = [cut_off, Apart::default(), Apart::default()];
+    let mut scene = Scene::start(folder.path(), &databases.url, &databases.keys_url, apart).await;
+    let clients = Clients { smtp: 3, http: 1 };
+    let traffic = Traffic::start(&scene.fleet.doors(), &scene.fleet.accounts, 0..6_000, clients);
+    rises_to("answers", 600, async || traffic.answered()).await;
+
+    let (at, sites) = scene.sites_of(0).await;
+    relay.halt();
+    let taken_over = scene.taken_over(0, at, &sites).await;
+    passed(at, HANGS_FOR).await;
+    let (until_then, back) = (at + OWN_LIFE, SystemClock.monotonic());
+    relay.go_on();
+    scene.tally.read(&scene.mx).await;
+    let mut sent = scene.tally.arrivals.iter().filter(|one| one.node == greets_as(0) && one.at < back);
+    assert!(sent.all(|one| one.at <= until_then), "a node sent mail without knowing whether it was its to send");
+    assert!(taken_over.0 <= 10_000, "{taken_over:?}");
+
+    // It takes part again.
+    let node = greets_as(0);
+    until("the node to serve sites again", async || {
+        scene.tally.read(&scene.mx).await;
+        scene.tally.arrivals.iter().any(|one| one.node == node && one.at > back).then_some(())
+    })
+    .await;
+    rises_to("answers", 6_000, async || traffic.answered()).await;
+    let fates = traffic.finish().await;
+    scene.wait_for_all(&fates).await;
+    scene.nothing_is_invented(&fates);
+    let timelines = audit::timelines(&scene.fleet, &fates, &scene.tally).await;
+    scene.fleet.terminate().await;
+    audit::ledgers(&scene.fleet, &fates, 0, &timelines).await;
+}
+
+fn port_of(url: &str) -> u16 {
+    let (_, address) = url.rsplit_once(':').expect("an address has a port");
+    let (port, _) = address.split_once('/').expect("an address has a database");
+    port.parse().unwrap()
 }

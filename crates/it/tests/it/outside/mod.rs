@@ -1,11 +1,7 @@
 //! The binary, as a person runs it: by foreign clients, in a browser, on a full disk, killed and started again.
 
 mod browser;
-// Not yet passing; it belongs to the long run until it does.
-#[cfg(feature = "long")]
 mod clock_skew;
-// Not yet passing; it belongs to the long run until it does.
-#[cfg(feature = "long")]
 mod database_away;
 mod database_refused;
 mod demo_file;

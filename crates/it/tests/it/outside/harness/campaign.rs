@@ -81,7 +81,9 @@ impl Campaign {
         // Delivery lags behind: half of the load is left for that.
         let (mut kills, part) = (0, self.messages / (2 * self.kills));
         for kill in 0..self.kills {
-            let by_delivery = chance(&mut state).is_multiple_of(2);
+            // Acceptance may be many times faster than delivery, and over long before it.
+            let all_begun = load.begun() + part > self.messages;
+            let by_delivery = chance(&mut state).is_multiple_of(2) || all_begun;
             let progress = async || if by_delivery { sink::count(mx).await } else { load.begun() };
             let moment = progress().await + 1 + chance(&mut state) % part;
             let what = format!("kill {kill} at {moment} {}", if by_delivery { "delivered" } else { "begun" });

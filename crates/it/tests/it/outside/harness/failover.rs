@@ -4,11 +4,11 @@
 //! primary while the standby is promoted and persons object to further mail. Order, victims and moments are the seed's.
 
 use super::audit;
-use super::fleet::{Fleet, Ground, NODES, ask, greets_as, suppress};
-use super::letters::{is_for_objector, objector, objectors, publish, request};
+use super::fleet::{ask, suppress};
+use super::letters::{SITES, is_for_objector, objector, objectors, recipient, request};
 use super::load::chance;
-use super::tally::Tally;
-use super::traffic::{Clients, Fate, Fates, Traffic, Way};
+use super::scene::Scene;
+use super::traffic::{Clients, Fates, Traffic};
 use super::until;
 use super::wait::{passed, rises_to};
 use model::Clock as _;
@@ -16,14 +16,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
+use testkit::SystemClock;
 use testkit::mx::Conduct;
 use testkit::postgres::{Cluster, Flushing, Major, Replication, url_of};
-use testkit::{FakeDns, FakeMx, SystemClock};
 
 /// Longer than any node may act on what it held when it was stopped.
 const HANGS_FOR: Duration = Duration::from_secs(8);
-/// A site is a node's when that brought the last message there, and not longer ago than this.
-const LATELY: Duration = Duration::from_secs(10);
 /// After a node's death its sites are served by another within this time.
 const TAKEN_OVER_WITHIN: Duration = Duration::from_secs(10);
 /// Whatever happens, something is delivered at least so often as long as anything is due.
@@ -82,11 +80,7 @@ struct Run {
     state: u64,
     primary: Cluster,
     standby: Cluster,
-    mx: FakeMx,
-    /// Answers as long as it lives.
-    _dns: FakeDns,
-    fleet: Fleet,
-    tally: Tally,
+    scene: Scene,
     /// When each objection was answered.
     objections: BTreeMap<String, Duration>,
     report: Report,
@@ -97,8 +91,8 @@ impl Failover {
     pub(crate) async fn run(self, folder: &Path) -> Report {
         self.say();
         let mut run = Run::start(self.seed, folder).await;
-        let (doors, began) = (run.fleet.doors(), SystemClock.monotonic());
-        let traffic = Traffic::start(&doors, &run.fleet.accounts, 0..self.messages, self.clients);
+        let (doors, began) = (run.scene.fleet.doors(), SystemClock.monotonic());
+        let traffic = Traffic::start(&doors, &run.scene.fleet.accounts, 0..self.messages, self.clients);
         let mut victims = run.shuffled([0, 1, 2]).into_iter();
         for (turn, fault) in (0..).zip(run.shuffled([Fault::NodeDies, Fault::NodeHangs, Fault::PrimaryDies])) {
             // In the second, fourth and sixth eighth of the load.
@@ -113,7 +107,7 @@ impl Failover {
         }
         rises_to("answers", self.messages, async || traffic.answered()).await;
         let fates = traffic.finish().await;
-        run.wait_for_all(&fates).await;
+        run.scene.wait_for_all(&fates).await;
         run.report.took = (SystemClock.monotonic() - began).as_millis();
         run.account(&fates).await
     }
@@ -125,26 +119,17 @@ impl Failover {
 
 impl Run {
     async fn start(seed: u64, folder: &Path) -> Self {
-        let (mx, dns) = (FakeMx::start().await.unwrap(), FakeDns::start().await.unwrap());
-        publish(&dns);
-        // Their mail waits in the queue: nobody says that they get none, but nobody takes it now.
-        objectors().for_each(|objector| mx.treat(&objector, Conduct::defer(451, "4.2.2 the mailbox is full")));
         // What is killed is the server, not the machine: nothing is lost that the system has.
         let primary = Cluster::builder(Major::Fifteen).flushing(Flushing::Off).start().await;
         primary.create_database(MAIN).await;
         primary.create_database(KEYS).await;
         let standby = primary.standby("second", Replication::Synchronous).await;
         let servers = [&primary, &standby];
-        let ground = Ground {
-            folder: folder.to_owned(),
-            url: url_of(&servers, MAIN),
-            keys_url: url_of(&servers, KEYS),
-            dns: dns.addr(),
-            mx_port: mx.addr().port(),
-        };
-        let fleet = Fleet::start(&ground, [const { Vec::new() }; NODES]).await;
-        let (tally, objections, report) = (Tally::default(), BTreeMap::new(), Report::default());
-        Self { state: seed, primary, standby, mx, _dns: dns, fleet, tally, objections, report }
+        let (url, keys_url) = (url_of(&servers, MAIN), url_of(&servers, KEYS));
+        let scene = Scene::start(folder, &url, &keys_url, Default::default()).await;
+        // Their mail waits in the queue: nobody says that they get none, but nobody takes it now.
+        objectors().for_each(|address| scene.mx.treat(&address, Conduct::defer(451, "4.2.2 the mailbox is full")));
+        Self { state: seed, primary, standby, scene, objections: BTreeMap::new(), report: Report::default() }
     }
 
     fn chance(&mut self) -> u64 {
@@ -160,35 +145,35 @@ impl Run {
     }
 
     async fn a_node_dies(&mut self, victim: usize) {
-        let (at, sites) = self.sites_of(victim).await;
-        self.fleet.nodes[victim].kill9();
-        self.report.dead_taken_over = self.taken_over(victim, at, &sites).await;
-        self.fleet.nodes[victim].restart().await;
+        let (at, sites) = self.scene.sites_of(victim).await;
+        self.scene.fleet.nodes[victim].kill9();
+        self.report.dead_taken_over = self.scene.taken_over(victim, at, &sites).await;
+        self.scene.fleet.nodes[victim].restart().await;
     }
 
     async fn a_node_hangs(&mut self, victim: usize) {
-        let (at, sites) = self.sites_of(victim).await;
-        self.fleet.nodes[victim].halt();
-        self.report.hung_taken_over = self.taken_over(victim, at, &sites).await;
+        let (at, sites) = self.scene.sites_of(victim).await;
+        self.scene.fleet.nodes[victim].halt();
+        self.report.hung_taken_over = self.scene.taken_over(victim, at, &sites).await;
         let longer = Duration::from_millis(self.chance() % 4_000);
         passed(at, HANGS_FOR + longer).await;
-        self.fleet.nodes[victim].go_on();
+        self.scene.fleet.nodes[victim].go_on();
     }
 
     /// Meanwhile persons object, by whichever node answers.
     async fn the_primary_dies(&mut self) {
         let at = SystemClock.monotonic();
         let longer = Duration::from_millis(self.chance() % 4_000);
-        let peers = self.fleet.nodes.iter().map(|node| node.address("http")).collect();
-        let objecting = object(peers, self.fleet.accounts[0].api_key.clone(), self.chance());
+        let peers = self.scene.fleet.nodes.iter().map(|node| node.address("http")).collect();
+        let objecting = object(peers, self.scene.fleet.accounts[0].api_key.clone(), self.chance());
         self.primary.kill().await;
         let promoting = async {
             passed(at, longer).await;
             self.standby.promote().await;
             let promoted = SystemClock.monotonic();
             let first = until("the first delivery with the new primary", async || {
-                self.tally.read(&self.mx).await;
-                self.tally.first_after(promoted)
+                self.scene.tally.read(&self.scene.mx).await;
+                self.scene.tally.first_after(promoted)
             })
             .await;
             ((promoted - at).as_millis(), first.as_millis())
@@ -196,55 +181,19 @@ impl Run {
         (self.report.without_primary, self.objections) = tokio::join!(promoting, objecting);
     }
 
-    /// Now, and the sites that the node serves.
-    async fn sites_of(&mut self, node: usize) -> (Duration, BTreeSet<String>) {
-        until("a node to serve sites", async || {
-            self.tally.read(&self.mx).await;
-            let now = SystemClock.monotonic();
-            let sites = self.tally.served_by(&greets_as(node), now, LATELY);
-            (!sites.is_empty()).then(|| (now, sites.into_iter().map(str::to_owned).collect()))
-        })
-        .await
-    }
-
-    /// How long it took until another node brought something to the first and to the last of these sites.
-    async fn taken_over(&mut self, from: usize, since: Duration, sites: &BTreeSet<String>) -> (u128, u128) {
-        let from = greets_as(from);
-        let times = until(&format!("others to serve {sites:?}"), async || {
-            self.tally.read(&self.mx).await;
-            self.tally.taken_over(sites, &from, since).into_iter().collect::<Option<Vec<_>>>()
-        })
-        .await;
-        let first = times.iter().min().expect("there are sites");
-        (first.as_millis(), times.iter().max().expect("there are sites").as_millis())
-    }
-
-    /// Every message that was answered with 250 or 202 has arrived, but for those that nobody takes.
-    async fn wait_for_all(&mut self, fates: &Fates) {
-        let deliverable = fates.iter().filter(|(number, _)| !is_for_objector(**number));
-        let mut missing: BTreeSet<&str> = deliverable.filter_map(|(_, fate)| fate.id.as_deref()).collect();
-        let goal = u64::try_from(missing.len()).unwrap();
-        rises_to("messages at the sink", goal, async || {
-            self.tally.read(&self.mx).await;
-            missing.retain(|id| !self.tally.by_id.contains_key(*id));
-            goal - u64::try_from(missing.len()).unwrap()
-        })
-        .await;
-    }
-
     async fn account(mut self, fates: &Fates) -> Report {
         self.report.tries_in_vain =
             fates.values().fold((0, 0), |(no, later), fate| (no + fate.unanswered, later + fate.put_off));
-        self.report.longest_gap = self.tally.longest_gap().as_millis();
-        self.report.doubles = self.tally.doubles().len();
+        self.report.longest_gap = self.scene.tally.longest_gap().as_millis();
+        self.report.doubles = self.scene.tally.doubles().len();
         say(&format!("{:?}", self.report));
         self.objections_were_heeded(fates).await;
-        self.report.sent_twice = self.nothing_is_invented(fates);
-        let timelines = audit::timelines(&self.fleet, fates, &self.tally).await;
+        self.report.sent_twice = self.scene.nothing_is_invented(fates);
+        let timelines = audit::timelines(&self.scene.fleet, fates, &self.scene.tally).await;
         let nothing = async || self.standby.ask(MAIN, "TABLE ledger_inbox").await.is_empty().then_some(());
         until("all entries to have their places", nothing).await;
-        self.fleet.terminate().await;
-        self.report.entries = audit::ledgers(&self.fleet, fates, 0, &timelines).await;
+        self.scene.fleet.terminate().await;
+        self.report.entries = audit::ledgers(&self.scene.fleet, fates, 0, &timelines).await;
         say(&format!("{:?}", self.report));
         let within = |limit: Duration, millis: u128| assert!(millis <= limit.as_millis(), "{:?}", self.report);
         within(STALL_MAX, self.report.longest_gap);
@@ -253,29 +202,9 @@ impl Run {
         self.report
     }
 
-    /// What arrived was sent, each letter under the id of its answer; further ids only where a client had no answer
-    /// and no way to say that it repeats itself.
-    fn nothing_is_invented(&self, fates: &Fates) -> usize {
-        let mut twice = 0;
-        for (number, ids) in self.tally.by_number() {
-            let Fate { way, id, unanswered, put_off, .. } = &fates[&number];
-            let id = id.as_deref().unwrap_or_else(|| panic!("letter {number} arrived, and was refused"));
-            assert!(ids.contains(id), "letter {number} was answered as {id} and arrived as {ids:?}");
-            let further = ids.len() - 1;
-            let possible = if *way == Way::Http { 0 } else { unanswered + put_off };
-            assert!(
-                further as u64 <= possible,
-                "letter {number} was taken more than once: {ids:?} {:?}",
-                fates[&number]
-            );
-            twice += further;
-        }
-        twice
-    }
-
     /// A second after its answer an objection holds on every node: nothing is tried, nothing is taken.
     async fn objections_were_heeded(&mut self, fates: &Fates) {
-        let latest = self.mx.wait_until("the sink's counts", |_, counts| Some(counts.latest.clone())).await;
+        let latest = self.scene.mx.wait_until("the sink's counts", |_, counts| Some(counts.latest.clone())).await;
         for (address, answered) in &self.objections {
             let after = latest.get(address).and_then(|last| last.checked_sub(*answered));
             assert!(after.is_none_or(|after| after <= EFFECT_WITHIN), "{address} was tried {after:?} after the answer");
@@ -284,7 +213,7 @@ impl Run {
         }
         let mut refused_by = BTreeSet::new();
         for (number, fate) in fates {
-            let answered = self.objections.get(&super::letters::recipient(*number));
+            let answered = self.objections.get(&recipient(*number));
             match &fate.refused {
                 Some(why) => {
                     assert!(is_for_objector(*number) && why.contains("suppressed"), "letter {number}: {why}");
@@ -297,8 +226,8 @@ impl Run {
             }
         }
         say(&format!("letters to objectors were refused by {refused_by:?}"));
-        for node in &self.fleet.nodes {
-            let (peer, key) = (node.address("http"), &self.fleet.accounts[0].api_key);
+        for node in &self.scene.fleet.nodes {
+            let (peer, key) = (node.address("http"), &self.scene.fleet.accounts[0].api_key);
             let answer = ask(peer, key, "POST", "/v1/messages", &request(0).to_string()).await;
             let answer = answer.expect("a node that answers");
             assert_eq!(answer.status, 422, "{}", answer.text());
@@ -311,7 +240,7 @@ impl Run {
 async fn object(peers: Vec<SocketAddr>, key: String, seed: u64) -> BTreeMap<String, Duration> {
     let mut state = seed;
     let mut answered = BTreeMap::new();
-    for site in 0..super::letters::SITES {
+    for site in 0..SITES {
         let address = objector(site);
         until("an objection to be answered", async || {
             let peer = peers[usize::try_from(chance(&mut state)).unwrap() % peers.len()];

@@ -43,6 +43,15 @@ pub(crate) struct Ground {
     pub(crate) mx_port: u16,
 }
 
+/// What a node has for itself.
+#[derive(Clone, Default, Debug)]
+pub(crate) struct Apart {
+    /// The command behind which it runs.
+    pub(crate) within: Vec<String>,
+    /// Its own way to the databases: addresses of the main one and of the keys.
+    pub(crate) store: Option<(String, String)>,
+}
+
 /// Where clients reach a node.
 #[derive(Clone, Debug)]
 pub(crate) struct Door {
@@ -59,9 +68,10 @@ pub(crate) struct Fleet {
 
 impl Ground {
     /// The arguments that name the store.
-    pub(crate) fn store(&self) -> Vec<String> {
+    fn store(&self, own: Option<&(String, String)>) -> Vec<String> {
         let key = self.folder.join("master.key");
-        let mut words = on_postgres(&self.url, &self.keys_url);
+        let (url, keys_url) = own.map_or((&self.url, &self.keys_url), |(url, keys_url)| (url, keys_url));
+        let mut words = on_postgres(url, keys_url);
         words.extend(["--master-key", word(&key)].map(str::to_owned));
         words
     }
@@ -70,7 +80,7 @@ impl Ground {
     async fn admit(&self, number: u64) -> Account {
         let folder = self.folder.join(format!("admission-{number}"));
         fs::create_dir(&folder).unwrap();
-        let mut demo = Demo::start(Place { further: self.store(), ..Place::below(&folder) }).await;
+        let mut demo = Demo::start(Place { further: self.store(None), ..Place::below(&folder) }).await;
         let text = |pointer: &str| demo.text(pointer).to_owned();
         let account =
             Account { controller: text("/controller"), username: text("/smtp/username"), api_key: text("/api_key") };
@@ -78,11 +88,11 @@ impl Ground {
         account
     }
 
-    fn node(&self, accounts: &[Account], at: usize, within: Vec<String>) -> Place {
+    fn node(&self, accounts: &[Account], at: usize, apart: Apart) -> Place {
         let folder = self.folder.join(name(at));
         fs::create_dir(&folder).unwrap();
-        let mut place = Place { command: "serve", within, ..Place::below(&folder) };
-        let mut words = self.store();
+        let mut place = Place { command: "serve", within: apart.within, ..Place::below(&folder) };
+        let mut words = self.store(apart.store.as_ref());
         let (dns, mx_port) = (self.dns.to_string(), self.mx_port.to_string());
         let own = ["--name", &name(at), "--ehlo", &greets_as(at), "--dns", &dns, "--mx-port", &mx_port];
         words.extend(own.map(str::to_owned));
@@ -110,16 +120,16 @@ pub(crate) fn greets_as(at: usize) -> String {
 }
 
 impl Fleet {
-    /// Admits controllers and starts nodes, each behind the command that is given for it.
-    pub(crate) async fn start(ground: &Ground, within: [Vec<String>; NODES]) -> Self {
+    /// Admits controllers and starts nodes.
+    pub(crate) async fn start(ground: &Ground, apart: [Apart; NODES]) -> Self {
         let mut accounts = Vec::new();
         for number in 0..CONTROLLERS {
             accounts.push(ground.admit(number).await);
         }
         let mut at = 0;
-        let [one, two, three] = within.map(|within| {
+        let [one, two, three] = apart.map(|apart| {
             at += 1;
-            ground.node(&accounts, at - 1, within)
+            ground.node(&accounts, at - 1, apart)
         });
         let nodes = tokio::join!(Demo::start(one), Demo::start(two), Demo::start(three));
         Self { nodes: nodes.into(), accounts }
