@@ -4,11 +4,15 @@
 //! not compress). Absolute figures drift with the machine; ratios inside one run are what counts.
 
 mod backlog;
+mod ground;
+mod ledger;
 mod load;
 mod machine;
+mod nodes;
 mod peers;
 mod process;
 mod sink;
+mod sites;
 mod smtp;
 mod table;
 
@@ -35,13 +39,15 @@ struct Options {
 /// Runs one benchmark.
 pub(crate) fn run(repo: &Repo, arguments: &[String]) -> Result<()> {
     let Some((which, rest)) = arguments.split_first() else {
-        bail!("bench needs a name: smtp or backlog");
+        bail!("bench needs a name: smtp, backlog, nodes or ledger");
     };
     let options = Options::parse(rest)?;
     match which.as_str() {
         "smtp" => smtp::run(repo, &options),
         "backlog" => backlog::run(repo, &options),
-        other => bail!("no benchmark {other:?}; there are smtp and backlog"),
+        "nodes" => nodes::run(repo, &options),
+        "ledger" => ledger::run(repo, &options),
+        other => bail!("no benchmark {other:?}; there are smtp, backlog, nodes and ledger"),
     }
 }
 

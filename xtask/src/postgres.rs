@@ -47,11 +47,7 @@ impl Cluster {
 
     /// Builds the program that holds a cluster, and starts one.
     fn held(repo: &Repo, major: Major, settings: &[&str]) -> Result<Self> {
-        // With the features of the whole workspace, so that nothing is compiled twice.
-        run::check(run::cargo(repo).args(["build", "--quiet", "--workspace", "--bin", PROGRAM]))?;
-        let target = run::metadata(repo, &["--no-deps"])?;
-        let target = target["target_directory"].as_str().context("cargo names no target folder")?;
-        let mut command = Command::new(std::path::Path::new(target).join("debug").join(PROGRAM));
+        let mut command = Command::new(run::testkit(repo, PROGRAM)?);
         command.arg(match major {
             Major::Fifteen => "fifteen",
             Major::Newer => "newer",

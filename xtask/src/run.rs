@@ -48,6 +48,15 @@ pub(crate) fn metadata(repo: &Repo, extra: &[&str]) -> Result<Value> {
     serde_json::from_str(&text).context("cargo metadata did not print JSON")
 }
 
+/// Builds a program of `testkit`, and says where it is.
+pub(crate) fn testkit(repo: &Repo, program: &str) -> Result<PathBuf> {
+    // With the features of the whole workspace, so that nothing is compiled twice.
+    check(cargo(repo).args(["build", "--quiet", "--workspace", "--bin", program]))?;
+    let metadata = metadata(repo, &["--no-deps"])?;
+    let target = metadata["target_directory"].as_str().context("cargo names no target folder")?;
+    Ok(Path::new(target).join("debug").join(program))
+}
+
 /// Where a program is, in PATH or in the administrators' folders that a plain account's PATH often lacks.
 pub(crate) fn which(program: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();

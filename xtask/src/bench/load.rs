@@ -35,10 +35,15 @@ impl Load {
 
     /// Begins to send `count` messages to a port on loopback.
     pub(super) fn start(&self, port: u16, count: u32) -> Result<Running> {
+        self.start_to("dest.example", SESSIONS, port, count)
+    }
+
+    /// The same to another site, over fewer sessions.
+    pub(super) fn start_to(&self, site: &str, sessions: &str, port: u16, count: u32) -> Result<Running> {
         let mut command = Command::new(&self.program);
         // -d keeps connections, -N gives each message a recipient of its own.
-        command.args(["-s", SESSIONS, "-d", "-N", "-m", &count.to_string(), "-f", &self.sender, "-F"]);
-        command.arg(&self.file).args(["-t", "reader@dest.example", &format!("127.0.0.1:{port}")]);
+        command.args(["-s", sessions, "-d", "-N", "-m", &count.to_string(), "-f", &self.sender, "-F"]);
+        command.arg(&self.file).args(["-t", &format!("reader@{site}"), &format!("127.0.0.1:{port}")]);
         let started = Instant::now();
         let child = command.stdin(Stdio::null()).stderr(Stdio::piped()).spawn()?;
         Ok(Running { child, started })
@@ -46,9 +51,7 @@ impl Load {
 
     /// Sends and waits.
     pub(super) fn send(&self, port: u16, count: u32) -> Result<()> {
-        let mut running = self.start(port, count)?;
-        running.child.wait()?;
-        running.finished().map(|_| ())
+        self.start(port, count)?.wait()
     }
 }
 
@@ -59,6 +62,12 @@ pub(super) struct Running {
 }
 
 impl Running {
+    /// Waits until everything has been sent.
+    pub(super) fn wait(mut self) -> Result<()> {
+        self.child.wait()?;
+        self.finished().map(|_| ())
+    }
+
     /// Whether everything has been sent; an error when a message was not taken.
     pub(super) fn finished(&mut self) -> Result<bool> {
         let Some(status) = self.child.try_wait()? else { return Ok(false) };

@@ -29,16 +29,21 @@ pub struct Shaping {
     pub site_retry_max: Duration,
 }
 
+impl Shaping {
+    /// What most receivers bear.
+    pub const DEFAULT: Self = Self {
+        connections_max: 20,
+        connections_node_max: 500,
+        messages_per_connection_max: 100,
+        connection_age_max: Duration::from_secs(300),
+        connection_idle_max: Duration::from_secs(5),
+        site_retry_max: Duration::from_secs(30 * 60),
+    };
+}
+
 impl Default for Shaping {
     fn default() -> Self {
-        Self {
-            connections_max: 20,
-            connections_node_max: 500,
-            messages_per_connection_max: 100,
-            connection_age_max: Duration::from_secs(300),
-            connection_idle_max: Duration::from_secs(5),
-            site_retry_max: Duration::from_secs(30 * 60),
-        }
+        Self::DEFAULT
     }
 }
 

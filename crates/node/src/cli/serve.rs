@@ -7,7 +7,7 @@ use crate::settings::{
 use crate::telling::Telling;
 use anyhow::{Context as _, bail};
 use mail::address::Domain;
-use mta::delivery::Settings as DeliverySettings;
+use mta::delivery::{Settings as DeliverySettings, Shaping};
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use store::{CreateKey, Roles};
@@ -74,6 +74,12 @@ pub(super) struct Arguments {
     /// The port of mail exchangers.
     #[arg(long, value_name = "N", default_value_t = 25)]
     mx_port: u16,
+    /// Connections to exchangers at once, from this node to all sites together: as many as its address may have.
+    #[arg(long, value_name = "N", default_value_t = Shaping::DEFAULT.connections_node_max, value_parser = at_least_one)]
+    connections: u32,
+    /// Connections to one site at once. A site is served by one node at a time. It has fewer while it complains.
+    #[arg(long, value_name = "N", default_value_t = Shaping::DEFAULT.connections_max, value_parser = at_least_one)]
+    site_connections: u32,
     /// The node's name in greetings, which the address that mail leaves from should have in DNS. Without it, the name
     /// of the machine.
     #[arg(long, value_name = "NAME")]
@@ -111,6 +117,8 @@ impl Arguments {
         let mut delivery = DeliverySettings::new(hostname.as_str());
         delivery.resolver = self.dns.as_deref().map(resolver).transpose()?;
         delivery.mx_port = self.mx_port;
+        delivery.shaping.connections_node_max = self.connections;
+        delivery.shaping.connections_max = self.site_connections;
         delivery.smarthost = self.sink.as_deref().map(smarthost).transpose()?;
         let certificate = match (self.certificate, self.key) {
             (Some(chain), Some(key)) => Certificate::Files { chain, key },
@@ -162,6 +170,11 @@ impl Arguments {
             https: door("--https", self.https, Roles::API, 7)?,
         })
     }
+}
+
+/// A node without connections would keep all mail for ever.
+fn at_least_one(text: &str) -> anyhow::Result<u32> {
+    text.parse().ok().filter(|count| *count > 0).context("it is not a number of connections, at least 1")
 }
 
 fn resolver(text: &str) -> anyhow::Result<SocketAddr> {
