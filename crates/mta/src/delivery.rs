@@ -34,7 +34,7 @@ use outcome::Note;
 use route::Router;
 use scheduler::{Bounds, Picture};
 use send::Dialer;
-use signing::Signing;
+use signing::{Busy, Signing};
 use std::sync::Arc;
 use std::time::Duration;
 use store::Store;
@@ -71,7 +71,9 @@ impl Delivery {
             .map_err(|error| Error::Delivery(format!("the DNS resolver cannot be set up: {error}; name one")))?;
         let dialer = Dialer::new(&settings)
             .map_err(|error| Error::Delivery(format!("TLS cannot be set up: {error}; look at the extra roots")))?;
-        let signing = Signing::start()
+        let intake = Arc::downgrade(&store);
+        let busy: Busy = Arc::new(move || intake.upgrade().is_some_and(|store| store.is_accepting()));
+        let signing = Signing::start(&busy)
             .map_err(|error| Error::Delivery(format!("no threads for signing: {error}; look at the process limits")))?;
         let (notes, inbox) = mpsc::channel(outcome::WAITING_MAX);
         let mut picture = Picture::new(Bounds::default(), settings.shaping, settings.site_retry_first);

@@ -44,6 +44,7 @@ impl Store {
         if !acceptance.items.iter().all(is_his) {
             return Err(Error::Engine("a permit was not given for this person and controller".into()).into());
         }
+        let _awaited = self.intake.awaited();
         let known: Vec<_> = acceptance.items.iter().map(|item| (item.person.tag, item.person.slot)).collect();
         let mut slots = self.slots(controller, &known).await?;
         for _ in 0..TRIES_MAX {
@@ -98,6 +99,12 @@ impl Store {
 
     fn queued(&self, item: &Item<'_>) -> Queued {
         Queued { id: item.id, public_id: self.public_id(item.id) }
+    }
+
+    /// Whether a client waits at this moment for an acceptance. For work that can wait itself: a hint, no promise.
+    #[must_use]
+    pub fn is_accepting(&self) -> bool {
+        self.intake.is_awaited()
     }
 
     /// Who is told of each acceptance: the scheduler, which then needs no read.

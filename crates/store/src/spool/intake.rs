@@ -14,6 +14,7 @@ use model::ControllerId;
 use parking_lot::{Mutex, RwLock};
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 /// What is known of a day's use.
@@ -37,11 +38,34 @@ pub(crate) struct Intake {
     pub(crate) bodies: Bodies,
     /// Who is told of each acceptance.
     pub(crate) hint: RwLock<Option<Hint>>,
+    /// Acceptances for whose answer a client waits now.
+    awaited: AtomicUsize,
+}
+
+/// An acceptance for whose answer a client waits.
+pub(super) struct Awaited<'a>(&'a AtomicUsize);
+
+impl Drop for Awaited<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 impl Intake {
     pub(crate) fn new(bodies: Bodies) -> Self {
-        Self { facts: FactsCache::default(), quotas: Mutex::default(), bodies, hint: RwLock::new(None) }
+        let (facts, quotas) = (FactsCache::default(), Mutex::default());
+        Self { facts, quotas, bodies, hint: RwLock::new(None), awaited: AtomicUsize::new(0) }
+    }
+
+    /// One acceptance more, until what this returns is dropped.
+    pub(super) fn awaited(&self) -> Awaited<'_> {
+        self.awaited.fetch_add(1, Ordering::Relaxed);
+        Awaited(&self.awaited)
+    }
+
+    /// Whether a client waits for an acceptance.
+    pub(super) fn is_awaited(&self) -> bool {
+        self.awaited.load(Ordering::Relaxed) > 0
     }
 
     /// Messages accepted in a day, if that was read at this moment or later.
