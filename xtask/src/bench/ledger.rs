@@ -80,7 +80,7 @@ fn measure(repo: &Repo, options: &Options, ground: &Ground, entries: u32) -> Res
     let mut sites = Sites::start(repo, 1, 0)?;
     let node = ground.node(0, &sites, &[])?;
     keep_entries(ground, &mut sites, &Load::new(&options.folder, &ground.domain)?, node.port)?;
-    let before: u32 = ask(ground, "SELECT sum(size) FROM ledger_head")?;
+    let before: u32 = ask(ground, "SELECT max(size) FROM ledger_head")?;
     let script = ground.data(0).join("entries.sql");
     fs::write(&script, format!("{INSERT}\n").repeat(usize::try_from(entries / WRITERS / BATCH)?))?;
 
@@ -96,7 +96,7 @@ fn measure(repo: &Repo, options: &Options, ground: &Ground, entries: u32) -> Res
         if written.is_none() && writers.iter_mut().all(|writer| matches!(writer.try_wait(), Ok(Some(_)))) {
             written = Some(began.elapsed());
         }
-        let placed = ask(ground, "SELECT sum(size) FROM ledger_head")? - before;
+        let placed = ask(ground, "SELECT max(size) FROM ledger_head")? - before;
         if placed >= entries {
             break;
         }

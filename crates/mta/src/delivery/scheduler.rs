@@ -11,6 +11,7 @@
 mod holding;
 mod plan;
 mod site;
+mod starved;
 #[cfg(test)]
 mod tests;
 
@@ -20,6 +21,7 @@ use model::{MessageId, Timestamp};
 pub(crate) use plan::Read;
 pub(crate) use site::LaneKey;
 use site::Site;
+use starved::Starved;
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
@@ -118,8 +120,7 @@ pub(crate) struct Picture<R> {
     sites_with_ready: usize,
     attention: VecDeque<Arc<str>>,
     timers: BTreeSet<(Timestamp, Arc<str>)>,
-    /// Sites that wait until the node may open one more connection.
-    starved: VecDeque<Arc<str>>,
+    starved: Starved,
     /// Something waits in the store for a site that is not in the picture.
     incomplete: bool,
     held: Held,
@@ -141,7 +142,7 @@ impl<R: Hot> Picture<R> {
             sites_with_ready: 0,
             attention: VecDeque::new(),
             timers: BTreeSet::new(),
-            starved: VecDeque::new(),
+            starved: Starved::default(),
             incomplete: false,
             held: Held::default(),
             taken: 0,
@@ -194,7 +195,11 @@ impl<R: Hot> Picture<R> {
         let Some(site) = self.sites.get_mut(name) else { return Next::Close };
         let surplus = site.connections > site.pressure.allowed();
         let away = site.pressure.backing_off(now).is_some() || !self.held.has(site.part);
-        if self.draining || surplus || away || leaving == Leaving::InAnyCase {
+        // A site without any connection does not wait until another has sent all it has.
+        let gives_way = site.connections > 1
+            && self.starved.someone_has_none()
+            && self.connections >= self.shaping.connections_node_max;
+        if self.draining || surplus || away || gives_way || leaving == Leaving::InAnyCase {
             self.closed(name);
             return Next::Close;
         }
@@ -298,10 +303,11 @@ impl<R: Hot> Picture<R> {
             site.connections = site.connections.saturating_sub(1);
             self.connections = self.connections.saturating_sub(1);
         }
-        self.attend(name);
-        if let Some(starved) = self.starved.pop_front() {
+        // Before the one that had it, or that would take it again.
+        if let Some(starved) = self.starved.pop() {
             self.attend(&starved);
         }
+        self.attend(name);
     }
 
     /// The site could not be reached, or sent us away: every message for it keeps its place until it is tried again.

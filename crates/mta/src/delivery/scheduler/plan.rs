@@ -143,9 +143,8 @@ impl<R: Hot> Picture<R> {
         let wanted = if ready > site.connections { ready.min(site.pressure.allowed()) } else { 0 };
         for _ in 0..wanted.saturating_sub(site.connections).min(OPENED_AT_ONCE) {
             if self.connections >= self.shaping.connections_node_max {
-                if !self.starved.contains(name) {
-                    self.starved.push_back(Arc::clone(name));
-                }
+                let has = self.sites.get(name).map_or(0, |site| site.connections);
+                self.starved.add(name, has);
                 return;
             }
             self.opened(name);

@@ -300,6 +300,27 @@ fn connections_keep_to_the_limits_of_site_and_node() {
 }
 
 #[test]
+fn a_site_without_connection_gets_one_from_a_site_with_several_and_no_more() {
+    let shaping = Shaping { connections_max: 4, connections_node_max: 4, ..Shaping::default() };
+    let mut picture = Picture::new(Bounds::default(), shaping, FIRST);
+    let (one, two) = (site("one.example"), site("two.example"));
+    let lane = key(Class::Bulk, 1);
+    picture.hint((0..400).map(|id| (Arc::clone(&one), row(id, lane, at(0)))), at(0));
+    assert_eq!(plan(&mut picture, at(0)).open.len(), 4, "all of them");
+    assert!(matches!(picture.next(&one, at(0), Leaving::No), Next::Rows(_)), "nobody else wants one");
+    picture.hint((400..800).map(|id| (Arc::clone(&two), row(id, lane, at(0)))), at(0));
+    assert!(plan(&mut picture, at(0)).open.is_empty(), "there is none left");
+    assert!(matches!(picture.next(&one, at(0), Leaving::No), Next::Close), "it gives way");
+    assert!(matches!(picture.next(&one, at(0), Leaving::No), Next::Rows(_)), "once");
+    assert_eq!(plan(&mut picture, at(0)).open, [Arc::clone(&two)]);
+    for _ in 0..10 {
+        for name in [&one, &two] {
+            assert!(matches!(picture.next(name, at(0), Leaving::No), Next::Rows(_)), "both have some");
+        }
+    }
+}
+
+#[test]
 fn a_site_with_nothing_left_is_forgotten() {
     let mut picture = picture(Bounds::default());
     let (name, lane) = (site("dest.example"), key(Class::Bulk, 1));
