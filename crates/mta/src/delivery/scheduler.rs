@@ -221,6 +221,7 @@ impl<R: Hot> Picture<R> {
             site.idle += 1;
             return Next::Wait(Arc::clone(&site.bell));
         }
+        site.moved = now;
         self.ready -= rows.len();
         self.hot_octets -= hot_before - site.hot_octets;
         if had && site.ready == 0 {

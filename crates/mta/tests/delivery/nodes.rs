@@ -72,6 +72,16 @@ fn settings(name: &str, roles: Roles, url: String, database: &TestDatabase) -> P
     }
 }
 
+/// Waits until each of the two has half of the partitions.
+async fn shared_out(one: &Store, other: &Store) {
+    within("a share for each", async {
+        while [one, other].iter().any(|store| store.tenure().parts().len() != 128) {
+            pause().await;
+        }
+    })
+    .await;
+}
+
 async fn until_holds(store: &Store, site: &str) {
     within("the partition", async {
         while !store.tenure().holds(site) {
@@ -96,12 +106,7 @@ async fn what_one_node_accepts_is_delivered_by_the_node_that_holds_its_site_and_
     let nodes = Nodes::new(Homing::ByDomain, Roles::ALL).await;
     let (house, dir) = (&nodes.house, tempfile::tempdir().unwrap());
     let second = nodes.another(Homing::ByDomain, dir.path()).await;
-    within("a share for each", async {
-        while [&house.store, &second].iter().any(|store| store.tenure().parts().len() != 128) {
-            pause().await;
-        }
-    })
-    .await;
+    shared_out(&house.store, &second).await;
     let (dns, mx) = (FakeDns::start().await.unwrap(), FakeMx::start().await.unwrap());
     let sites = [&house.store, &second].map(|store| site_of(store, "site"));
     for site in &sites {
@@ -246,13 +251,8 @@ async fn a_drain_hands_over_at_once_and_an_outcome_that_comes_late_is_recorded()
     let (house, dir) = (&nodes.house, tempfile::tempdir().unwrap());
     until_holds(&house.store, SITE).await;
     let second = nodes.another(Homing::Smarthost, dir.path()).await;
-    // Whichever of the two holds the site goes first.
-    within("a share for each", async {
-        while house.store.tenure().holds(SITE) == second.tenure().holds(SITE) {
-            pause().await;
-        }
-    })
-    .await;
+    // Whichever of the two holds the site, once they have shared, goes first.
+    shared_out(&house.store, &second).await;
     let mx = FakeMx::start().await.unwrap();
     let (first, second_delivery) =
         (start(&house.store, by_smarthost(&mx)).await, start(&second, by_smarthost(&mx)).await);

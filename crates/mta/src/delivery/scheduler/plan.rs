@@ -88,7 +88,7 @@ impl<R: Hot> Picture<R> {
             return;
         }
         let starved_of_room = self.examine_lanes(name, now, plan);
-        self.examine_connections(name, plan);
+        self.examine_connections(name, now, plan);
         let Some(site) = self.sites.get(name) else { return };
         let waiting = site.first_waiting();
         let next = match waiting {
@@ -96,7 +96,8 @@ impl<R: Hot> Picture<R> {
             Some(_) if starved_of_room => Some(now.plus(NO_ROOM_WAIT)),
             _ => None,
         };
-        self.set_timer(name, next);
+        let stalls = site.stalls_at().map(|at| at.max(now));
+        self.set_timer(name, [next, stalls].into_iter().flatten().min());
         self.forget_if_done(name, now);
     }
 
@@ -137,11 +138,16 @@ impl<R: Hot> Picture<R> {
         starved
     }
 
-    fn examine_connections(&mut self, name: &Arc<str>, plan: &mut Plan) {
-        let Some(site) = self.sites.get(name) else { return };
+    fn examine_connections(&mut self, name: &Arc<str>, now: Timestamp, plan: &mut Plan) {
+        let Some(site) = self.sites.get_mut(name) else { return };
         let ready = u32::try_from(site.ready).unwrap_or(u32::MAX);
-        let wanted = if ready > site.connections { ready.min(site.pressure.allowed()) } else { 0 };
-        for _ in 0..wanted.saturating_sub(site.connections).min(OPENED_AT_ONCE) {
+        let stalls = site.stalls_at().is_some_and(|at| at <= now);
+        let wanted = if ready > site.connections { ready } else { site.connections + u32::from(stalls) };
+        let more = wanted.min(site.pressure.allowed()).saturating_sub(site.connections);
+        if more > 0 {
+            site.moved = now;
+        }
+        for _ in 0..more.min(OPENED_AT_ONCE) {
             if self.connections >= self.shaping.connections_node_max {
                 let has = self.sites.get(name).map_or(0, |site| site.connections);
                 self.starved.add(name, has);

@@ -10,6 +10,7 @@ use model::stream::Class;
 use model::{ControllerId, MessageId, Timestamp};
 use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
+use std::time::Duration;
 use store::Store;
 use tokio::sync::Notify;
 
@@ -110,6 +111,8 @@ pub(super) struct Site<R> {
     pub(super) connections: u32,
     /// Those of them that wait for rows.
     pub(super) idle: u32,
+    /// When a connection last took rows, or one was opened for rows that nobody took.
+    pub(super) moved: Timestamp,
     /// Rung once for each idle connection that is to look for rows.
     pub(super) bell: Arc<Notify>,
     pub(super) pressure: Pressure,
@@ -128,6 +131,9 @@ pub(super) struct Site<R> {
 /// A site where a message takes less than this is served in batches, a slower one by more connections.
 const FAST_US: u64 = 20_000;
 
+/// Ready rows wait for a connection that is at work for so long.
+const STALLED_AFTER: Duration = Duration::from_secs(1);
+
 impl<R: Hot> Site<R> {
     pub(super) fn new(name: &str, shaping: &Shaping) -> Self {
         Self {
@@ -141,6 +147,7 @@ impl<R: Hot> Site<R> {
             reads: 0,
             connections: 0,
             idle: 0,
+            moved: Timestamp::default(),
             bell: Arc::new(Notify::new()),
             pressure: Pressure::new(shaping),
             timer: None,
@@ -252,6 +259,16 @@ impl<R: Hot> Site<R> {
             });
         }
         self.expiry_at = None;
+    }
+
+    /// When one more connection is opened for rows that wait although there are as many connections: these may all
+    /// stand in long dialogues (RFC 5321 §4.5.3.2.6 grants ten minutes for the final dot alone).
+    pub(super) fn stalls_at(&self) -> Option<Timestamp> {
+        // With more rows than connections others are opened at once.
+        let few =
+            self.ready > 0 && usize::try_from(self.connections).is_ok_and(|connections| self.ready <= connections);
+        let may = self.idle == 0 && self.connections < self.pressure.allowed();
+        (few && may).then(|| self.moved.plus(STALLED_AFTER))
     }
 
     /// How many rows one connection takes at a time.

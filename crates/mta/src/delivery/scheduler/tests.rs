@@ -300,6 +300,25 @@ fn connections_keep_to_the_limits_of_site_and_node() {
 }
 
 #[test]
+fn a_row_does_not_wait_behind_a_dialogue_that_does_not_end() {
+    let mut picture = picture(Bounds::default());
+    let (name, lane) = (site("one.example"), key(Class::Prompt, 1));
+    let next = |picture: &mut Picture<Load>, now| rows(picture.next(&name, now, Leaving::No)).len();
+    picture.hint([(Arc::clone(&name), row(1, lane, at(0)))], at(0));
+    assert_eq!(plan(&mut picture, at(0)).open.len(), 1);
+    assert_eq!(next(&mut picture, at(0)), 1);
+    picture.hint([(Arc::clone(&name), row(2, lane, at(0)))], at(0));
+    let planned = plan(&mut picture, at(0));
+    assert_eq!((planned.open.len(), planned.wake), (0, Some(at(1))), "the connection may be back at any moment");
+    assert_eq!(plan(&mut picture, at(1)).open.len(), 1, "it is not");
+    assert_eq!(next(&mut picture, at(1)), 1);
+    assert_eq!(plan(&mut picture, at(9)).open.len(), 0, "nobody waits");
+    picture.hint([(Arc::clone(&name), row(3, lane, at(9)))], at(9));
+    assert_eq!(next(&mut picture, at(9)), 1, "one of the two is back in time");
+    assert_eq!(plan(&mut picture, at(20)).open.len(), 0);
+}
+
+#[test]
 fn a_site_without_connection_gets_one_from_a_site_with_several_and_no_more() {
     let shaping = Shaping { connections_max: 4, connections_node_max: 4, ..Shaping::default() };
     let mut picture = Picture::new(Bounds::default(), shaping, FIRST);
