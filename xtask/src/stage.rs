@@ -45,6 +45,15 @@ const CLIPPY: &[&str] = &["clippy", "--workspace", "--all-targets", "--", "-D", 
 /// The packages whose tests can use either engine, and those of them that stand closest to the server.
 const ON_EITHER_ENGINE: &[&str] = &["store", "it", "mta", "web", "smtpd"];
 const ON_ANY_MAJOR: &[&str] = &["store"];
+/// What says itself on which engine it runs: once is enough.
+const ON_ITS_OWN_ENGINE: &[&str] = &[
+    "outside::clock_skew",
+    "outside::database_away",
+    "outside::database_refused",
+    "outside::failover",
+    "outside::moving",
+    "outside::nodes",
+];
 const DOCTESTS: &[&str] = &["test", "--quiet", "--doc", "-p", "mail", "-p", "gate"];
 
 /// How a stage ended.
@@ -114,17 +123,17 @@ fn failed<'a>(stage: &Stage, outcome: &Outcome) -> Option<&'a str> {
 /// can use either engine uses SQLite.
 fn tests(repo: &Repo, _: Asked) -> Result<()> {
     let cluster = Cluster::start(repo, Major::Fifteen)?;
-    suite(repo, &["--workspace"], &[], &cluster)
+    suite(repo, &["--workspace"], &[], &[], &cluster)
 }
 
 /// The same on PostgreSQL, for what can use either engine.
 fn postgres(repo: &Repo) -> Result<()> {
     let engine = ("POSTERN_TEST_STORE", "postgres");
     let oldest = Cluster::start(repo, Major::Fifteen)
-        .and_then(|cluster| suite(repo, &packages(ON_EITHER_ENGINE), &[engine], &cluster));
+        .and_then(|cluster| suite(repo, &packages(ON_EITHER_ENGINE), ON_ITS_OWN_ENGINE, &[engine], &cluster));
     // One failing major does not hide what the other has to say.
     let newer = Cluster::start(repo, Major::Newer)
-        .and_then(|cluster| suite(repo, &packages(ON_ANY_MAJOR), &[engine], &cluster));
+        .and_then(|cluster| suite(repo, &packages(ON_ANY_MAJOR), &[], &[engine], &cluster));
     oldest.context("on the oldest major").and(newer.context("on the newer major"))
 }
 
@@ -132,8 +141,14 @@ fn packages(names: &'static [&'static str]) -> Vec<&'static str> {
     names.iter().flat_map(|name| ["--package", name]).collect()
 }
 
-/// Units and integration tests of some packages, with this cluster for the tests that need a server.
-fn suite(repo: &Repo, packages: &[&str], environment: &[(&str, &str)], cluster: &Cluster) -> Result<()> {
+/// Units and integration tests of some packages, without some of them, with this cluster for those that need a server.
+fn suite(
+    repo: &Repo,
+    packages: &[&str],
+    without: &[&str],
+    environment: &[(&str, &str)],
+    cluster: &Cluster,
+) -> Result<()> {
     // The binary that `it` runs, before the runner's clock on a test ticks: it is another set of features than the
     // workspace's as a whole, so on a fresh machine it compiles for minutes.
     cargo(repo, &["build", "--package", "postern"])?;
@@ -142,6 +157,10 @@ fn suite(repo: &Repo, packages: &[&str], environment: &[(&str, &str)], cluster: 
         cargo.args(["nextest", "run", "--no-fail-fast"]).args(packages);
     } else {
         cargo.args(["test", "--no-fail-fast", "--lib", "--bins", "--tests"]).args(packages);
+    }
+    if !without.is_empty() {
+        // Both runners know it.
+        cargo.arg("--").args(without.iter().flat_map(|name| ["--skip", name]));
     }
     let cargo = cargo.env("POSTERN_TOOLS", repo.path(setup::TOOLS)).envs(environment.iter().copied());
     run::check(cluster.give_to(cargo))

@@ -22,8 +22,9 @@ use testkit::postgres::{Cluster, Flushing, Major, Replication, url_of};
 
 /// Longer than any node may act on what it held when it was stopped.
 const HANGS_FOR: Duration = Duration::from_secs(8);
-/// After a node's death its sites are served by another within this time.
-const TAKEN_OVER_WITHIN: Duration = Duration::from_secs(10);
+/// After a node's death its sites are served by another within this time. A benchmark has the figure; this is so much
+/// that a busy machine and a program that was not optimised do not matter.
+const TAKEN_OVER_WITHIN: Duration = Duration::from_secs(20);
 /// Whatever happens, something is delivered at least so often as long as anything is due.
 const STALL_MAX: Duration = Duration::from_secs(60);
 /// From the answer to an objection to its effect on every node.
