@@ -302,8 +302,9 @@ impl Engine for SqliteEngine {
         Ok(self.main_readers.read(last)?.unwrap_or(0))
     }
 
-    async fn keep(&self, _: Timestamp) -> Result<()> {
-        Ok(())
+    async fn keep(&self, now: Timestamp) -> Result<()> {
+        let yesterday = now.utc_day() - 1;
+        self.write_bulk(move |connection| query::run(connection, &sql::QUOTA_FORGET, [yesterday]).map(drop)).await
     }
 
     async fn epochs_used(&self, before: i64) -> Result<Vec<i64>> {

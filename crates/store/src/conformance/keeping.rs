@@ -1,6 +1,6 @@
 //! Keys and the ledger.
 
-use super::rows::{OTHER, SHOP, at, slot};
+use super::rows::{DAY, OTHER, SHOP, at, slot};
 use crate::engine::*;
 use crate::error::Error;
 
@@ -83,4 +83,12 @@ pub(super) async fn tell_what_lasted(engine: &dyn Engine) {
     assert!(engine.idempotency(SHOP, 4, [6; 16]).await.unwrap().is_some());
     assert_eq!(engine.forget_idempotency(at(1)).await.unwrap(), 1);
     assert!(engine.idempotency(SHOP, 4, [6; 16]).await.unwrap().is_none());
+
+    // A day's allowance is kept until nobody can ask for it.
+    let of_day = async |now| {
+        engine.keep(at(now)).await.unwrap();
+        engine.quota_used(SHOP, DAY).await.unwrap()
+    };
+    assert_ne!(of_day(86_400).await, 0);
+    assert_eq!(of_day(2 * 86_400).await, 0);
 }

@@ -5,7 +5,7 @@
 //! only when no message of its ids waits, and by the database's calendar: one node's wrong clock drops nothing.
 //! Texts are made here, of numbers and of the names below: DDL takes no parameters.
 
-use super::db::{Db, Fault, Param, Repeat, column, glance, many, one, transact};
+use super::db::{Db, Fault, Param, Repeat, alone, column, glance, many, one, transact};
 use super::read::scalar;
 use crate::error::Result;
 use crate::statement as sql;
@@ -149,7 +149,7 @@ pub(super) async fn keep(db: &Db, now: Timestamp) -> Result<()> {
             later(drop_one(db, cut, unit).await)?;
         }
     }
-    Ok(())
+    alone(db, &sql::QUOTA_FORGET, &[&(today.utc_day() - 1)]).await.map(drop).map_err(Fault::into_error)
 }
 
 /// Makes room for what comes from `from` until some time after `now`.

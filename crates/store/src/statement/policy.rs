@@ -63,6 +63,8 @@ statements! { POLICY:
         WHERE controller = ?1 AND tag = ?2 AND stream = ?3 AND withdrawn IS NULL";
     /// What a day's allowance has lost already.
     QUOTA(2) = "SELECT used FROM quota WHERE controller = ?1 AND day = ?2";
+    /// What nobody asks for any more: a row a controller and day.
+    QUOTA_FORGET(1) = "DELETE FROM quota WHERE day < ?1";
 }
 
 // A row at a time, where PostgreSQL takes sets.
