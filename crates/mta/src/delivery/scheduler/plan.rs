@@ -61,6 +61,12 @@ impl<R: Hot> Picture<R> {
                 self.examine(&name, now, &mut plan);
             }
         }
+        // A place that whoever was called did not take goes to the next who waits.
+        if self.connections < self.shaping.connections_node_max
+            && let Some(name) = self.starved.pop()
+        {
+            self.attend(&name);
+        }
         plan.wake = if self.attention.is_empty() { self.timers.first().map(|(at, _)| *at) } else { Some(now) };
         plan
     }
@@ -154,6 +160,7 @@ impl<R: Hot> Picture<R> {
                 return;
             }
             self.opened(name);
+            self.starved.served(name);
             plan.open.push(Arc::clone(name));
         }
     }

@@ -1,7 +1,10 @@
 //! Sites that wait until the node may open one more connection: first those that have none at all.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
+
+/// So much that was overtaken is let lie.
+const OVERTAKEN_MAX: usize = 64;
 
 /// The sites, each once. What a queue holds beyond `places` was overtaken, and is passed over.
 #[derive(Default, Debug)]
@@ -9,6 +12,8 @@ pub(super) struct Starved {
     without: VecDeque<Arc<str>>,
     wanting: VecDeque<Arc<str>>,
     places: HashMap<Arc<str>, Place>,
+    /// Places of those that have none.
+    none: usize,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -26,34 +31,58 @@ impl Starved {
             _ => self.places.insert(Arc::clone(name), place),
         };
         match place {
-            Place::Without => self.without.push_back(Arc::clone(name)),
+            Place::Without => {
+                self.none += 1;
+                self.without.push_back(Arc::clone(name));
+            }
             Place::Wanting => self.wanting.push_back(Arc::clone(name)),
+        }
+        if self.without.len() + self.wanting.len() > 2 * self.places.len() + OVERTAKEN_MAX {
+            self.sweep();
+        }
+    }
+
+    /// Takes out what was overtaken, so that the queues stay as long as there are sites.
+    fn sweep(&mut self) {
+        for (queue, place) in [(&mut self.without, Place::Without), (&mut self.wanting, Place::Wanting)] {
+            let mut seen = HashSet::new();
+            queue.retain(|name| self.places.get(name) == Some(&place) && seen.insert(Arc::clone(name)));
         }
     }
 
     /// Whose turn it is.
     pub(super) fn pop(&mut self) -> Option<Arc<str>> {
-        if let Some(name) = self.without.pop_front() {
-            self.places.remove(&name);
-            return Some(name);
+        while let Some(name) = self.without.pop_front() {
+            if self.places.get(&name) == Some(&Place::Without) {
+                self.served(&name);
+                return Some(name);
+            }
         }
         while let Some(name) = self.wanting.pop_front() {
-            if self.places.remove(&name).is_some() {
+            if self.served(&name) {
                 return Some(name);
             }
         }
         None
     }
 
+    /// It has what it waited for. True if it waited.
+    pub(super) fn served(&mut self, name: &Arc<str>) -> bool {
+        let place = self.places.remove(name);
+        self.none -= usize::from(place == Some(Place::Without));
+        place.is_some()
+    }
+
     /// Whether a site waits that has no connection.
     pub(super) fn someone_has_none(&self) -> bool {
-        !self.without.is_empty()
+        self.none > 0
     }
 
     pub(super) fn retain(&mut self, stays: impl Fn(&Arc<str>) -> bool) {
         self.without.retain(&stays);
         self.wanting.retain(&stays);
         self.places.retain(|name, _| stays(name));
+        self.none = self.places.values().filter(|place| **place == Place::Without).count();
     }
 }
 
@@ -72,5 +101,14 @@ mod tests {
         let turns: Vec<_> = std::iter::from_fn(|| starved.pop()).collect();
         assert_eq!(turns, [c, b, a]);
         assert!(!starved.someone_has_none() && starved.places.is_empty());
+        // Who was served elsewhere makes nobody give way.
+        starved.add(&turns[0], 0);
+        assert!(starved.served(&turns[0]) && !starved.served(&turns[0]));
+        assert!(!starved.someone_has_none() && starved.pop().is_none());
+        for _ in 0..1_000 {
+            starved.add(&turns[0], 1);
+            starved.served(&turns[0]);
+        }
+        assert!(starved.wanting.len() <= OVERTAKEN_MAX + 2);
     }
 }

@@ -340,6 +340,23 @@ fn a_site_without_connection_gets_one_from_a_site_with_several_and_no_more() {
 }
 
 #[test]
+fn a_place_that_one_site_does_not_take_goes_to_the_next() {
+    let shaping = Shaping { connections_max: 1, connections_node_max: 1, ..Shaping::default() };
+    let mut picture = Picture::new(Bounds::default(), shaping, FIRST);
+    let [one, two, three] = ["one.example", "two.example", "three.example"].map(site);
+    for (id, name) in (1..).zip([&one, &two, &three]) {
+        picture.hint([(Arc::clone(name), row(id, key(Class::Bulk, 1), at(0)))], at(0));
+        plan(&mut picture, at(0));
+    }
+    // The first in the queue is left alone for a while.
+    picture.failed(&two, at(0), 1, "it cannot be reached");
+    picture.closed(&one);
+    picture.failed(&one, at(0), 1, "it cannot be reached");
+    let opened: Vec<_> = (0..4).flat_map(|_| plan(&mut picture, at(0)).open).collect();
+    assert_eq!(opened, [three]);
+}
+
+#[test]
 fn a_site_with_nothing_left_is_forgotten() {
     let mut picture = picture(Bounds::default());
     let (name, lane) = (site("dest.example"), key(Class::Bulk, 1));

@@ -20,6 +20,11 @@ async fn two_nodes(house: &House) -> (Node, Node) {
     (one, two)
 }
 
+/// The node that holds the site, and the other.
+fn by_site(one: Node, two: Node) -> (Node, Node) {
+    if one.holds_the_site() { (one, two) } else { (two, one) }
+}
+
 async fn close(nodes: [Node; 2]) {
     for node in nodes {
         node.store.close().await;
@@ -68,7 +73,7 @@ async fn art7_3_a_start_sees_what_another_node_committed_just_before() {
     let house = House::new().await;
     let (one, two) = two_nodes(&house).await;
     let controller = one.authority().controller();
-    let (owner, other) = if one.holds_the_site() { (one, two) } else { (two, one) };
+    let (owner, other) = by_site(one, two);
     for round in 0..8 {
         let name = format!("p{round}");
         owner.send(&[&name]).await;
@@ -100,7 +105,7 @@ async fn art7_3_a_process_that_goes_on_after_a_stop_believes_nothing_it_knew() {
     let house = House::new().await;
     let (one, two) = two_nodes(&house).await;
     let controller = one.authority().controller();
-    let (owner, other) = if one.holds_the_site() { (one, two) } else { (two, one) };
+    let (owner, other) = by_site(one, two);
     owner.send(&["ada"]).await;
     let row = owner.rows().await.remove(0);
     assert!(matches!(clearance(&owner, &row).await, Verdict::Pass(_)));
@@ -137,7 +142,7 @@ async fn a_message_is_not_refused_for_what_is_not_known_yet() {
     let house = House::new().await;
     let (one, two) = two_nodes(&house).await;
     let controller = one.authority().controller();
-    let (owner, other) = if one.holds_the_site() { (one, two) } else { (two, one) };
+    let (owner, other) = by_site(one, two);
     for _ in 0..4 {
         other.store.set_agreement_state(controller, AgreementState::Suspended).await.unwrap();
         until("known", SECOND, async || {
@@ -198,7 +203,7 @@ async fn gdpr_17_a_secret_destroyed_on_one_node_is_forgotten_by_the_other() {
     let house = House::new().await;
     let (one, two) = two_nodes(&house).await;
     let controller = one.authority().controller();
-    let (owner, other) = if one.holds_the_site() { (one, two) } else { (two, one) };
+    let (owner, other) = by_site(one, two);
     owner.send(&["ada"]).await;
     let row = owner.rows().await.remove(0);
     assert!(owner.store.open_content(&[&row]).await.unwrap()[0].is_some());
