@@ -4,7 +4,8 @@
 use crate::error::Error;
 use mail::address::Address;
 use model::person::{Restriction, SuppressionReason, SuppressionScope};
-use model::{ControllerId, StreamId};
+use model::{ControllerId, PurposeId};
+use store::permission::Act;
 use store::{NewBasis, Store};
 
 /// Records a basis (GDPR Art. 6, 7).
@@ -14,11 +15,12 @@ use store::{NewBasis, Store};
 pub async fn record_basis(
     store: &Store,
     controller: ControllerId,
-    stream: StreamId,
+    purpose: PurposeId,
     address: &Address,
     basis: NewBasis,
+    act: &Act<'_>,
 ) -> Result<(), Error> {
-    Ok(store.record_basis(controller, stream, address, basis).await?)
+    Ok(store.record_basis(controller, purpose, address, basis, act).await?)
 }
 
 /// Withdraws it (GDPR Art. 7(3)).
@@ -28,10 +30,11 @@ pub async fn record_basis(
 pub async fn withdraw(
     store: &Store,
     controller: ControllerId,
-    stream: StreamId,
+    purpose: PurposeId,
     address: &Address,
+    act: &Act<'_>,
 ) -> Result<(), Error> {
-    Ok(store.withdraw_basis(controller, stream, address).await?)
+    Ok(store.withdraw_basis(controller, purpose, address, act).await?)
 }
 
 /// Suppresses (GDPR Art. 21(3)).
@@ -45,7 +48,8 @@ pub async fn suppress(
     scope: SuppressionScope,
     reason: SuppressionReason,
 ) -> Result<(), Error> {
-    Ok(store.suppress(controller, address, scope, reason).await?)
+    store.suppress(controller, address, scope, reason).await?;
+    Ok(())
 }
 
 /// Restricts processing to storage (GDPR Art. 18).

@@ -5,6 +5,7 @@ use crate::facts::{Facts, FromDomain, SenderFacts};
 use crate::permit::Permit;
 use crate::rule::{Refusal, Rule};
 use crate::rules;
+use model::PurposeId;
 
 /// What the gate says. `T` is [`Permit`] or [`Clearance`].
 #[derive(Debug)]
@@ -115,6 +116,7 @@ fn permit(facts: &Facts<'_>, held: Option<Refusal>) -> Verdict<Permit> {
         credential: credential.id,
         stream: stream.id,
         kind: stream.kind,
+        purpose: stream.purpose.list.map_or(stream.purpose.id, |list| PurposeId(list.0)),
         decided_at: facts.now,
         generation: facts.generation,
         held,

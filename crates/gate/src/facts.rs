@@ -4,7 +4,11 @@ use model::agreement::AgreementState;
 use model::basis::{BasisKind, BasisRecord};
 use model::instruction::InstructionState;
 use model::person::{Restriction, SuppressionReason, SuppressionScope};
-use model::{AgreementId, ControllerId, CredentialId, InstructionId, RecipientTag, StreamId, StreamKind, Timestamp};
+use model::stream::{OptOut, Unverified};
+use model::{
+    AgreementId, ControllerId, CredentialId, InstructionId, ListId, PurposeId, RecipientTag, StreamId, StreamKind,
+    Timestamp,
+};
 
 /// Facts about the sender, the same for every recipient of a batch.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -56,13 +60,39 @@ pub enum Covers {
     No,
 }
 
-/// The stream.
+/// The stream, and for what the message is sent on it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct StreamFacts {
     /// Its id.
     pub id: StreamId,
     /// Its kind.
     pub kind: StreamKind,
+    /// The purpose of this message.
+    pub purpose: PurposeFacts,
+    /// How a person says no to what is sent on it.
+    pub opt_out: OptOut,
+    /// Does consent whose words are not known carry mail on it?
+    pub unverified: Unverified,
+}
+
+/// The purpose of a message (GDPR Art. 5(1)(b)).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct PurposeFacts {
+    /// Its id.
+    pub id: PurposeId,
+    /// The list below it that the message is for, if it is for one.
+    pub list: Option<ListId>,
+    /// Is there a basis that needs no record of each person, with all its facts?
+    pub common_basis: CommonBasis,
+}
+
+/// A basis that carries a purpose for everybody: contract, legal obligation, legitimate interest.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum CommonBasis {
+    /// Yes, and what it refers to is recorded.
+    Complete,
+    /// None, or a fact of it is missing.
+    Missing,
 }
 
 /// The credential that speaks.
@@ -90,6 +120,17 @@ pub enum Standing {
 pub struct MessageFacts {
     /// What is known of the domain of the From field.
     pub from_domain: FromDomain,
+    /// Can the way out be put into it, where it needs one?
+    pub way_out: WayOut,
+}
+
+/// Can a marketing message carry the way out that its stream's terms ask for?
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum WayOut {
+    /// Yes, or it needs none, or the content is not known yet.
+    Fits,
+    /// No: signed, encrypted, or without a text.
+    DoesNotFit,
 }
 
 /// The From domain as the store knows it.
@@ -112,8 +153,10 @@ pub struct RecipientFacts {
     pub suppressions: Vec<SuppressionFacts>,
     /// Restriction, erasure, open case.
     pub restriction: Option<Restriction>,
-    /// The basis recorded for the stream at hand.
+    /// The basis recorded for the purpose at hand.
     pub basis: Option<BasisRecord>,
+    /// He wants no marketing until then.
+    pub paused_until: Option<Timestamp>,
 }
 
 /// One suppression.
@@ -157,6 +200,13 @@ pub struct QuotaFacts {
 impl SenderFacts {
     pub(crate) fn stream_kind(&self) -> Option<StreamKind> {
         self.stream.map(|stream| stream.kind)
+    }
+}
+
+impl SenderFacts {
+    /// Is the message direct marketing?
+    pub(crate) fn is_marketing(&self) -> bool {
+        self.stream_kind().is_some_and(StreamKind::is_marketing)
     }
 }
 

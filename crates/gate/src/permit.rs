@@ -1,7 +1,9 @@
 //! The right to be queued.
 
 use crate::rule::Refusal;
-use model::{AgreementId, ControllerId, CredentialId, InstructionId, RecipientTag, StreamId, StreamKind, Timestamp};
+use model::{
+    AgreementId, ControllerId, CredentialId, InstructionId, PurposeId, RecipientTag, StreamId, StreamKind, Timestamp,
+};
 
 /// This message may be **queued** for this recipient. Made by [`crate::decide`] alone; the store takes
 /// no message without one. It has no `Clone` and cannot be written down: a queued row records
@@ -23,6 +25,7 @@ pub struct Permit {
     pub(crate) credential: CredentialId,
     pub(crate) stream: StreamId,
     pub(crate) kind: StreamKind,
+    pub(crate) purpose: PurposeId,
     pub(crate) decided_at: Timestamp,
     pub(crate) generation: u64,
     pub(crate) held: Option<Refusal>,
@@ -63,6 +66,11 @@ impl Permit {
     #[must_use]
     pub const fn kind(&self) -> StreamKind {
         self.kind
+    }
+    /// The purpose, or the list below it, that the message is sent for.
+    #[must_use]
+    pub const fn purpose(&self) -> PurposeId {
+        self.purpose
     }
     /// When it was decided.
     #[must_use]

@@ -33,6 +33,14 @@ pub enum Rule {
     ConsentWithdrawn,
     /// Consent has run out.
     ConsentExpired,
+    /// The words of the consent are not known.
+    ConsentTextUnknown,
+    /// A soft opt-in lacks one of its conditions.
+    SoftOptInIncomplete,
+    /// The person asked for a pause.
+    Paused,
+    /// Marketing without a way out.
+    OptOutMissing,
     /// The day's allowance is used up.
     Quota,
     /// The instruction looks infringing and is held.
@@ -88,7 +96,7 @@ pub struct Row {
 
 impl Rule {
     /// Every rule, in the order in which the gate asks.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 22] = [
         Self::FactsUnavailable,
         Self::AgreementNotInForce,
         Self::InstructionMissing,
@@ -101,11 +109,15 @@ impl Rule {
         Self::CaseOpen,
         Self::Objected,
         Self::Suppressed,
+        Self::Paused,
         Self::NoBasis,
         Self::ConsentMissing,
         Self::ConsentUnconfirmed,
         Self::ConsentWithdrawn,
         Self::ConsentExpired,
+        Self::ConsentTextUnknown,
+        Self::SoftOptInIncomplete,
+        Self::OptOutMissing,
         Self::Quota,
     ];
 
@@ -190,6 +202,16 @@ impl Rule {
             Self::ConsentUnconfirmed => CONSENT_UNCONFIRMED,
             Self::ConsentWithdrawn => CONSENT_WITHDRAWN,
             Self::ConsentExpired => CONSENT_EXPIRED,
+            Self::ConsentTextUnknown => CONSENT_TEXT_UNKNOWN,
+            Self::SoftOptInIncomplete => SOFT_OPT_IN_INCOMPLETE,
+            Self::Paused => PAUSED,
+            Self::OptOutMissing => row(
+                "opt-out-missing",
+                "ePrivacy Art. 13(4)",
+                "this marketing message cannot say how to stop it",
+                "send it unsigned and unencrypted with a text part, and let the stream offer the one-click opt-out",
+                (Stage::Content, 550, (5, 7, 1), 422, Mender::Controller),
+            ),
             Self::Quota => row(
                 "quota",
                 "GDPR Art. 28(3)(a)",
@@ -261,6 +283,30 @@ const CONSENT_WITHDRAWN: Row = row(
 
 const CONSENT_EXPIRED: Row =
     row("consent-expired", "GDPR Art. 7(1)", "this person's consent has run out", "ask for it anew", AT_RECIPIENT);
+
+const CONSENT_TEXT_UNKNOWN: Row = row(
+    "consent-text-unknown",
+    "GDPR Art. 7(1)",
+    "the words that were shown to this person when he consented are not known",
+    "record the consent with its notice, ask for it anew, or let the instruction allow unverified consent",
+    AT_RECIPIENT,
+);
+
+const SOFT_OPT_IN_INCOMPLETE: Row = row(
+    "soft-opt-in-incomplete",
+    "ePrivacy Art. 13(2)",
+    "a condition of the soft opt-in is not recorded for this person",
+    "record the sale, that the products are similar, and that opting out was offered then and is in each message",
+    AT_RECIPIENT,
+);
+
+const PAUSED: Row = row(
+    "paused",
+    "GDPR Art. 21(2)",
+    "this person asked for a pause",
+    "wait until the pause is over; the person ends it himself in his preferences",
+    (Stage::Recipient, 550, (5, 7, 1), 422, Mender::Person),
+);
 
 const CONSENT_MISSING: Row = row(
     "consent-missing",

@@ -1,23 +1,38 @@
 //! The rules, one function each. Each says at its line what it enforces and why here.
 
 use crate::decide::Fired;
-use crate::facts::{Covers, Facts, FromDomain, RecipientFacts, SenderFacts, Standing, SuppressionFacts};
+use crate::facts::{
+    CommonBasis, Covers, Facts, FromDomain, RecipientFacts, SenderFacts, Standing, SuppressionFacts, WayOut,
+};
 use crate::rule::Rule;
 use model::agreement::AgreementState;
-use model::basis::BasisKind;
+use model::basis::{BasisKind, Evidence};
 use model::instruction::InstructionState;
 use model::person::{Restriction, SuppressionReason, SuppressionScope};
+use model::stream::{OptOut, Unverified};
 
 pub(crate) type Question = fn(&Facts<'_>) -> Result<(), Fired>;
 
 /// Asked before a message is queued.
-pub(crate) const ACCEPTANCE: &[Question] =
-    &[known, agreement, instruction, covered, credential, from_domain, person, suppression, basis, quota];
+pub(crate) const ACCEPTANCE: &[Question] = &[
+    known,
+    agreement,
+    instruction,
+    covered,
+    credential,
+    from_domain,
+    person,
+    suppression,
+    paused,
+    basis,
+    way_out,
+    quota,
+];
 
 /// Asked before it leaves: the same, but for the credential, which spoke at acceptance and may have
 /// been replaced since, and the quota, which was counted then.
 pub(crate) const CLEARANCE: &[Question] =
-    &[known, agreement, instruction, covered, from_domain, person, suppression, basis];
+    &[known, agreement, instruction, covered, from_domain, person, suppression, paused, basis, way_out];
 
 fn sender<'a>(facts: &Facts<'a>) -> Result<&'a SenderFacts, Fired> {
     facts.sender.ok_or(Fired::Holds(Rule::FactsUnavailable))
@@ -110,7 +125,8 @@ fn suppression(facts: &Facts<'_>) -> Result<(), Fired> {
             && match entry.scope {
                 SuppressionScope::All | SuppressionScope::Delivery => true,
                 SuppressionScope::Marketing => stream.kind.is_marketing(),
-                SuppressionScope::Stream(only) => only == stream.id,
+                SuppressionScope::Purpose(only) => only == stream.purpose.id,
+                SuppressionScope::List(only) => stream.purpose.list == Some(only),
             }
     };
     let mut hit = recipient(facts)?.suppressions.iter().filter(reaches).peekable();
@@ -123,12 +139,31 @@ fn suppression(facts: &Facts<'_>) -> Result<(), Fired> {
     refuse(Rule::Suppressed)
 }
 
-/// GDPR Art. 6(1), ePrivacy Art. 13(1), (2): marketing needs consent, given, confirmed, not withdrawn
-/// and not run out, or the soft opt-in.
-fn basis(facts: &Facts<'_>) -> Result<(), Fired> {
-    if !sender(facts)?.stream_kind().is_some_and(model::StreamKind::is_marketing) {
-        return Ok(());
+/// GDPR Art. 21(2): who asked for a pause is not mailed marketing while it lasts, and not afterwards what fell into it.
+fn paused(facts: &Facts<'_>) -> Result<(), Fired> {
+    match recipient(facts)?.paused_until {
+        Some(until) if facts.now < until && sender(facts)?.is_marketing() => refuse(Rule::Paused),
+        _ => Ok(()),
     }
+}
+
+/// GDPR Art. 6(1): every purpose has a basis. Other mail rests on what its purpose refers to; marketing on each
+/// person's own record.
+fn basis(facts: &Facts<'_>) -> Result<(), Fired> {
+    let sender = sender(facts)?;
+    let Some(stream) = sender.stream else { return refuse(Rule::OperationNotInstructed) };
+    if sender.is_marketing() {
+        return marketing_basis(facts, stream.unverified);
+    }
+    match stream.purpose.common_basis {
+        CommonBasis::Complete => Ok(()),
+        CommonBasis::Missing => refuse(Rule::NoBasis),
+    }
+}
+
+/// ePrivacy Art. 13(1), (2): marketing needs consent, given, shown, confirmed, not withdrawn and not run out, or the
+/// soft opt-in with all its facts.
+fn marketing_basis(facts: &Facts<'_>, unverified: Unverified) -> Result<(), Fired> {
     let recipient = recipient(facts)?;
     let Some(basis) = recipient.basis else { return refuse(Rule::NoBasis) };
     if !recipient.has_consent_kind() {
@@ -144,6 +179,23 @@ fn basis(facts: &Facts<'_>) -> Result<(), Fired> {
     // GDPR Art. 7(1): the controller must be able to show consent, which an unconfirmed sign-up does not.
     if basis.kind == BasisKind::Consent && basis.confirmed_at.is_none() {
         return refuse(Rule::ConsentUnconfirmed);
+    }
+    match (basis.evidence, basis.kind) {
+        (Evidence::Complete, _) => Ok(()),
+        // ePrivacy Art. 13(2): each of its four conditions, or none of it.
+        (Evidence::Unverified, BasisKind::SoftOptIn) => refuse(Rule::SoftOptInIncomplete),
+        // GDPR Art. 7(1): who was told what is part of showing consent. The controller may answer for it himself.
+        (Evidence::Unverified, _) if unverified == Unverified::Allowed => Ok(()),
+        (Evidence::Unverified, _) => refuse(Rule::ConsentTextUnknown),
+    }
+}
+
+/// ePrivacy Art. 13(4), RFC 8058: marketing that does not say how to stop it is no mail of ours.
+fn way_out(facts: &Facts<'_>) -> Result<(), Fired> {
+    let sender = sender(facts)?;
+    let has_none = sender.stream.is_some_and(|stream| stream.opt_out == OptOut::None);
+    if sender.is_marketing() && (has_none || facts.message.way_out == WayOut::DoesNotFit) {
+        return refuse(Rule::OptOutMissing);
     }
     Ok(())
 }

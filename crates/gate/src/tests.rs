@@ -3,10 +3,14 @@
 use crate::facts::*;
 use crate::*;
 use model::agreement::AgreementState;
-use model::basis::{BasisKind, BasisRecord};
+use model::basis::{BasisKind, BasisRecord, Evidence};
 use model::instruction::InstructionState;
 use model::person::{Restriction, SuppressionReason, SuppressionScope};
-use model::{AgreementId, ControllerId, CredentialId, InstructionId, RecipientTag, StreamId, StreamKind, Timestamp};
+use model::stream::{OptOut, Unverified};
+use model::{
+    AgreementId, ControllerId, CredentialId, InstructionId, ListId, PurposeId, RecipientTag, StreamId, StreamKind,
+    Timestamp,
+};
 use proptest::prelude::*;
 
 const NOW: Timestamp = Timestamp::from_seconds(1_800_000_000);
@@ -28,15 +32,22 @@ fn sender(kind: StreamKind) -> SenderFacts {
             from: Timestamp::from_seconds(0),
             covers: Covers::Yes,
         }),
-        stream: Some(StreamFacts { id: StreamId(7), kind }),
+        stream: Some(StreamFacts {
+            id: StreamId(7),
+            kind,
+            purpose: PurposeFacts { id: PurposeId(9), list: Some(ListId(5)), common_basis: CommonBasis::Complete },
+            opt_out: OptOut::OneClick,
+            unverified: Unverified::Refused,
+        }),
         credential: Some(CredentialFacts { id: CredentialId(1), standing: Standing::Good }),
     }
 }
 
 fn consent() -> BasisRecord {
     BasisRecord {
-        stream: StreamId(7),
+        purpose: PurposeId(9),
         kind: BasisKind::Consent,
+        evidence: Evidence::Complete,
         given_at: Timestamp::from_seconds(10),
         confirmed_at: Some(Timestamp::from_seconds(20)),
         withdrawn_at: None,
@@ -49,7 +60,7 @@ fn facts<'a>(sender: &'a SenderFacts, recipient: &'a RecipientFacts) -> Facts<'a
         now: NOW,
         generation: 3,
         sender: Some(sender),
-        message: MessageFacts { from_domain: FromDomain::Verified },
+        message: MessageFacts { from_domain: FromDomain::Verified, way_out: WayOut::Fits },
         recipient: Some(recipient),
         quota: QuotaFacts { allowed: 10, used: 0 },
     }
@@ -179,8 +190,10 @@ fn suppression_reaches_as_far_as_its_scope() {
         (SuppressionScope::Delivery, None, StreamKind::Transactional, true),
         (SuppressionScope::Marketing, None, StreamKind::Transactional, false),
         (SuppressionScope::Marketing, None, StreamKind::Marketing, true),
-        (SuppressionScope::Stream(StreamId(7)), None, StreamKind::Transactional, true),
-        (SuppressionScope::Stream(StreamId(8)), None, StreamKind::Marketing, false),
+        (SuppressionScope::Purpose(PurposeId(9)), None, StreamKind::Transactional, true),
+        (SuppressionScope::Purpose(PurposeId(8)), None, StreamKind::Marketing, false),
+        (SuppressionScope::List(ListId(5)), None, StreamKind::Marketing, true),
+        (SuppressionScope::List(ListId(6)), None, StreamKind::Marketing, false),
         (SuppressionScope::Delivery, later, StreamKind::Transactional, true),
         (SuppressionScope::Delivery, Some(NOW), StreamKind::Transactional, false),
     ];
@@ -203,6 +216,11 @@ fn art6_art7_marketing_needs_a_standing_basis() {
         (Some(BasisRecord { expires_at: Some(NOW), ..consent() }), Some(Rule::ConsentExpired)),
         (Some(BasisRecord { kind: BasisKind::Contract, ..consent() }), Some(Rule::ConsentMissing)),
         (Some(BasisRecord { kind: BasisKind::SoftOptIn, confirmed_at: None, ..consent() }), None),
+        (Some(BasisRecord { evidence: Evidence::Unverified, ..consent() }), Some(Rule::ConsentTextUnknown)),
+        (
+            Some(BasisRecord { kind: BasisKind::SoftOptIn, evidence: Evidence::Unverified, ..consent() }),
+            Some(Rule::SoftOptInIncomplete),
+        ),
     ];
     for (basis, rule) in cases {
         let recipient = RecipientFacts { basis, ..RecipientFacts::default() };
@@ -210,6 +228,63 @@ fn art6_art7_marketing_needs_a_standing_basis() {
         assert_eq!(rule_of(&clear(&facts(&marketing, &recipient))), rule, "{basis:?}");
         let transactional = sender(StreamKind::Transactional);
         assert_eq!(rule_of(&decide(&facts(&transactional, &recipient))), None, "only marketing asks");
+    }
+}
+
+fn on_stream(kind: StreamKind, change: impl FnMut(&mut StreamFacts)) -> SenderFacts {
+    let mut sender = sender(kind);
+    sender.stream.as_mut().into_iter().for_each(change);
+    sender
+}
+
+#[test]
+fn art7_1_unverified_consent_carries_mail_only_where_the_instruction_says_so() {
+    let asserted = BasisRecord { evidence: Evidence::Unverified, ..consent() };
+    let allowed = on_stream(StreamKind::Marketing, |stream| stream.unverified = Unverified::Allowed);
+    let person = |basis| RecipientFacts { basis: Some(basis), ..RecipientFacts::default() };
+    assert_eq!(rule_of(&decide(&facts(&allowed, &person(asserted)))), None);
+    let soft = BasisRecord { kind: BasisKind::SoftOptIn, ..asserted };
+    assert_eq!(rule_of(&decide(&facts(&allowed, &person(soft)))), Some(Rule::SoftOptInIncomplete));
+    let unconfirmed = BasisRecord { confirmed_at: None, ..asserted };
+    assert_eq!(rule_of(&decide(&facts(&allowed, &person(unconfirmed)))), Some(Rule::ConsentUnconfirmed));
+}
+
+#[test]
+fn art6_1_other_mail_needs_a_purpose_whose_basis_is_whole() {
+    let recipient = RecipientFacts::default();
+    for kind in [StreamKind::Transactional, StreamKind::Service, StreamKind::Legal] {
+        let lacking = on_stream(kind, |stream| stream.purpose.common_basis = CommonBasis::Missing);
+        assert_eq!(rule_of(&decide(&facts(&lacking, &recipient))), Some(Rule::NoBasis));
+        assert_eq!(rule_of(&decide(&facts(&sender(kind), &recipient))), None);
+    }
+}
+
+#[test]
+fn art21_2_a_pause_stops_marketing_until_it_is_over() {
+    let later = NOW.plus(std::time::Duration::from_secs(1));
+    for (kind, until, expected) in [
+        (StreamKind::Marketing, Some(later), Some(Rule::Paused)),
+        (StreamKind::Marketing, Some(NOW), None),
+        (StreamKind::Transactional, Some(later), None),
+    ] {
+        let (sender, recipient) = (sender(kind), RecipientFacts { paused_until: until, ..consented() });
+        assert_eq!(rule_of(&decide(&facts(&sender, &recipient))), expected);
+        assert_eq!(rule_of(&clear(&facts(&sender, &recipient))), expected);
+    }
+}
+
+#[test]
+fn eprivacy13_4_marketing_without_a_way_out_is_refused() {
+    let recipient = consented();
+    for kind in [StreamKind::Marketing, StreamKind::Transactional] {
+        let expected = (kind == StreamKind::Marketing).then_some(Rule::OptOutMissing);
+        let without = on_stream(kind, |stream| stream.opt_out = OptOut::None);
+        assert_eq!(rule_of(&decide(&facts(&without, &recipient))), expected);
+        assert_eq!(rule_of(&clear(&facts(&without, &recipient))), expected);
+        let with = sender(kind);
+        let mut closed = facts(&with, &recipient);
+        closed.message.way_out = WayOut::DoesNotFit;
+        assert_eq!(rule_of(&decide(&closed)), expected);
     }
 }
 
@@ -286,7 +361,7 @@ fn any_suppression() -> impl Strategy<Value = SuppressionFacts> {
         Just(SuppressionScope::All),
         Just(SuppressionScope::Marketing),
         Just(SuppressionScope::Delivery),
-        (6i64..9).prop_map(|id| SuppressionScope::Stream(StreamId(id)))
+        (8i64..11).prop_map(|id| SuppressionScope::Purpose(PurposeId(id)))
     ];
     let reason = prop_oneof![
         Just(SuppressionReason::OptOut),

@@ -9,6 +9,24 @@ pub enum EventType {
     AgreementChanged,
     /// An instruction changed state.
     InstructionChanged,
+    /// A purpose, or a list below one, was made or ended.
+    PurposeChanged,
+    /// A document was kept: agreement, instruction or notice.
+    DocumentKept,
+    /// A document was signed.
+    DocumentSigned,
+    /// A form was published or taken down.
+    FormChanged,
+    /// A person was asked to confirm.
+    ConsentRequested,
+    /// A person refused a purpose, or confirmed, or set his preferences.
+    PreferenceChanged,
+    /// Contacts were imported, or an import undone.
+    Imported,
+    /// A person exercised a right.
+    RightExercised,
+    /// The controller was told something.
+    ControllerTold,
     /// A credential was made or revoked.
     CredentialChanged,
     /// A sending domain was added or verified.
@@ -19,6 +37,8 @@ pub enum EventType {
     BasisWithdrawn,
     /// A suppression was made.
     Suppressed,
+    /// A suppression of the controller or of a bounce was taken back.
+    SuppressionLifted,
     /// A person was restricted.
     Restricted,
     /// A message was accepted into the queue.
@@ -49,11 +69,21 @@ impl EventType {
             Self::ControllerCreated => "controller.created",
             Self::AgreementChanged => "agreement.changed",
             Self::InstructionChanged => "instruction.changed",
+            Self::PurposeChanged => "purpose.changed",
+            Self::DocumentKept => "document.kept",
+            Self::DocumentSigned => "document.signed",
+            Self::FormChanged => "form.changed",
+            Self::ConsentRequested => "consent.requested",
+            Self::PreferenceChanged => "preference.changed",
+            Self::Imported => "contacts.imported",
+            Self::RightExercised => "right.exercised",
+            Self::ControllerTold => "controller.told",
             Self::CredentialChanged => "credential.changed",
             Self::DomainChanged => "domain.changed",
             Self::BasisRecorded => "basis.recorded",
             Self::BasisWithdrawn => "basis.withdrawn",
             Self::Suppressed => "suppression.added",
+            Self::SuppressionLifted => "suppression.lifted",
             Self::Restricted => "person.restricted",
             Self::MessageAccepted => "message.accepted",
             Self::MessageDelivered => "message.delivered",

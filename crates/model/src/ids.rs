@@ -57,6 +57,31 @@ id!(/// A sending domain of a controller.
 id!(/// One submission request, for the answer of the HTTP door.
     RequestId, "req", 8);
 
+id!(/// What data are processed for (GDPR Art. 5(1)(b)).
+    PurposeId, "pur", 9);
+id!(/// A document of permission: agreement, instruction or notice, in one version and language.
+    DocumentId, "doc", 10);
+id!(/// An import of contacts.
+    BatchId, "imp", 11);
+id!(/// A sign-up form.
+    FormId, "frm", 12);
+id!(/// A list that people join and leave below a purpose.
+    ListId, "lst", 13);
+id!(/// A right that a person exercised.
+    WishId, "wsh", 14);
+id!(/// Something that a controller is told.
+    NoticeId, "ntc", 15);
+id!(/// A request to confirm a consent.
+    ConfirmationId, "cfm", 16);
+
+impl PurposeId {
+    /// The purpose of a stream that was made together with it: both have one id.
+    #[must_use]
+    pub const fn of_stream(stream: StreamId) -> Self {
+        Self(stream.0)
+    }
+}
+
 impl ControllerId {
     /// The operator is a controller of his own for his own mail and his own log.
     pub const OPERATOR: Self = Self(1);

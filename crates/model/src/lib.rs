@@ -11,10 +11,15 @@ pub mod ids;
 pub mod instruction;
 pub mod message;
 pub mod person;
+pub mod purpose;
 pub mod stream;
 pub mod time;
 
-pub use ids::{AgreementId, ControllerId, CredentialId, DomainId, InstructionId, MessageId, StreamId};
+pub use ids::{
+    AgreementId, BatchId, ConfirmationId, ControllerId, CredentialId, DocumentId, DomainId, FormId, InstructionId,
+    ListId, MessageId, NoticeId, PurposeId, StreamId, WishId,
+};
 pub use person::RecipientTag;
+pub use purpose::Purpose;
 pub use stream::{Stream, StreamKind};
 pub use time::{Clock, Timestamp};

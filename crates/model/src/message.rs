@@ -1,6 +1,6 @@
 //! A message on its way in (a draft) and what became of it.
 
-use crate::{MessageId, StreamId};
+use crate::{MessageId, PurposeId, StreamId};
 use bytes::Bytes;
 use mail::address::Address;
 
@@ -9,6 +9,8 @@ use mail::address::Address;
 pub struct Draft {
     /// The stream it belongs to.
     pub stream: StreamId,
+    /// What it is sent for: a purpose of the stream, or a list below one.
+    pub purpose: PurposeId,
     /// The mailbox of the From field (RFC 5322 §3.6.2): one, and checked to be one.
     pub from: Address,
     /// Who gets it, in the order given.

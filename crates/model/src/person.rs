@@ -20,8 +20,10 @@ pub enum SuppressionScope {
     All,
     /// Every marketing stream (a complaint, an objection to direct marketing).
     Marketing,
-    /// One stream's purpose.
-    Stream(crate::StreamId),
+    /// One purpose.
+    Purpose(crate::PurposeId),
+    /// One list below a purpose.
+    List(crate::ListId),
     /// The address does not work; says nothing about the person's wish.
     Delivery,
 }
@@ -55,6 +57,12 @@ impl SuppressionReason {
             Self::Erasure => "erasure",
             Self::Controller => "controller",
         }
+    }
+
+    /// Is it the person's own word, which the person alone takes back (GDPR Art. 7(3), 21)?
+    #[must_use]
+    pub const fn is_own_wish(self) -> bool {
+        matches!(self, Self::OptOut | Self::Complaint | Self::Objection | Self::Erasure)
     }
 
     /// From the stable word.

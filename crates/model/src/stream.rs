@@ -1,6 +1,10 @@
 //! A stream: mail of one kind, for one purpose, with its own retry plan and expiry.
 
-use crate::{ControllerId, StreamId};
+mod terms;
+
+pub use terms::{Footer, Frequency, OptOut, Quiet, Terms, TlsFloor, Tracking, Unverified};
+
+use crate::{ControllerId, PurposeId, StreamId};
 use std::time::Duration;
 
 /// The four kinds of mail. The kind decides which rules of the gate apply.
@@ -112,4 +116,16 @@ pub struct Stream {
     pub kind: StreamKind,
     /// The purpose in the words of the instruction.
     pub purpose: String,
+    /// The purposes it serves; the first is that of mail that names none.
+    pub purposes: Vec<PurposeId>,
+    /// How mail on it is treated.
+    pub terms: Terms,
+}
+
+impl Stream {
+    /// The purpose of mail that names none; an id that nothing has where there is no purpose.
+    #[must_use]
+    pub fn default_purpose(&self) -> PurposeId {
+        self.purposes.first().copied().unwrap_or(PurposeId(0))
+    }
 }

@@ -106,7 +106,10 @@ mod tests {
             now: Timestamp::from_seconds(1_800_014_400),
             generation: 1,
             sender,
-            message: gate::MessageFacts { from_domain: gate::facts::FromDomain::Verified },
+            message: gate::MessageFacts {
+                from_domain: gate::facts::FromDomain::Verified,
+                way_out: gate::facts::WayOut::Fits,
+            },
             recipient: Some(&person),
             quota: gate::facts::QuotaFacts { allowed: 1, used: 0 },
         };

@@ -3,17 +3,18 @@
 //! memory, which bumps the permission generation, and only then it answers. A caller who goes away while he waits
 //! changes nothing of that: what was asked of the engine is done and takes effect.
 
+mod purposes;
 mod terms;
 #[cfg(test)]
 mod tests;
 
 use crate::authority::Authority;
 use crate::engine::{
-    AgreementRow, BasisRow, Change, CredentialRow, DomainRow, EntryRow, InstructionRow, PersonQuery, SlotRef,
-    StreamRow, SuppressionRow,
+    AgreementRow, Change, CredentialRow, DomainRow, EntryRow, InstructionRow, PersonQuery, SlotRef, StreamRow,
+    SuppressionRow,
 };
 use crate::error::{Error, Result};
-use crate::facts::{write_restriction, write_scope};
+use crate::facts::write_restriction;
 use crate::journal::SystemEvent;
 use crate::open::Store;
 use crate::policy::number_list;
@@ -21,13 +22,17 @@ use crate::vault::{Secret, base32, crypto};
 use mail::address::{Address, Domain};
 use mail::dkim::SigningKey;
 use model::agreement::AgreementState;
-use model::basis::BasisKind;
+use model::basis::{BasisKind, Evidence};
 use model::event::EventType;
 use model::instruction::{InstructionState, Operation};
-use model::person::{Restriction, SuppressionReason, SuppressionScope};
+use model::person::Restriction;
+use model::stream::Terms;
 use model::{
-    AgreementId, ControllerId, CredentialId, DomainId, InstructionId, RecipientTag, StreamId, StreamKind, Timestamp,
+    AgreementId, ControllerId, CredentialId, DomainId, InstructionId, PurposeId, RecipientTag, StreamId, StreamKind,
+    Timestamp,
 };
+use purposes::terms_json;
+pub use purposes::{List, NewPurpose, NewStream};
 
 /// The signing keys of a domain.
 pub struct DomainKeys {
@@ -81,6 +86,8 @@ pub struct NewBasis {
     pub kind: BasisKind,
     /// Did the person confirm it?
     pub confirmed: Verified,
+    /// Is every fact of it known?
+    pub evidence: Evidence,
     /// Runs out.
     pub expires: Option<Timestamp>,
 }
@@ -142,7 +149,7 @@ impl Store {
         found(self.write(EventType::AgreementChanged, change).await?, "agreement")
     }
 
-    /// A new stream.
+    /// A new stream with a purpose of its own, under the same name and id, and the usual terms.
     ///
     /// # Errors
     /// [`Error::Exists`] when the name is taken.
@@ -158,14 +165,21 @@ impl Store {
             return Err(Error::Exists { what: "stream" });
         }
         let id = StreamId(self.next_id());
+        let own = NewPurpose::usual(name, kind, purpose);
+        let purpose_change = Change::Purpose { row: own.row(PurposeId::of_stream(id), controller)?, at: self.now() };
         let row = StreamRow {
             id: id.0,
             controller: controller.0,
             name: name.to_owned(),
             kind: kind.as_str().into(),
             purpose: purpose.to_owned(),
+            purposes: id.0.to_string(),
+            terms: terms_json(&Terms::default())?,
         };
-        self.write(EventType::InstructionChanged, Change::Stream(row)).await?;
+        let stream_change = Change::Stream(row);
+        let entry = self.entry_of(EventType::InstructionChanged, &stream_change).await?;
+        // One leaf: the stream's says what its purpose is.
+        self.engine.change(vec![(purpose_change, None), (stream_change, Some(entry))]).await?;
         Ok(id)
     }
 
@@ -289,68 +303,6 @@ impl Store {
         found(self.write(EventType::CredentialChanged, change).await?, "credential")
     }
 
-    /// Records why a person may be mailed on a stream (GDPR Art. 6, 7).
-    ///
-    /// # Errors
-    /// [`Error::Withdrawn`] when the person withdrew it earlier; those of the engine.
-    pub async fn record_basis(
-        &self,
-        controller: ControllerId,
-        stream: StreamId,
-        address: &Address,
-        basis: NewBasis,
-    ) -> Result<()> {
-        let now = self.now();
-        let row = BasisRow {
-            controller: controller.0,
-            tag: self.vault.tag(controller, address)?.0,
-            stream: stream.0,
-            kind: basis.kind.as_str().into(),
-            given: now,
-            confirmed: (basis.confirmed == Verified::Yes).then_some(now),
-            withdrawn: None,
-            expires: basis.expires,
-        };
-        match self.write(EventType::BasisRecorded, Change::Basis(row)).await? {
-            0 => Err(Error::Withdrawn),
-            _ => Ok(()),
-        }
-    }
-
-    /// Withdraws a basis (GDPR Art. 7(3)): when this returns, no message of that stream passes the gate.
-    ///
-    /// # Errors
-    /// [`Error::NotFound`] when nothing was recorded.
-    pub async fn withdraw_basis(&self, controller: ControllerId, stream: StreamId, address: &Address) -> Result<()> {
-        let tag = self.vault.tag(controller, address)?.0;
-        let change = Change::Withdraw { controller: controller.0, tag, stream: stream.0, at: self.now() };
-        found(self.write(EventType::BasisWithdrawn, change).await?, "basis")
-    }
-
-    /// Suppresses a person. An entry of the same scope gives way only to something stronger: what the person wished
-    /// himself before what a bounce or the controller says, what lasts before what ends.
-    ///
-    /// # Errors
-    /// Those of the engine.
-    pub async fn suppress(
-        &self,
-        controller: ControllerId,
-        address: &Address,
-        scope: SuppressionScope,
-        reason: SuppressionReason,
-    ) -> Result<()> {
-        let row = SuppressionRow {
-            controller: controller.0,
-            tag: self.vault.tag(controller, address)?.0,
-            scope: write_scope(scope),
-            reason: reason.as_str().into(),
-            since: self.now(),
-            until: None,
-        };
-        self.write(EventType::Suppressed, Change::Suppress(row)).await?;
-        Ok(())
-    }
-
     /// Restricts a person (GDPR Art. 18). With [`Restriction::Erased`] his secret is destroyed as well: what is
     /// sealed under it (envelopes, headers, bodies, transcripts) is noise from then on, in backups too.
     ///
@@ -372,6 +324,7 @@ impl Store {
     /// The leaf of a suppression that follows from an outcome.
     pub(crate) fn suppression_entry(&self, row: &SuppressionRow, secret: Option<&Secret>) -> Result<Vec<u8>> {
         self.system_entry(&SystemEvent {
+            event: None,
             kind: EventType::Suppressed,
             controller: ControllerId(row.controller),
             agreement: None,
@@ -389,8 +342,8 @@ impl Store {
         }
     }
 
-    async fn slot_of(&self, controller: ControllerId, tag: RecipientTag) -> Result<Option<SlotRef>> {
-        let query = PersonQuery { controller: controller.0, stream: 0, tag: tag.0 };
+    pub(crate) async fn slot_of(&self, controller: ControllerId, tag: RecipientTag) -> Result<Option<SlotRef>> {
+        let query = PersonQuery { controller: controller.0, purpose: 0, tag: tag.0 };
         Ok(self.engine.persons(vec![query]).await?.pop().and_then(|person| person.slot))
     }
 
@@ -416,27 +369,40 @@ impl Store {
     }
 
     /// One change and its leaf, in one commit. When it returns, whoever decides anew knows of it.
-    async fn write(&self, kind: EventType, change: Change) -> Result<usize> {
+    pub(crate) async fn write(&self, kind: EventType, change: Change) -> Result<usize> {
+        self.write_all(vec![(kind, change)]).await
+    }
+
+    /// Changes and their leaves, in one commit.
+    pub(crate) async fn write_all(&self, changes: Vec<(EventType, Change)>) -> Result<usize> {
+        let mut rows = Vec::with_capacity(changes.len());
+        for (kind, change) in changes {
+            let entry = self.entry_of(kind, &change).await?;
+            rows.push((change, Some(entry)));
+        }
+        Ok(self.engine.change(rows).await?.into_iter().sum())
+    }
+
+    async fn entry_of(&self, kind: EventType, change: &Change) -> Result<EntryRow> {
         let controller = ControllerId(change.controller());
-        let secret = self.blinding(&change).await?;
+        let secret = self.blinding(change).await?;
         // The leaf of something new names the new, and not what it replaces.
-        let (agreement, instruction) = match &change {
+        let (agreement, instruction) = match change {
             Change::Agreement(row) => (Some(AgreementId(row.id)), None),
             Change::Instruction(row) => (None, Some(InstructionId(row.id))),
             _ => (None, None),
         };
         let bytes = self.system_entry(&SystemEvent {
+            event: change.event(),
             kind,
             controller,
             agreement,
             instruction,
             counts: &[],
-            detail: &terms::of(&change),
+            detail: &terms::of(change),
             secret: secret.as_ref(),
         })?;
-        let entry = EntryRow { controller: controller.0, bytes };
-        let touched = self.engine.change(vec![(change, Some(entry))]).await?;
-        Ok(touched.into_iter().sum())
+        Ok(EntryRow { controller: controller.0, bytes })
     }
 }
 

@@ -6,13 +6,16 @@
 
 mod account_rows;
 mod mail_rows;
+mod rows;
 mod sharing;
 
 pub(crate) use account_rows::*;
 pub(crate) use mail_rows::*;
+pub(crate) use rows::*;
 pub(crate) use sharing::*;
 
 use crate::error::Result;
+use crate::value::Value;
 use async_trait::async_trait;
 use model::Timestamp;
 use std::sync::Arc;
@@ -42,6 +45,8 @@ pub(crate) trait Engine: Send + Sync + 'static {
     fn on_change(&self, told: OnChange);
     /// Facts about persons, in the order asked: a query per kind of fact, not per message.
     async fn persons(&self, queries: Vec<PersonQuery>) -> Result<Vec<PersonRow>>;
+    /// The rows that a statement of the registry finds, as of one moment. Statements with many rows take a limit.
+    async fn find(&self, finding: Finding) -> Result<Vec<Vec<Value>>>;
     /// Messages accepted by a controller in a UTC day.
     async fn quota_used(&self, controller: i64, day: i64) -> Result<u64>;
 

@@ -121,6 +121,9 @@ pub enum Error {
     /// GDPR Art. 7(3): what the person withdrew is not put back by somebody else.
     #[error("this person withdrew; only the person himself can consent anew")]
     Withdrawn,
+    /// The person was erased: nothing can be kept about him.
+    #[error("this person was erased, and nothing is kept about him")]
+    Erased,
     /// Nothing by that name.
     #[error("there is no such {what}")]
     NotFound {

@@ -13,15 +13,15 @@ use crate::open::Store;
 use crate::policy::{ControllerPolicy, CredentialPolicy, Policy, before};
 use crate::spool::{QueueRow, QuotaCount};
 use gate::facts::{
-    AgreementFacts, Covers, CredentialFacts, FromDomain, InstructionFacts, QuotaFacts, Standing, StreamFacts,
-    SuppressionFacts,
+    AgreementFacts, CommonBasis, Covers, CredentialFacts, FromDomain, InstructionFacts, PurposeFacts, QuotaFacts,
+    Standing, StreamFacts, SuppressionFacts, WayOut,
 };
 use gate::{MessageFacts, RecipientFacts, SenderFacts};
 use mail::address::{Address, Domain};
-use model::basis::{BasisKind, BasisRecord};
+use model::basis::{BasisKind, BasisRecord, Evidence};
 use model::instruction::Operation;
 use model::person::{Restriction, SuppressionReason, SuppressionScope};
-use model::{ControllerId, DomainId, RecipientTag, StreamId, Timestamp};
+use model::{ControllerId, DomainId, ListId, PurposeId, RecipientTag, StreamId, Timestamp};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -41,19 +41,20 @@ pub type Clearing = (SenderFacts, MessageFacts, RecipientFacts, u64);
 /// Among several nodes, what others take from a day's allowance is read again after so long.
 const QUOTA_REMEMBERED: Duration = Duration::from_secs(1);
 
-/// Of whom something is asked: controller, stream, person.
-pub(crate) type Whom = (ControllerId, StreamId, RecipientTag);
+/// Of whom something is asked: controller, purpose or list, person.
+pub(crate) type Whom = (ControllerId, PurposeId, RecipientTag);
 
 impl Store {
     /// Facts about the sender, and the controller's generation as of before they were read.
     #[must_use]
-    pub fn sender_facts(&self, authority: &Authority, stream: StreamId) -> (SenderFacts, u64) {
+    pub fn sender_facts(&self, authority: &Authority, stream: StreamId, purpose: PurposeId) -> (SenderFacts, u64) {
         let controller = authority.controller();
         let generation = self.generation(controller);
         let policy = self.policy.current();
         // The credential is looked up anew: it may have been revoked since it was shown.
         let credential = policy.credential(authority.credential());
-        (sender(&policy, controller, stream, credential.map(|credential| &**credential), self.now()), generation)
+        let credential = credential.map(|credential| &**credential);
+        (sender(&policy, controller, (stream, purpose), credential, self.now()), generation)
     }
 
     /// The controller's permission generation: one atomic load. Among several nodes it moves by itself when what others
@@ -142,12 +143,12 @@ impl Store {
     pub async fn recipient_facts(
         &self,
         controller: ControllerId,
-        stream: StreamId,
+        purpose: PurposeId,
         addresses: &[&Address],
     ) -> Result<Vec<Person>> {
         let tags: Vec<RecipientTag> =
             addresses.iter().map(|address| self.vault.tag(controller, address)).collect::<Result<_>>()?;
-        let whom: Vec<Whom> = tags.into_iter().map(|tag| (controller, stream, tag)).collect();
+        let whom: Vec<Whom> = tags.into_iter().map(|tag| (controller, purpose, tag)).collect();
         Ok(self.persons(&whom).await?.into_iter().map(|(person, _)| person).collect())
     }
 
@@ -167,10 +168,8 @@ impl Store {
             (0..known.len()).filter(|at| known.get(*at).is_some_and(|one| one.0.is_none())).collect();
         if !missing.is_empty() {
             let asked: Vec<Whom> = missing.iter().filter_map(|at| whom.get(*at).copied()).collect();
-            let queries = asked
-                .iter()
-                .map(|(controller, stream, tag)| PersonQuery { controller: controller.0, stream: stream.0, tag: tag.0 })
-                .collect();
+            let policy = self.policy.current();
+            let queries = asked.iter().map(|who| query(&policy, *who)).collect();
             let rows = self.engine.persons(queries).await?;
             for ((at, who), row) in missing.into_iter().zip(asked).zip(rows) {
                 let person = Person { tag: who.2, slot: row.slot, facts: recipient(who.2, row)? };
@@ -202,16 +201,16 @@ impl Store {
     }
 
     async fn facts_known(&self, rows: &[&QueueRow]) -> Result<Vec<Clearing>> {
-        let whom: Vec<Whom> = rows.iter().map(|row| (row.controller, row.stream, row.tag)).collect();
+        let whom: Vec<Whom> = rows.iter().map(|row| (row.controller, row.purpose, row.tag)).collect();
         let persons = self.persons(&whom).await?;
         let policy = self.policy.current();
         let now = self.now();
         let facts = rows.iter().zip(persons).map(|(row, (person, generation))| {
-            let sender = sender(&policy, row.controller, row.stream, None, now);
+            let sender = sender(&policy, row.controller, (row.stream, row.purpose), None, now);
             let domain = policy.domain_by_id(row.domain).filter(|domain| domain.controller == row.controller);
             let verified = domain.is_some_and(|domain| domain.verified);
             let from_domain = if verified { FromDomain::Verified } else { FromDomain::NotVerified };
-            (sender, MessageFacts { from_domain }, person.facts, generation)
+            (sender, MessageFacts { from_domain, way_out: WayOut::Fits }, person.facts, generation)
         });
         Ok(facts.collect())
     }
@@ -242,12 +241,12 @@ fn passes((sender, message, recipient, generation): &Clearing, now: Timestamp) -
 fn sender(
     policy: &Policy,
     controller: ControllerId,
-    stream: StreamId,
+    (stream, purpose): (StreamId, PurposeId),
     credential: Option<&CredentialPolicy>,
     now: Timestamp,
 ) -> SenderFacts {
     let known: Option<&ControllerPolicy> = policy.controller(controller);
-    let stream_facts = policy.stream(controller, stream).map(|stream| StreamFacts { id: stream.id, kind: stream.kind });
+    let stream_facts = stream_facts(policy, controller, stream, purpose);
     SenderFacts {
         controller,
         agreement: known.and_then(|known| known.agreement.as_ref()).map(|agreement| AgreementFacts {
@@ -257,7 +256,8 @@ fn sender(
             until: agreement.until,
         }),
         instruction: known.and_then(|known| known.instruction.as_ref()).map(|instruction| {
-            let named = instruction.streams.contains(&stream)
+            let named = stream_facts.is_some()
+                && instruction.streams.contains(&stream)
                 && Operation::ALL.iter().all(|operation| instruction.operations.contains(operation));
             InstructionFacts {
                 id: instruction.id,
@@ -278,6 +278,34 @@ fn sender(
             },
         }),
     }
+}
+
+/// The stream and what the message is for, if the stream serves that.
+fn stream_facts(
+    policy: &Policy,
+    controller: ControllerId,
+    stream: StreamId,
+    purpose: PurposeId,
+) -> Option<StreamFacts> {
+    let stream = policy.stream(controller, stream)?;
+    let sent_for = policy.sent_for(controller, purpose)?;
+    if !stream.purposes.contains(&sent_for.purpose.id) || sent_for.purpose.kind != stream.kind {
+        return None;
+    }
+    let common_basis = if sent_for.purpose.has_common_basis() { CommonBasis::Complete } else { CommonBasis::Missing };
+    Some(StreamFacts {
+        id: stream.id,
+        kind: stream.kind,
+        purpose: PurposeFacts { id: sent_for.purpose.id, list: sent_for.list, common_basis },
+        opt_out: stream.terms.opt_out,
+        unverified: stream.terms.unverified,
+    })
+}
+
+/// A person's basis is that of the purpose, also where a list below it is asked about.
+fn query(policy: &Policy, (controller, purpose, tag): Whom) -> PersonQuery {
+    let root = policy.sent_for(controller, purpose).map_or(purpose, |sent_for| sent_for.purpose.id);
+    PersonQuery { controller: controller.0, purpose: root.0, tag: tag.0 }
 }
 
 fn recipient(tag: RecipientTag, row: PersonRow) -> Result<RecipientFacts> {
@@ -301,7 +329,8 @@ fn recipient(tag: RecipientTag, row: PersonRow) -> Result<RecipientFacts> {
         .basis
         .map(|basis| {
             Ok::<_, Error>(BasisRecord {
-                stream: StreamId(basis.stream),
+                purpose: PurposeId(basis.purpose),
+                evidence: Evidence::from_word(&basis.evidence).ok_or(Error::Row { column: "basis.evidence" })?,
                 kind: BasisKind::from_word(&basis.kind).ok_or(Error::Row { column: "basis.kind" })?,
                 given_at: basis.given,
                 confirmed_at: basis.confirmed,
@@ -310,7 +339,7 @@ fn recipient(tag: RecipientTag, row: PersonRow) -> Result<RecipientFacts> {
             })
         })
         .transpose()?;
-    Ok(RecipientFacts { tag, suppressions, restriction, basis })
+    Ok(RecipientFacts { tag, suppressions, restriction, basis, paused_until: row.paused })
 }
 
 /// The stored form of a scope.
@@ -319,16 +348,21 @@ pub(crate) fn write_scope(scope: SuppressionScope) -> String {
         SuppressionScope::All => "all".into(),
         SuppressionScope::Marketing => "marketing".into(),
         SuppressionScope::Delivery => "delivery".into(),
-        SuppressionScope::Stream(stream) => format!("stream:{}", stream.0),
+        SuppressionScope::Purpose(purpose) => format!("purpose:{}", purpose.0),
+        SuppressionScope::List(list) => format!("list:{}", list.0),
     }
 }
 
-fn read_scope(word: &str) -> Option<SuppressionScope> {
+pub(crate) fn read_scope(word: &str) -> Option<SuppressionScope> {
     Some(match word {
         "all" => SuppressionScope::All,
         "marketing" => SuppressionScope::Marketing,
         "delivery" => SuppressionScope::Delivery,
-        _ => SuppressionScope::Stream(StreamId(word.strip_prefix("stream:")?.parse().ok()?)),
+        _ => match word.split_once(':')? {
+            ("purpose", id) => SuppressionScope::Purpose(PurposeId(id.parse().ok()?)),
+            ("list", id) => SuppressionScope::List(ListId(id.parse().ok()?)),
+            _ => return None,
+        },
     })
 }
 

@@ -15,19 +15,21 @@ mod facts;
 mod folder;
 mod journal;
 mod open;
+pub mod permission;
 mod policy;
 mod postgres;
 mod refusals;
 mod spool;
 pub mod sqlite;
 mod statement;
+mod value;
 mod vault;
 mod view;
 
 #[cfg(test)]
 mod conformance;
 
-pub use accounts::{Created, DomainKeys, NewBasis, NewCredential, Verified};
+pub use accounts::{Created, DomainKeys, List, NewBasis, NewCredential, NewPurpose, NewStream, Verified};
 pub use authority::Authority;
 pub use cluster::{ClockSource, ClusterView, LookSettings, NoSuchRole, NodeView, Roles, Tenure, TenureChanges, look};
 pub use copy::{ComparedTable, CopyPlan, CopyReport, CopyStep, Refused, StorePlace, Tell, copy_store};

@@ -8,15 +8,19 @@
 //! not understood lets nothing pass, and hurts nobody else. Where several nodes share the data, an older picture never
 //! replaces a newer one, and a generation that moved in the database moves here (`cluster/follower.rs`).
 
-use crate::engine::{AgreementRow, Changed, CredentialRow, DomainRow, Engine, InstructionRow, PolicyRows, StreamRow};
+use crate::engine::{
+    AgreementRow, Changed, CredentialRow, DomainRow, Engine, InstructionRow, PolicyRows, PurposeRow, StreamRow,
+};
 use crate::error::{Error, Result};
 use crate::vault::{Keyring, crypto};
 use mail::address::Domain;
 use mail::dkim::{Signer, SigningKey};
 use model::agreement::{Agreement, AgreementState};
+use model::basis::BasisKind;
 use model::instruction::{Instruction, InstructionState, Operation};
 use model::{
-    AgreementId, ControllerId, CredentialId, DomainId, InstructionId, Stream, StreamId, StreamKind, Timestamp,
+    AgreementId, ControllerId, CredentialId, DomainId, InstructionId, ListId, Purpose, PurposeId, Stream, StreamId,
+    StreamKind, Timestamp,
 };
 use parking_lot::{Mutex, RwLock};
 use std::collections::HashMap;
@@ -30,6 +34,20 @@ pub(crate) struct ControllerPolicy {
     pub(crate) agreement: Option<Agreement>,
     pub(crate) instruction: Option<Instruction>,
     pub(crate) streams: Vec<Arc<Stream>>,
+    pub(crate) purposes: Vec<PurposePolicy>,
+}
+
+/// A purpose, or a list below one.
+pub(crate) struct PurposePolicy {
+    pub(crate) parent: Option<PurposeId>,
+    pub(crate) purpose: Arc<Purpose>,
+}
+
+/// For what a message is sent: a purpose, and the list below it if it is for one.
+#[derive(Clone)]
+pub(crate) struct SentFor {
+    pub(crate) purpose: Arc<Purpose>,
+    pub(crate) list: Option<ListId>,
 }
 
 /// A sending domain with its signers ready.
@@ -78,6 +96,23 @@ impl Policy {
     }
     pub(crate) fn stream_named(&self, controller: ControllerId, name: &str) -> Option<&Arc<Stream>> {
         self.controller(controller)?.streams.iter().find(|stream| stream.name == name)
+    }
+    /// What mail under this id is for; nothing when it is unknown or over.
+    pub(crate) fn sent_for(&self, controller: ControllerId, id: PurposeId) -> Option<SentFor> {
+        let known = &self.controller(controller)?.purposes;
+        let find = |id: PurposeId| known.iter().find(|one| one.purpose.id == id && one.purpose.ended.is_none());
+        let found = find(id)?;
+        match found.parent {
+            None => Some(SentFor { purpose: Arc::clone(&found.purpose), list: None }),
+            Some(above) => {
+                let above = find(above).filter(|above| above.parent.is_none())?;
+                Some(SentFor { purpose: Arc::clone(&above.purpose), list: Some(ListId(id.0)) })
+            }
+        }
+    }
+    pub(crate) fn purpose_named(&self, controller: ControllerId, name: &str) -> Option<&Arc<Purpose>> {
+        let known = &self.controller(controller)?.purposes;
+        known.iter().map(|one| &one.purpose).find(|one| one.name == name)
     }
     pub(crate) fn domain(&self, controller: ControllerId, domain: &Domain) -> Option<&Arc<DomainPolicy>> {
         self.domains.get(&(controller, domain.as_str().to_owned()))
@@ -220,7 +255,14 @@ impl Policy {
         let mut policy = Self { version: rows.version, ..Self::default() };
         for (id, name) in rows.controllers {
             let id = ControllerId(id);
-            let entry = ControllerPolicy { id, name, agreement: None, instruction: None, streams: Vec::new() };
+            let entry = ControllerPolicy {
+                id,
+                name,
+                agreement: None,
+                instruction: None,
+                streams: Vec::new(),
+                purposes: Vec::new(),
+            };
             policy.controllers.insert(id, entry);
         }
         for row in rows.streams {
@@ -231,15 +273,33 @@ impl Policy {
                 entry.streams.push(Arc::new(stream));
             }
         }
-        // Oldest version first.
+        for row in rows.purposes {
+            let (id, parent) = (row.id, row.parent.map(PurposeId));
+            if let Some(purpose) = understood(id, purpose(row))
+                && let Some(entry) = policy.controllers.get_mut(&purpose.controller)
+            {
+                entry.purposes.push(PurposePolicy { parent, purpose: Arc::new(purpose) });
+            }
+        }
+        // Oldest version first. One that is drafted or signed, proposed or held is not in the way of one in force.
         for row in rows.agreements {
             if let Some(entry) = policy.controllers.get_mut(&ControllerId(row.controller)) {
-                entry.agreement = understood(row.id, agreement(&row));
+                let read = understood(row.id, agreement(&row));
+                let waits =
+                    matches!(&read, Some(one) if matches!(one.state, AgreementState::Draft | AgreementState::Signed));
+                if !waits || entry.agreement.is_none() {
+                    entry.agreement = read;
+                }
             }
         }
         for row in rows.instructions {
             if let Some(entry) = policy.controllers.get_mut(&ControllerId(row.controller)) {
-                entry.instruction = understood(row.id, instruction(&row));
+                let read = understood(row.id, instruction(&row));
+                let waits = matches!(&read, Some(one) if one.state != InstructionState::InForce);
+                let stands = matches!(&entry.instruction, Some(one) if one.state == InstructionState::InForce);
+                if !waits || !stands {
+                    entry.instruction = read;
+                }
             }
         }
         for row in rows.domains {
@@ -283,7 +343,23 @@ fn understood<T>(id: i64, read: Result<T>) -> Option<T> {
 fn stream(row: StreamRow) -> Result<Stream> {
     let kind = StreamKind::from_word(&row.kind).ok_or(Error::Row { column: "stream.kind" })?;
     let (id, controller) = (StreamId(row.id), ControllerId(row.controller));
-    Ok(Stream { id, controller, name: row.name, kind, purpose: row.purpose })
+    let purposes = numbers(&row.purposes, "stream.purposes")?.into_iter().map(PurposeId).collect();
+    let terms = serde_json::from_str(&row.terms).map_err(|_| Error::Row { column: "stream.terms" })?;
+    Ok(Stream { id, controller, name: row.name, kind, purpose: row.purpose, purposes, terms })
+}
+
+fn purpose(row: PurposeRow) -> Result<Purpose> {
+    let kind = |word: &str| BasisKind::from_word(word).ok_or(Error::Row { column: "purpose.bases" });
+    Ok(Purpose {
+        id: PurposeId(row.id),
+        controller: ControllerId(row.controller),
+        name: row.name,
+        kind: StreamKind::from_word(&row.kind).ok_or(Error::Row { column: "purpose.kind" })?,
+        bases: row.bases.split(',').filter(|word| !word.is_empty()).map(kind).collect::<Result<_>>()?,
+        reference: row.reference,
+        texts: serde_json::from_str(&row.texts).map_err(|_| Error::Row { column: "purpose.texts" })?,
+        ended: row.ended,
+    })
 }
 
 fn agreement(row: &AgreementRow) -> Result<Agreement> {

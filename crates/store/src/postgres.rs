@@ -16,6 +16,7 @@ mod connect;
 mod db;
 mod entries;
 mod facts;
+mod general;
 mod grants;
 #[cfg(test)]
 mod interleavings;
@@ -42,6 +43,7 @@ pub(crate) use sharing::look;
 use crate::engine::*;
 use crate::error::{Error, Result};
 use crate::statement as sql;
+use crate::value::Value;
 use accept::Accepting;
 use async_trait::async_trait;
 use batch::Lane;
@@ -190,6 +192,10 @@ impl Engine for PostgresEngine {
     fn on_change(&self, told: OnChange) {
         // Whoever was set first stays; the store sets one, when it opens.
         drop(self.core.told.set(told));
+    }
+
+    async fn find(&self, finding: Finding) -> Result<Vec<Vec<Value>>> {
+        general::find(&self.core.main, &finding).await
     }
 
     async fn message(&self, controller: i64, id: i64) -> Result<Option<MessageRecord>> {

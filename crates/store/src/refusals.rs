@@ -42,6 +42,7 @@ impl Store {
         let mut entries = Vec::with_capacity(counts.len());
         for ((controller, credential, rule), count) in &counts {
             let bytes = self.system_entry(&SystemEvent {
+                event: None,
                 kind: EventType::Refused,
                 controller: *controller,
                 agreement: None,

@@ -35,7 +35,7 @@ use bytes::Bytes;
 use gate::{Permit, Rule};
 use mail::address::Address;
 use model::stream::Class;
-use model::{ControllerId, DomainId, MessageId, RecipientTag, StreamId, StreamKind, Timestamp};
+use model::{ControllerId, DomainId, MessageId, PurposeId, RecipientTag, StreamId, StreamKind, Timestamp};
 use std::sync::Arc;
 
 /// A message offered for the queue, with a permit for each recipient.
@@ -149,6 +149,8 @@ pub struct QueueRow {
     pub controller: ControllerId,
     /// Its stream.
     pub stream: StreamId,
+    /// Its purpose, or the list below it.
+    pub purpose: PurposeId,
     /// The stream's kind.
     pub kind: StreamKind,
     /// Where it waits.

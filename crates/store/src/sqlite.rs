@@ -18,6 +18,7 @@ mod policy;
 mod query;
 mod queue;
 mod readers;
+mod rows;
 mod settle;
 mod shared;
 #[cfg(test)]
@@ -28,6 +29,7 @@ mod writer;
 use crate::engine::*;
 use crate::error::{Error, Result};
 use crate::statement as sql;
+use crate::value::Value;
 use async_trait::async_trait;
 use housekeeper::{Bell, Housekeeper};
 use model::Timestamp;
@@ -205,7 +207,7 @@ impl Engine for SqliteEngine {
 
     async fn change(&self, changes: Vec<(Change, Option<EntryRow>)>) -> Result<Vec<usize>> {
         let controllers = changes.iter().map(|(change, _)| change.controller()).collect();
-        let is_account = changes.iter().any(|(change, _)| change.person().is_none());
+        let is_account = changes.iter().any(|(change, _)| change.is_account());
         let told = Arc::clone(&self.told);
         let work = move |connection: &Connection| {
             let touched = policy::change_all(connection, &changes)?;
@@ -229,6 +231,10 @@ impl Engine for SqliteEngine {
             return self.walk(move |connection| facts::persons(connection, &queries)).await;
         }
         self.main_readers.read_together(|connection| facts::persons(connection, &queries))
+    }
+
+    async fn find(&self, finding: Finding) -> Result<Vec<Vec<Value>>> {
+        self.walk(move |connection| rows::find(connection, &finding)).await
     }
 
     async fn quota_used(&self, controller: i64, day: i64) -> Result<u64> {

@@ -7,6 +7,7 @@
 
 mod cluster;
 mod journal;
+mod permission;
 mod policy;
 mod postgres;
 mod spool;
@@ -18,6 +19,7 @@ mod vault;
 
 pub(crate) use cluster::*;
 pub(crate) use journal::*;
+pub(crate) use permission::*;
 pub(crate) use policy::*;
 pub(crate) use postgres::*;
 pub(crate) use spool::*;
@@ -54,7 +56,7 @@ macro_rules! queued {
     ($rest:literal) => {
         concat!(
             "SELECT id, controller, stream, kind, site, tag, block, slot, domain, body, due, attempts, accepted, ",
-            "expires, uncertain FROM queue ",
+            "expires, uncertain, purpose FROM queue ",
             $rest
         )
     };
@@ -68,10 +70,11 @@ use queued;
 macro_rules! suppress {
     ($rows:literal, $answer:literal) => {
         concat!(
-            "INSERT INTO suppression (controller, tag, scope, reason, since, ends) ",
+            "INSERT INTO suppression (controller, tag, scope, reason, since, ends, address) ",
             $rows,
             " ON CONFLICT (controller, tag, scope) DO UPDATE ",
-            "SET reason = excluded.reason, since = excluded.since, ends = excluded.ends ",
+            "SET reason = excluded.reason, since = excluded.since, ends = excluded.ends, ",
+            "address = COALESCE(excluded.address, suppression.address) ",
             "WHERE (suppression.ends IS NOT NULL AND suppression.ends <= excluded.since) ",
             "OR (excluded.reason IN ('opt-out', 'complaint', 'objection', 'erasure') ",
             "AND suppression.reason NOT IN ('opt-out', 'complaint', 'objection', 'erasure') ",

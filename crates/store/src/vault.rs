@@ -8,6 +8,7 @@
 //! Where several nodes share the keys, each makes keys of its own and learns those of the others when it needs one
 //! that it does not have. Whoever writes a key first has made it; the others take that one.
 
+pub(crate) mod base64url;
 mod blocks;
 pub(crate) mod crypto;
 mod keyring;
@@ -63,6 +64,8 @@ pub(crate) enum KeyKind {
     Pepper = 6,
     /// A known text, to tell a wrong master key.
     Check = 7,
+    /// Seals the tokens of links (operator's only). The newest seals; all of them open.
+    Link = 8,
 }
 
 /// What a first start makes, in this order, before any other key.
@@ -128,6 +131,9 @@ impl Vault {
         let (half, _) = ids_key.split_at(16);
         let ids = PublicIds::new(half.try_into().map_err(|_| Error::Sealed { what: "id key" })?)?;
         let pepper = vault.key(operator, KeyKind::Pepper, 0)?;
+        if vault.link_key().is_err() {
+            vault.make_link_key(now).await?;
+        }
         Ok(Self { ids, pepper, ..vault })
     }
 
@@ -309,6 +315,32 @@ impl Vault {
     /// Opens what [`Self::seal_for_controller`] sealed.
     pub(crate) fn open_for_controller(&self, controller: i64, label: &'static str, sealed: &[u8]) -> Result<Vec<u8>> {
         self.keys.open_for_controller(controller, label, sealed)
+    }
+
+    /// The newest key of links, and its number.
+    pub(crate) fn link_key(&self) -> Result<(u8, Arc<Key>)> {
+        let newest = self.link_keys().max().ok_or(Error::Sealed { what: "key" })?;
+        self.link_key_of(newest).map(|key| (newest, key)).ok_or(Error::Sealed { what: "key" })
+    }
+
+    /// A key of links by its number.
+    pub(crate) fn link_key_of(&self, number: u8) -> Option<Arc<Key>> {
+        self.key(ControllerId::OPERATOR.0, KeyKind::Link, i64::from(number)).ok()
+    }
+
+    fn link_keys(&self) -> impl Iterator<Item = u8> {
+        let places = self.keys.places().into_iter();
+        let of_links = |(controller, kind, number): (i64, u8, i64)| {
+            (controller == ControllerId::OPERATOR.0 && kind == KeyKind::Link as u8).then_some(number)
+        };
+        places.filter_map(of_links).filter_map(|number| u8::try_from(number).ok())
+    }
+
+    /// Makes the next key of links.
+    pub(crate) async fn make_link_key(&self, now: Timestamp) -> Result<()> {
+        let next = self.link_keys().max().map_or(Some(1), |newest| newest.checked_add(1));
+        let next = next.ok_or(Error::Exists { what: "key" })?;
+        self.make_key(ControllerId::OPERATOR.0, KeyKind::Link, i64::from(next), now).await.map(drop)
     }
 
     /// Destroys a person's secret: overwritten in place, forgotten in memory.

@@ -10,6 +10,7 @@ pub mod listener;
 pub mod mailbox;
 mod pages;
 mod problem;
+pub mod public;
 pub mod router;
 mod secure;
 mod timestamp;

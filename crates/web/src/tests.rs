@@ -4,14 +4,14 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use gate::facts::{
-    AgreementFacts, Covers, CredentialFacts, FromDomain, InstructionFacts, QuotaFacts, Standing, StreamFacts,
-    SuppressionFacts,
+    AgreementFacts, Covers, CredentialFacts, FromDomain, InstructionFacts, PurposeFacts, QuotaFacts, Standing,
+    StreamFacts, SuppressionFacts,
 };
 use gate::{Facts, MessageFacts, RecipientFacts, Refusal, Rule, SenderFacts, Verdict};
 use model::agreement::AgreementState;
 use model::instruction::InstructionState;
 use model::person::{SuppressionReason, SuppressionScope};
-use model::{AgreementId, ControllerId, CredentialId, InstructionId, StreamId, StreamKind, Timestamp};
+use model::{AgreementId, ControllerId, CredentialId, InstructionId, PurposeId, StreamId, StreamKind, Timestamp};
 use serde::Serialize;
 
 /// Every golden file and so every shape; one that is not in this list, or not in the folder, fails.
@@ -78,7 +78,7 @@ fn sender() -> SenderFacts {
             from: Timestamp::default(),
             covers: Covers::Yes,
         }),
-        stream: Some(StreamFacts { id: StreamId(5), kind: StreamKind::Marketing }),
+        stream: Some(stream_facts(StreamKind::Marketing)),
         credential: Some(CredentialFacts { id: CredentialId(6), standing: Standing::Good }),
     }
 }
@@ -99,7 +99,7 @@ pub(crate) fn refusal(rule: Rule) -> Refusal {
         }),
         Rule::NoBasis => {}
         Rule::Quota => {
-            sender.stream = Some(StreamFacts { id: StreamId(5), kind: StreamKind::Transactional });
+            sender.stream = Some(stream_facts(StreamKind::Transactional));
             allowed = 0;
         }
         other => panic!("no facts are written here for {other:?}"),
@@ -108,7 +108,7 @@ pub(crate) fn refusal(rule: Rule) -> Refusal {
         now: NOW,
         generation: 1,
         sender: known.then_some(&sender),
-        message: MessageFacts { from_domain: FromDomain::Verified },
+        message: MessageFacts { from_domain: FromDomain::Verified, way_out: gate::facts::WayOut::Fits },
         recipient: Some(&recipient),
         quota: QuotaFacts { allowed, used: 0 },
     };
@@ -119,4 +119,11 @@ pub(crate) fn refusal(rule: Rule) -> Refusal {
         }
         Verdict::Pass(_) => panic!("{rule:?} did not fire"),
     }
+}
+
+/// A stream with one purpose and a basis for everybody.
+fn stream_facts(kind: StreamKind) -> StreamFacts {
+    let purpose = PurposeFacts { id: PurposeId(5), list: None, common_basis: gate::facts::CommonBasis::Complete };
+    let (opt_out, unverified) = Default::default();
+    StreamFacts { id: StreamId(5), kind, purpose, opt_out, unverified }
 }

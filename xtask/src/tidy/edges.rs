@@ -15,7 +15,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("store", &["model", "gate", "ledger", "mail"]),
     ("mta", &["model", "gate", "store", "mail"]),
     ("duties", &["mail", "model", "gate", "store"]),
-    ("marketing", &["model", "store", "mta"]),
+    ("marketing", &["mail", "model", "store", "mta"]),
     ("smtpd", &["mail", "model", "gate", "store", "mta", "duties"]),
     ("web", &["gate", "model", "store", "mta", "marketing", "duties", "mail"]),
     ("postern", &["mail", "ledger", "model", "gate", "store", "mta", "duties", "marketing", "smtpd", "web"]),

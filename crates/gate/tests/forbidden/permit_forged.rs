@@ -8,6 +8,7 @@ fn main() {
         credential: any(),
         stream: any(),
         kind: any(),
+        purpose: any(),
         decided_at: any(),
         generation: 0,
         held: None,

@@ -23,7 +23,7 @@ enum Cover {
 }
 
 /// What is signed. RFC 6376 §5.4.1 recommends the fields; §8.15 describes what an added one does; RFC 8058 §4 demands
-/// both List-Unsubscribe fields; RFC 9477 §3.1 the CFBL ones.
+/// both List-Unsubscribe fields, and readers file by the List-Id (RFC 2919 §6); RFC 9477 §3.1 the CFBL ones.
 const COVERED: [(&str, Cover); 24] = [
     ("From", Cover::Sealed),
     ("Subject", Cover::Sealed),
@@ -39,7 +39,7 @@ const COVERED: [(&str, Cover); 24] = [
     ("Sender", Cover::Present),
     ("In-Reply-To", Cover::Present),
     ("References", Cover::Present),
-    ("List-Id", Cover::Present),
+    ("List-Id", Cover::SealedIfPresent),
     ("List-Unsubscribe", Cover::SealedIfPresent),
     ("List-Unsubscribe-Post", Cover::SealedIfPresent),
     ("List-Help", Cover::Present),

@@ -3,7 +3,7 @@
 //! Called by `smtpd` at MAIL, RCPT and the end of data, and by `web`. Never answers before the commit.
 
 use crate::error::Error;
-use gate::facts::{FromDomain, QuotaFacts};
+use gate::facts::{FromDomain, QuotaFacts, WayOut};
 use gate::{Facts, MessageFacts, Permit, RecipientFacts, Refusal, Rule, SenderFacts, Verdict, check, decide};
 use mail::address::Address;
 use model::message::{Draft, Queued};
@@ -85,7 +85,8 @@ impl Submission {
     /// Is the sender as a whole refused (SMTP MAIL)? Agreement, instruction, stream, credential.
     #[must_use]
     pub fn check_sender(&self, authority: &Authority) -> Option<Refusal> {
-        let (sender, generation) = self.store.sender_facts(authority, authority.stream().id);
+        let (sender, generation) =
+            self.store.sender_facts(authority, authority.stream().id, authority.stream().default_purpose());
         let nobody = RecipientFacts::default();
         let refusal = self.ask(&sender, &nobody, generation, QUOTA_NOT_ASKED)?;
         // With no recipient yet, only what concerns the sender counts.
@@ -107,9 +108,10 @@ impl Submission {
         address: &Address,
         accepted: usize,
     ) -> Result<Option<Refusal>, Error> {
-        let stream = authority.stream().id;
-        let (sender, generation) = self.store.sender_facts(authority, stream);
-        let persons = self.store.recipient_facts(authority.controller(), stream, &[address]).await?;
+        let stream = authority.stream();
+        let purpose = stream.default_purpose();
+        let (sender, generation) = self.store.sender_facts(authority, stream.id, purpose);
+        let persons = self.store.recipient_facts(authority.controller(), purpose, &[address]).await?;
         let Some(person) = persons.first() else { return Ok(Some(gate::facts_unavailable())) };
         let ask = |mut quota: QuotaFacts| {
             quota.used = quota.used.saturating_add(u64::try_from(accepted).unwrap_or(u64::MAX));
@@ -137,7 +139,7 @@ impl Submission {
             now: self.store.now(),
             generation,
             sender: Some(sender),
-            message: MessageFacts { from_domain: FromDomain::NotYetKnown },
+            message: MessageFacts { from_domain: FromDomain::NotYetKnown, way_out: WayOut::Fits },
             recipient: Some(recipient),
             quota,
         };
@@ -241,15 +243,15 @@ impl Submission {
     /// Asks the gate about each recipient.
     async fn decide(&self, authority: &Authority, draft: &Draft, count: Count) -> Result<Decided, Error> {
         let controller = authority.controller();
-        let (sender, generation) = self.store.sender_facts(authority, draft.stream);
+        let (sender, generation) = self.store.sender_facts(authority, draft.stream, draft.purpose);
         let addresses: Vec<&Address> = draft.recipients.iter().collect();
-        let persons = self.store.recipient_facts(controller, draft.stream, &addresses).await?;
+        let persons = self.store.recipient_facts(controller, draft.purpose, &addresses).await?;
         let (from_domain, domain) = self.store.from_domain(controller, draft.from.domain());
         let facts = Facts {
             now: self.store.now(),
             generation,
             sender: Some(&sender),
-            message: MessageFacts { from_domain },
+            message: MessageFacts { from_domain, way_out: WayOut::Fits },
             recipient: None,
             quota: match count {
                 Count::Remembered => self.store.quota(controller).await?,

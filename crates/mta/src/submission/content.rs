@@ -73,6 +73,7 @@ pub fn from_smtp(
     )?;
     let draft = Draft {
         stream: authority.stream().id,
+        purpose: authority.stream().default_purpose(),
         from: checked.from,
         recipients,
         heads: Heads::Same(prepared.head),

@@ -137,14 +137,16 @@ async fn art28_3_a_a_permit_for_one_person_queues_nothing_for_another() {
     let (store, controller) = (&house.store, house.controller);
     let [ada, bob] = [TO, "bob@dest.example"].map(|address| Address::parse(address).unwrap());
     let from = Address::parse("shop@sample.example").unwrap();
-    let (sender, generation) = store.sender_facts(&house.authority, house.stream);
-    let persons = store.recipient_facts(controller, house.stream, &[&ada, &bob]).await.unwrap();
+    let (sender, generation) =
+        store.sender_facts(&house.authority, house.stream, model::PurposeId::of_stream(house.stream));
+    let persons =
+        store.recipient_facts(controller, model::PurposeId::of_stream(house.stream), &[&ada, &bob]).await.unwrap();
     let (from_domain, domain) = store.from_domain(controller, from.domain());
     let facts = Facts {
         now: store.now(),
         generation,
         sender: Some(&sender),
-        message: MessageFacts { from_domain },
+        message: MessageFacts { from_domain, way_out: gate::facts::WayOut::Fits },
         recipient: Some(&persons[0].facts),
         quota: store.quota(controller).await.unwrap(),
     };

@@ -97,6 +97,7 @@ impl House {
         );
         let draft = Draft {
             stream: self.stream,
+            purpose: model::PurposeId::of_stream(self.stream),
             from: Address::parse("shop@sample.example").unwrap(),
             recipients: vec![Address::parse(to).unwrap()],
             heads: Heads::Same(Bytes::from(head)),

@@ -16,6 +16,7 @@ use tokio::task::{JoinSet, block_in_place};
 fn draft(house: &House, to: &str) -> Draft {
     Draft {
         stream: house.stream,
+        purpose: model::PurposeId::of_stream(house.stream),
         from: Address::parse("shop@sample.example").unwrap(),
         recipients: vec![Address::parse(to).unwrap()],
         heads: Heads::Same(Bytes::from_static(b"From: <shop@sample.example>\r\nSubject: Receipt\r\n\r\n")),

@@ -4,12 +4,13 @@ use crate::files;
 use anyhow::Context as _;
 use duties::controller::{Admission, Preset, admit};
 use mail::address::{Address, Domain};
-use model::basis::BasisKind;
+use model::basis::{BasisKind, Evidence};
 use model::person::{SuppressionReason, SuppressionScope};
-use model::{ControllerId, StreamId};
+use model::{ControllerId, PurposeId, StreamId};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use std::path::Path;
+use store::permission::{Act, Method};
 use store::{Authority, NewBasis, Store, Verified};
 
 /// Its name in the store.
@@ -118,8 +119,21 @@ async fn make(store: &Store, file: &Path) -> anyhow::Result<Sample> {
 
 async fn people(store: &Store, controller: ControllerId, newsletter: StreamId) -> anyhow::Result<()> {
     for address in CONSENTED {
-        let basis = NewBasis { kind: BasisKind::Consent, confirmed: Verified::Yes, expires: None };
-        duties::wish::record_basis(store, controller, newsletter, &Address::parse(address)?, basis).await?;
+        let basis = NewBasis {
+            kind: BasisKind::Consent,
+            confirmed: Verified::Yes,
+            evidence: Evidence::Complete,
+            expires: None,
+        };
+        duties::wish::record_basis(
+            store,
+            controller,
+            PurposeId::of_stream(newsletter),
+            &Address::parse(address)?,
+            basis,
+            &Act::by(Method::Form),
+        )
+        .await?;
     }
     let address = Address::parse(SUPPRESSED)?;
     duties::wish::suppress(store, controller, &address, SuppressionScope::All, SuppressionReason::OptOut).await?;

@@ -4,7 +4,7 @@
 //! numbers and times as 8 bytes big-endian, what is absent as an empty field. Whoever holds the row can show that the
 //! leaf is about it. Never: a person's tag, which would tie a leaf to him beyond his erasure; a secret of a credential.
 
-use crate::engine::{AgreementRow, Change, CredentialRow, DomainRow, InstructionRow, StreamRow};
+use crate::engine::{AgreementRow, Change, CredentialRow, DomainRow, InstructionRow, PurposeRow, StreamRow};
 use crate::vault::crypto;
 use model::{ControllerId, Timestamp};
 
@@ -29,10 +29,8 @@ pub(super) fn of(change: &Change) -> [u8; 32] {
         Change::Credential(row) => credential_row(&mut fields, row),
         Change::Revoke { controller, id, at } => fields.number(*controller).number(*id).time(Some(*at)),
         Change::Suppress(row) => fields.text(&row.scope).text(&row.reason).time(Some(row.since)).time(row.until),
-        Change::Basis(row) => {
-            fields.number(row.stream).text(&row.kind).time(Some(row.given)).time(row.confirmed).time(row.expires)
-        }
-        Change::Withdraw { stream, at, .. } => fields.number(*stream).time(Some(*at)),
+        Change::Purpose { row, at } => purpose_row(&mut fields, row).time(Some(*at)),
+        Change::Rows(writes) => fields.text(writes.what).bytes(&writes.detail),
         Change::Restrict { kind, at, .. } => fields.text(kind).time(Some(*at)),
     };
     fields.hash()
@@ -46,12 +44,12 @@ const fn word(change: &Change) -> &'static str {
         Change::Instruction(_) => "instruction",
         Change::InstructionState { .. } => "instruction-state",
         Change::Stream(_) => "stream",
+        Change::Purpose { .. } => "purpose",
+        Change::Rows(_) => "rows",
         Change::Domain(_) => "domain",
         Change::Credential(_) => "credential",
         Change::Revoke { .. } => "revoke",
         Change::Suppress(_) => "suppress",
-        Change::Basis(_) => "basis",
-        Change::Withdraw { .. } => "withdraw",
         Change::Restrict { .. } => "restrict",
     }
 }
@@ -67,7 +65,13 @@ fn instruction_row<'f>(fields: &'f mut Fields, row: &InstructionRow) -> &'f mut 
 }
 
 fn stream_row<'f>(fields: &'f mut Fields, row: &StreamRow) -> &'f mut Fields {
-    fields.number(row.id).number(row.controller).text(&row.name).text(&row.kind).text(&row.purpose)
+    fields.number(row.id).number(row.controller).text(&row.name).text(&row.kind).text(&row.purpose);
+    fields.text(&row.purposes).text(&row.terms)
+}
+
+fn purpose_row<'f>(fields: &'f mut Fields, row: &PurposeRow) -> &'f mut Fields {
+    fields.number(row.id).number(row.controller).text(&row.name).text(&row.kind).number(row.parent.unwrap_or(0));
+    fields.text(&row.bases).text(&row.reference).text(&row.texts)
 }
 
 fn domain_row<'f>(fields: &'f mut Fields, row: &DomainRow) -> &'f mut Fields {

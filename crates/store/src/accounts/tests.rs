@@ -2,15 +2,18 @@
 //! in the log can be shown to be about the row.
 
 use super::*;
+use model::person::{SuppressionReason, SuppressionScope};
 use crate::conformance::place::Place;
 use crate::conformance::rows::{acceptance, message};
+use crate::permission::{Act, Method};
 use crate::spool::Start;
 use crate::vault::KeyKind;
 use ledger::Entry;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
-const CONSENT: NewBasis = NewBasis { kind: BasisKind::Consent, confirmed: Verified::Yes, expires: None };
+const CONSENT: NewBasis =
+    NewBasis { kind: BasisKind::Consent, confirmed: Verified::Yes, evidence: Evidence::Complete, expires: None };
 
 fn person(n: usize) -> Address {
     Address::parse(&format!("p{n}@dest.example")).unwrap()
@@ -56,13 +59,18 @@ async fn gdpr_7_3_a_withdrawal_takes_effect_when_its_caller_goes_away() {
     let mut left = 0;
     for n in 0..50 {
         let to = person(n);
-        store.record_basis(shop, news, &to, CONSENT).await.unwrap();
-        let known = store.recipient_facts(shop, news, &[&to]).await.unwrap();
+        store.record_basis(shop, PurposeId::of_stream(news), &to, CONSENT, &Act::by(Method::Api)).await.unwrap();
+        let known = store.recipient_facts(shop, PurposeId::of_stream(news), &[&to]).await.unwrap();
         assert!(known[0].facts.basis.as_ref().unwrap().withdrawn_at.is_none());
         let before = store.generation(shop);
-        left += usize::from(ask_and_leave(store.withdraw_basis(shop, news, &to)));
+        left += usize::from(ask_and_leave(store.withdraw_basis(
+            shop,
+            PurposeId::of_stream(news),
+            &to,
+            &Act::by(Method::Api),
+        )));
         writer_passed(&store).await;
-        let known = store.recipient_facts(shop, news, &[&to]).await.unwrap();
+        let known = store.recipient_facts(shop, PurposeId::of_stream(news), &[&to]).await.unwrap();
         assert!(known[0].facts.basis.as_ref().unwrap().withdrawn_at.is_some(), "person {n}");
         assert!(store.generation(shop) > before, "person {n}: clearances in flight would go on");
     }
@@ -110,11 +118,14 @@ async fn gdpr_5_2_what_did_not_happen_leaves_no_leaf() {
     let place = Place::new();
     let (store, shop, news) = shop(&place).await;
     let before = leaves(&store).await;
-    store.record_basis(shop, news, &person(1), CONSENT).await.unwrap();
-    store.withdraw_basis(shop, news, &person(1)).await.unwrap();
+    store.record_basis(shop, PurposeId::of_stream(news), &person(1), CONSENT, &Act::by(Method::Api)).await.unwrap();
+    store.withdraw_basis(shop, PurposeId::of_stream(news), &person(1), &Act::by(Method::Api)).await.unwrap();
     assert_eq!(leaves(&store).await, before + 2);
-    assert!(matches!(store.record_basis(shop, news, &person(1), CONSENT).await, Err(Error::Withdrawn)));
-    let stranger = store.withdraw_basis(shop, news, &person(2)).await;
+    assert!(matches!(
+        store.record_basis(shop, PurposeId::of_stream(news), &person(1), CONSENT, &Act::by(Method::Api)).await,
+        Err(Error::Withdrawn)
+    ));
+    let stranger = store.withdraw_basis(shop, PurposeId::of_stream(news), &person(2), &Act::by(Method::Api)).await;
     assert!(matches!(stranger, Err(Error::NotFound { what: "basis" })));
     assert_eq!(leaves(&store).await, before + 2);
 }
@@ -218,7 +229,7 @@ async fn gdpr_17_leaves_about_a_person_hang_on_his_secret_alone() {
     rows.entries.clear();
     store.engine.accept(rows).await.unwrap();
 
-    store.record_basis(shop, news, &person(1), CONSENT).await.unwrap();
+    store.record_basis(shop, PurposeId::of_stream(news), &person(1), CONSENT, &Act::by(Method::Api)).await.unwrap();
     let first = last_leaf(&store).await;
     store.suppress(shop, &person(1), SuppressionScope::All, SuppressionReason::Objection).await.unwrap();
     let second = last_leaf(&store).await;
@@ -227,7 +238,7 @@ async fn gdpr_17_leaves_about_a_person_hang_on_his_secret_alone() {
     assert_eq!((second.kind(), second.subject_ref()), ("suppression.added", Some(&sref(&second))));
     assert_ne!(first.subject_ref(), second.subject_ref(), "two leaves of one person have nothing in common");
 
-    let row = &store.engine.persons(vec![PersonQuery { controller: shop.0, stream: 0, tag: tag.0 }]).await.unwrap()[0];
+    let row = &store.engine.persons(vec![PersonQuery { controller: shop.0, purpose: 0, tag: tag.0 }]).await.unwrap()[0];
     let said = terms::of(&Change::Suppress(row.suppressions[0].clone()));
     let blind = crypto::mac(secret.ledger.as_slice(), &[b"blind", &event(&second)]);
     assert_eq!(second.commitment(), Some(&crypto::mac(&blind, &[&said])));

@@ -20,7 +20,7 @@ fn instruction(id: i64, version: u32) -> Change {
 
 fn stream(id: i64) -> Change {
     let (name, kind, purpose) = ("receipts".to_owned(), "transactional".to_owned(), "orders".to_owned());
-    Change::Stream(StreamRow { id, controller: SHOP, name, kind, purpose })
+    Change::Stream(StreamRow { id, controller: SHOP, name, kind, purpose, purposes: String::new(), terms: "{}".into() })
 }
 
 fn silent(changes: Vec<Change>) -> Vec<(Change, Option<EntryRow>)> {
@@ -110,21 +110,24 @@ pub(super) async fn tell(engine: &dyn Engine) {
 
 fn suppression(scope: &str, reason: &str, since: Timestamp, until: Option<Timestamp>) -> Change {
     let (scope, reason) = (scope.to_owned(), reason.to_owned());
-    Change::Suppress(SuppressionRow { controller: SHOP, tag: tag(200), scope, reason, since, until })
+    Change::Suppress(SuppressionRow { controller: SHOP, tag: tag(200), scope, reason, since, until, address: None })
 }
 
 pub(super) async fn tell_of_persons(engine: &dyn Engine) {
     let basis = BasisRow {
         controller: SHOP,
         tag: tag(200),
-        stream: 3,
+        purpose: 3,
+        evidence: "complete".into(),
+        notice: None,
+        batch: None,
         kind: "consent".to_owned(),
         given: at(1),
         confirmed: Some(at(2)),
         withdrawn: None,
         expires: None,
     };
-    let withdraw = Change::Withdraw { controller: SHOP, tag: tag(200), stream: 3, at: at(3) };
+    let withdraw = Change::Rows(crate::permission::leave_basis(SHOP, tag(200), 3, at(3)));
     let restrict = |kind| Change::Restrict { controller: SHOP, tag: tag(200), kind, at: at(4) };
     let changes = vec![
         suppression("delivery", "hard-bounce", at(1), Some(at(50))),
@@ -135,7 +138,7 @@ pub(super) async fn tell_of_persons(engine: &dyn Engine) {
         // and a lasting one is not replaced by anything.
         suppression("all", "objection", at(5), None),
         suppression("all", "hard-bounce", at(6), Some(at(7))),
-        Change::Basis(basis.clone()),
+        Change::Rows(crate::permission::put_basis(&basis)),
         withdraw.clone(),
         withdraw,
         restrict("restricted"),
@@ -159,14 +162,23 @@ pub(super) async fn tell_of_persons(engine: &dyn Engine) {
     assert_eq!(person.slot, None);
 
     // GDPR Art. 7(3): what was withdrawn is not put back by recording it anew …
-    assert_eq!(engine.change(silent(vec![Change::Basis(basis.clone())])).await.unwrap(), [0]);
+    assert_eq!(engine.change(silent(vec![Change::Rows(crate::permission::put_basis(&basis))])).await.unwrap(), [0]);
     let persons = engine.persons(vec![question(SHOP, 200)]).await.unwrap();
     assert_eq!(persons[0].basis.as_ref().unwrap().withdrawn, Some(at(3)));
     // … while one that stands is replaced.
-    let first = BasisRow { stream: 4, confirmed: None, ..basis };
+    let first = BasisRow { purpose: 4, confirmed: None, ..basis };
     let second = BasisRow { confirmed: Some(at(9)), ..first.clone() };
-    assert_eq!(engine.change(silent(vec![Change::Basis(first), Change::Basis(second)])).await.unwrap(), [1, 1]);
-    let asked = crate::engine::PersonQuery { stream: 4, ..question(SHOP, 200) };
+    assert_eq!(
+        engine
+            .change(silent(vec![
+                Change::Rows(crate::permission::put_basis(&first)),
+                Change::Rows(crate::permission::put_basis(&second))
+            ]))
+            .await
+            .unwrap(),
+        [1, 1]
+    );
+    let asked = crate::engine::PersonQuery { purpose: 4, ..question(SHOP, 200) };
     let persons = engine.persons(vec![asked]).await.unwrap();
     assert_eq!(persons[0].basis.as_ref().unwrap().confirmed, Some(at(9)));
 }
@@ -194,7 +206,15 @@ pub(super) async fn tell_of_wishes(engine: &dyn Engine) {
         let person = 210 + u8::try_from(n).unwrap();
         let row = |(reason, until): (&str, _), since| {
             let (scope, reason) = ("all".to_owned(), reason.to_owned());
-            Change::Suppress(SuppressionRow { controller: SHOP, tag: tag(person), scope, reason, since, until })
+            Change::Suppress(SuppressionRow {
+                controller: SHOP,
+                tag: tag(person),
+                scope,
+                reason,
+                since,
+                until,
+                address: None,
+            })
         };
         let changes = silent(vec![row(before, at(1)), row(then, at(2))]);
         assert_eq!(engine.change(changes).await.unwrap(), [1, replaces], "{before:?}, then {then:?}");

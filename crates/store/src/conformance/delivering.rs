@@ -151,7 +151,7 @@ pub(super) async fn tell_of_a_taken_number(engine: &dyn Engine) {
 
 fn suppression(until: Option<Timestamp>) -> SuppressionRow {
     let (scope, reason) = ("delivery".to_owned(), "hard-bounce".to_owned());
-    SuppressionRow { controller: SHOP, tag: tag(4), scope, reason, since: at(11), until }
+    SuppressionRow { controller: SHOP, tag: tag(4), scope, reason, since: at(11), until, address: None }
 }
 
 #[expect(clippy::cognitive_complexity, reason = "assertions in a row, each expanded by its macro")]

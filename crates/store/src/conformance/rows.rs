@@ -32,6 +32,7 @@ pub(crate) fn slot(n: u8) -> SlotRef {
 /// A message to person `n`, with a new slot, that shares body `body`.
 pub(crate) fn message(id: i64, n: u8, body: i64) -> MessageRow {
     MessageRow {
+        purpose: 3,
         id,
         controller: SHOP,
         stream: 3,
@@ -115,5 +116,5 @@ pub(crate) fn ended(id: i64, body: i64, attempt: u32, state: &'static str) -> Se
 
 /// Asks about person `n` of the shop and stream 3.
 pub(crate) fn question(controller: i64, n: u8) -> PersonQuery {
-    PersonQuery { controller, stream: 3, tag: tag(n) }
+    PersonQuery { controller, purpose: 3, tag: tag(n) }
 }

@@ -180,7 +180,7 @@ async fn a_row_too_many_a_row_too_few_and_a_damaged_body_are_found() {
     };
     let main = || Connection::open(target.path().join("main.db")).unwrap();
     main().execute("DELETE FROM quota", []).unwrap();
-    main().execute("INSERT INTO stream VALUES (9, 9, 'x', 'x', 'x')", []).unwrap();
+    main().execute("INSERT INTO stream VALUES (9, 9, 'x', 'x', 'x', '', '{}')", []).unwrap();
     assert_eq!(differ().await, (vec!["stream", "quota"], 0));
     main().execute("DELETE FROM ledger_chunk WHERE controller = ?1", [ControllerId::OPERATOR.0]).unwrap();
     assert_eq!(differ().await, (vec!["stream", "quota", "ledger_chunk"], 1));

@@ -5,38 +5,11 @@
 
 use super::tables::{Column, Table};
 use crate::error::{Error, Result};
+pub(super) use crate::value::Value;
 use aws_lc_rs::digest;
-use bytes::BytesMut;
-use rusqlite::types::{ToSqlOutput, ValueRef};
-use std::error::Error as Fault;
-use tokio_postgres::types::{FromSql, IsNull, ToSql, Type, to_sql_checked};
-
-/// What a column of a row holds.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub(super) enum Value {
-    /// Nothing.
-    Null,
-    /// A number.
-    Integer(i64),
-    /// A word.
-    Text(String),
-    /// Octets.
-    Octets(Vec<u8>),
-}
 
 /// A row: a value for each column of its table, in the order of [`Table::columns`].
 pub(super) type Row = Vec<Value>;
-
-impl Value {
-    /// How much memory it takes, about.
-    pub(super) fn weight(&self) -> usize {
-        match self {
-            Self::Null | Self::Integer(_) => 8,
-            Self::Text(text) => text.len(),
-            Self::Octets(octets) => octets.len(),
-        }
-    }
-}
 
 /// How much memory a row takes, about.
 pub(super) fn weight(row: &[Value]) -> usize {
@@ -166,65 +139,6 @@ pub(super) fn key_from_octets(mut octets: &[u8]) -> Result<Vec<Value>> {
         octets = rest;
     }
     Ok(key)
-}
-
-impl rusqlite::ToSql for Value {
-    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
-        Ok(ToSqlOutput::Borrowed(match self {
-            Self::Null => ValueRef::Null,
-            Self::Integer(value) => ValueRef::Integer(*value),
-            Self::Text(text) => ValueRef::Text(text.as_bytes()),
-            Self::Octets(octets) => ValueRef::Blob(octets),
-        }))
-    }
-}
-
-impl rusqlite::types::FromSql for Value {
-    fn column_result(value: ValueRef<'_>) -> rusqlite::types::FromSqlResult<Self> {
-        Ok(match value {
-            ValueRef::Null => Self::Null,
-            ValueRef::Integer(value) => Self::Integer(value),
-            ValueRef::Text(_) => Self::Text(value.as_str()?.to_owned()),
-            ValueRef::Blob(octets) => Self::Octets(octets.to_vec()),
-            ValueRef::Real(_) => return Err(rusqlite::types::FromSqlError::InvalidType),
-        })
-    }
-}
-
-impl ToSql for Value {
-    fn to_sql(&self, kind: &Type, out: &mut BytesMut) -> Result<IsNull, Box<dyn Fault + Sync + Send>> {
-        match (self, kind) {
-            (Self::Null, _) => Ok(IsNull::Yes),
-            (Self::Integer(value), &Type::INT8) => value.to_sql(kind, out),
-            (Self::Text(text), &Type::TEXT) => text.as_str().to_sql(kind, out),
-            (Self::Octets(octets), &Type::BYTEA) => octets.as_slice().to_sql(kind, out),
-            _ => Err("a value of another kind than its column".into()),
-        }
-    }
-
-    fn accepts(kind: &Type) -> bool {
-        [Type::INT8, Type::TEXT, Type::BYTEA].contains(kind)
-    }
-
-    to_sql_checked!();
-}
-
-impl<'r> FromSql<'r> for Value {
-    fn from_sql(kind: &Type, raw: &'r [u8]) -> Result<Self, Box<dyn Fault + Sync + Send>> {
-        match *kind {
-            Type::INT8 => i64::from_sql(kind, raw).map(Self::Integer),
-            Type::TEXT => String::from_sql(kind, raw).map(Self::Text),
-            _ => Ok(Self::Octets(raw.to_vec())),
-        }
-    }
-
-    fn from_sql_null(_: &Type) -> Result<Self, Box<dyn Fault + Sync + Send>> {
-        Ok(Self::Null)
-    }
-
-    fn accepts(kind: &Type) -> bool {
-        <Self as ToSql>::accepts(kind)
-    }
 }
 
 #[cfg(test)]

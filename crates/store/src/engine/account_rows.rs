@@ -1,6 +1,6 @@
 //! Rows of accounts and wishes, as engines keep them.
 
-use super::{BasisRow, SuppressionRow};
+use super::{Reach, SuppressionRow, Writes};
 use model::Timestamp;
 
 /// All accounts: small, kept in memory whole, read again after each change.
@@ -16,6 +16,8 @@ pub(crate) struct PolicyRows {
     pub(crate) instructions: Vec<InstructionRow>,
     /// Streams.
     pub(crate) streams: Vec<StreamRow>,
+    /// Purposes, and the lists below them.
+    pub(crate) purposes: Vec<PurposeRow>,
     /// Domains.
     pub(crate) domains: Vec<DomainRow>,
     /// Credentials.
@@ -73,8 +75,35 @@ pub(crate) struct StreamRow {
     pub(crate) name: String,
     /// Kind word.
     pub(crate) kind: String,
-    /// Purpose.
+    /// What it is for, in a few words.
     pub(crate) purpose: String,
+    /// Purpose ids, comma separated; the first is the default.
+    pub(crate) purposes: String,
+    /// `Terms` as JSON.
+    pub(crate) terms: String,
+}
+
+/// A purpose, or a list below one.
+#[derive(Clone, Debug)]
+pub(crate) struct PurposeRow {
+    /// Id.
+    pub(crate) id: i64,
+    /// Whose.
+    pub(crate) controller: i64,
+    /// Name.
+    pub(crate) name: String,
+    /// `StreamKind` word.
+    pub(crate) kind: String,
+    /// The purpose above it, for a list.
+    pub(crate) parent: Option<i64>,
+    /// `BasisKind` words, comma separated.
+    pub(crate) bases: String,
+    /// What a basis that is not each person's own refers to.
+    pub(crate) reference: String,
+    /// `PurposeText`s by language, as JSON.
+    pub(crate) texts: String,
+    /// No mail any more since.
+    pub(crate) ended: Option<Timestamp>,
 }
 
 /// A sending domain.
@@ -157,6 +186,15 @@ pub(crate) enum Change {
     },
     /// A new stream.
     Stream(StreamRow),
+    /// A new purpose, or a list below one.
+    Purpose {
+        /// The row.
+        row: PurposeRow,
+        /// When.
+        at: Timestamp,
+    },
+    /// Rows that both engines write by one text.
+    Rows(Writes),
     /// A new domain.
     Domain(DomainRow),
     /// A new credential.
@@ -172,19 +210,6 @@ pub(crate) enum Change {
     },
     /// A suppression; what gives way to what within a scope is said at the statement.
     Suppress(SuppressionRow),
-    /// A basis; replaces the one recorded before for the stream.
-    Basis(BasisRow),
-    /// A basis is withdrawn.
-    Withdraw {
-        /// Whose.
-        controller: i64,
-        /// Person.
-        tag: [u8; 16],
-        /// Stream.
-        stream: i64,
-        /// When.
-        at: Timestamp,
-    },
     /// A person is restricted.
     Restrict {
         /// Whose.
@@ -206,14 +231,14 @@ impl Change {
             Self::Agreement(row) => row.controller,
             Self::Instruction(row) => row.controller,
             Self::Stream(row) => row.controller,
+            Self::Purpose { row, .. } => row.controller,
+            Self::Rows(writes) => writes.controller,
             Self::Domain(row) => row.controller,
             Self::Credential(row) => row.controller,
             Self::Suppress(row) => row.controller,
-            Self::Basis(row) => row.controller,
             Self::AgreementState { controller, .. }
             | Self::InstructionState { controller, .. }
             | Self::Revoke { controller, .. }
-            | Self::Withdraw { controller, .. }
             | Self::Restrict { controller, .. } => *controller,
         }
     }
@@ -222,9 +247,25 @@ impl Change {
     pub(crate) const fn person(&self) -> Option<[u8; 16]> {
         match self {
             Self::Suppress(row) => Some(row.tag),
-            Self::Basis(row) => Some(row.tag),
-            Self::Withdraw { tag, .. } | Self::Restrict { tag, .. } => Some(*tag),
+            Self::Restrict { tag, .. } => Some(*tag),
+            Self::Rows(writes) => writes.person,
             _ => None,
+        }
+    }
+
+    /// The id of its ledger entry, where a row refers to it.
+    pub(crate) const fn event(&self) -> Option<[u8; 16]> {
+        match self {
+            Self::Rows(writes) => writes.event,
+            _ => None,
+        }
+    }
+
+    /// Does it change the accounts, which every decision has in memory?
+    pub(crate) const fn is_account(&self) -> bool {
+        match self {
+            Self::Rows(writes) => matches!(writes.reach, Reach::Accounts),
+            _ => self.person().is_none(),
         }
     }
 }

@@ -77,6 +77,8 @@ pub(crate) struct MessageRow {
     pub(crate) controller: i64,
     /// Its stream.
     pub(crate) stream: i64,
+    /// Its purpose, or the list below it.
+    pub(crate) purpose: i64,
     /// `StreamKind` word.
     pub(crate) kind: &'static str,
     /// 0 prompt, 1 bulk.
@@ -177,6 +179,8 @@ pub(crate) struct QueuedRow {
     pub(crate) controller: i64,
     /// Stream.
     pub(crate) stream: i64,
+    /// Purpose, or the list below it.
+    pub(crate) purpose: i64,
     /// `StreamKind` word.
     pub(crate) kind: String,
     /// Destination site.
@@ -316,7 +320,7 @@ pub(crate) struct SuppressionRow {
     pub(crate) controller: i64,
     /// The person.
     pub(crate) tag: [u8; 16],
-    /// `all`, `marketing`, `delivery` or `stream:<id>`.
+    /// `all`, `marketing`, `delivery`, `purpose:<id>` or `list:<id>`.
     pub(crate) scope: String,
     /// `SuppressionReason` word.
     pub(crate) reason: String,
@@ -324,15 +328,17 @@ pub(crate) struct SuppressionRow {
     pub(crate) since: Timestamp,
     /// Until (bounces only).
     pub(crate) until: Option<Timestamp>,
+    /// The address under the person's secret, for listing; nothing when it is read for the gate.
+    pub(crate) address: Option<Vec<u8>>,
 }
 
-/// Asked about one person and one stream.
+/// Asked about one person and one purpose.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct PersonQuery {
     /// Whose.
     pub(crate) controller: i64,
-    /// Stream.
-    pub(crate) stream: i64,
+    /// Purpose.
+    pub(crate) purpose: i64,
     /// Person.
     pub(crate) tag: [u8; 16],
 }
@@ -346,8 +352,10 @@ pub(crate) struct PersonRow {
     pub(crate) suppressions: Vec<SuppressionRow>,
     /// `restricted`, `erased`, `case-open`.
     pub(crate) restriction: Option<String>,
-    /// Basis for the stream.
+    /// Basis for the purpose.
     pub(crate) basis: Option<BasisRow>,
+    /// He wants no marketing until then.
+    pub(crate) paused: Option<Timestamp>,
 }
 
 /// A basis.
@@ -357,10 +365,16 @@ pub(crate) struct BasisRow {
     pub(crate) controller: i64,
     /// Person.
     pub(crate) tag: [u8; 16],
-    /// Stream.
-    pub(crate) stream: i64,
+    /// Purpose.
+    pub(crate) purpose: i64,
     /// `BasisKind` word.
     pub(crate) kind: String,
+    /// `Evidence` word.
+    pub(crate) evidence: String,
+    /// The words that were shown.
+    pub(crate) notice: Option<i64>,
+    /// The import it came with.
+    pub(crate) batch: Option<i64>,
     /// Given.
     pub(crate) given: Timestamp,
     /// Confirmed.
@@ -378,6 +392,10 @@ pub(crate) struct MessageRecord {
     pub(crate) id: i64,
     /// Stream.
     pub(crate) stream: i64,
+    /// Purpose, or the list below it.
+    pub(crate) purpose: i64,
+    /// The person.
+    pub(crate) tag: [u8; 16],
     /// State word.
     pub(crate) state: String,
     /// Accepted.

@@ -28,6 +28,8 @@ pub(crate) struct MessageEvent<'a> {
 
 /// Something happened to accounts or to a person's standing, or was counted.
 pub(crate) struct SystemEvent<'a> {
+    /// Its id, where a row refers to it; a random one otherwise.
+    pub(crate) event: Option<[u8; 16]>,
     pub(crate) kind: EventType,
     pub(crate) controller: ControllerId,
     /// The one it is about; without one, that in force is named.
@@ -65,7 +67,7 @@ impl Store {
     }
 
     pub(crate) fn system_entry(&self, event: &SystemEvent<'_>) -> Result<Vec<u8>> {
-        let id: [u8; 16] = crypto::random()?;
+        let id: [u8; 16] = event.event.map_or_else(crypto::random, Ok)?;
         let (agreement, instruction) = self.named(event.controller, event.agreement, event.instruction);
         let (subject_ref, commitment) = match event.secret {
             Some(secret) => {

@@ -6,10 +6,10 @@
 
 use super::db::{Db, Fault, Param, Repeat, column, glance, many, one, run, transact};
 use super::rows::{moment, moment_if_any, number, octets};
-use super::{Core, ledger_rows};
+use super::{Core, general, ledger_rows};
 use crate::engine::{
-    AgreementRow, BasisRow, Change, Changed, CredentialRow, DomainRow, EntryRow, InstructionRow, PolicyRows, StreamRow,
-    SuppressionRow,
+    AgreementRow, Change, Changed, CredentialRow, DomainRow, EntryRow, InstructionRow, PolicyRows, PurposeRow,
+    StreamRow, SuppressionRow,
 };
 use crate::error::{Error, Result};
 use crate::facts::write_restriction;
@@ -44,6 +44,7 @@ async fn read(tx: &Transaction<'_>) -> Result<PolicyRows, Fault> {
         agreements: agreements(tx).await?,
         instructions: instructions(tx).await?,
         streams: streams(tx).await?,
+        purposes: purposes(tx).await?,
         domains: domains(tx).await?,
         credentials: credentials(tx).await?,
     })
@@ -91,9 +92,29 @@ async fn streams(tx: &Transaction<'_>) -> Result<Vec<StreamRow>, Fault> {
             name: column(row, 2, "stream.name")?,
             kind: column(row, 3, "stream.kind")?,
             purpose: column(row, 4, "stream.purpose")?,
+            purposes: column(row, 5, "stream.purposes")?,
+            terms: column(row, 6, "stream.terms")?,
         })
     };
     rows.iter().map(stream).collect()
+}
+
+async fn purposes(tx: &Transaction<'_>) -> Result<Vec<PurposeRow>, Fault> {
+    let rows = many(tx, &sql::PURPOSES, &[]).await?;
+    let purpose = |row| {
+        Ok(PurposeRow {
+            id: column(row, 0, "purpose.id")?,
+            controller: column(row, 1, "purpose.controller")?,
+            name: column(row, 2, "purpose.name")?,
+            kind: column(row, 3, "purpose.kind")?,
+            parent: column(row, 4, "purpose.parent")?,
+            bases: column(row, 5, "purpose.bases")?,
+            reference: column(row, 6, "purpose.reference")?,
+            texts: column(row, 7, "purpose.texts")?,
+            ended: moment_if_any(row, 8, "purpose.ended")?,
+        })
+    };
+    rows.iter().map(purpose).collect()
 }
 
 async fn domains(tx: &Transaction<'_>) -> Result<Vec<DomainRow>, Fault> {
@@ -138,7 +159,7 @@ async fn credentials(tx: &Transaction<'_>) -> Result<Vec<CredentialRow>, Fault> 
 /// COMMIT that was not answered is [`Error::Unknown`]: a second run would not find what the first one touched.
 pub(super) async fn change(core: &Core, changes: &[(Change, Option<EntryRow>)]) -> Result<Vec<usize>> {
     let controllers: BTreeSet<i64> = changes.iter().map(|(change, _)| change.controller()).collect();
-    let is_account = changes.iter().any(|(change, _)| change.person().is_none());
+    let is_account = changes.iter().any(|(change, _)| change.is_account());
     let erases = changes.iter().any(|(change, _)| is_erasure(change));
     let mut counters = controllers.clone();
     counters.extend(is_account.then_some(ACCOUNTS));
@@ -205,26 +226,25 @@ async fn change_one(tx: &Transaction<'_>, change: &Change) -> Result<usize, Faul
         Change::Instruction(row) => instruction(tx, row).await,
         Change::InstructionState { controller, state } => run(tx, &sql::INSTRUCTION_STATE, &[controller, state]).await,
         Change::Stream(row) => {
-            let values: [Param<'_>; 5] = [&row.id, &row.controller, &row.name, &row.kind, &row.purpose];
+            let values: [Param<'_>; 7] =
+                [&row.id, &row.controller, &row.name, &row.kind, &row.purpose, &row.purposes, &row.terms];
             insert(tx, &sql::STREAM_INSERT, "stream", &values).await
         }
+        Change::Purpose { row, at } => purpose(tx, row, *at).await,
+        Change::Rows(writes) => general::write(tx, writes).await,
         Change::Domain(row) => domain(tx, row).await,
         Change::Credential(row) => credential(tx, row).await,
         Change::Revoke { controller, id, at } => {
             run(tx, &sql::CREDENTIAL_REVOKE, &[controller, id, &at.micros()]).await
         }
         Change::Suppress(row) => suppress(tx, row).await,
-        Change::Basis(row) => basis(tx, row).await,
-        Change::Withdraw { controller, tag, stream, at } => {
-            run(tx, &sql::BASIS_WITHDRAW, &[controller, &tag.as_slice(), stream, &at.micros()]).await
-        }
         Change::Restrict { controller, tag, kind, at } => {
             run(tx, &sql::RESTRICT, &[controller, &tag.as_slice(), kind, &at.micros()]).await
         }
     }
 }
 
-async fn insert(
+pub(super) async fn insert(
     tx: &Transaction<'_>,
     statement: &Statement,
     what: &'static str,
@@ -251,6 +271,13 @@ async fn instruction(tx: &Transaction<'_>, row: &InstructionRow) -> Result<usize
     let values: [Param<'_>; 8] =
         [&row.id, &row.controller, &version, &row.state, &from, &row.operations, &row.streams, &max];
     insert(tx, &sql::INSTRUCTION_INSERT, "instruction", &values).await
+}
+
+async fn purpose(tx: &Transaction<'_>, row: &PurposeRow, at: Timestamp) -> Result<usize, Fault> {
+    let at = at.micros();
+    let values: [Param<'_>; 9] =
+        [&row.id, &row.controller, &row.name, &row.kind, &row.parent, &row.bases, &row.reference, &row.texts, &at];
+    insert(tx, &sql::PURPOSE_INSERT, "purpose", &values).await
 }
 
 async fn domain(tx: &Transaction<'_>, row: &DomainRow) -> Result<usize, Fault> {
@@ -287,15 +314,7 @@ async fn credential(tx: &Transaction<'_>, row: &CredentialRow) -> Result<usize, 
 
 async fn suppress(tx: &Transaction<'_>, row: &SuppressionRow) -> Result<usize, Fault> {
     let (since, until) = (row.since.micros(), row.until.map(Timestamp::micros));
-    let values: [Param<'_>; 6] = [&row.controller, &row.tag.as_slice(), &row.scope, &row.reason, &since, &until];
+    let values: [Param<'_>; 7] =
+        [&row.controller, &row.tag.as_slice(), &row.scope, &row.reason, &since, &until, &row.address];
     run(tx, &sql::SUPPRESS, &values).await
-}
-
-async fn basis(tx: &Transaction<'_>, row: &BasisRow) -> Result<usize, Fault> {
-    let moments = [row.confirmed, row.withdrawn, row.expires].map(|moment| moment.map(Timestamp::micros));
-    let [confirmed, withdrawn, expires] = &moments;
-    let given = row.given.micros();
-    let values: [Param<'_>; 8] =
-        [&row.controller, &row.tag.as_slice(), &row.stream, &row.kind, &given, confirmed, withdrawn, expires];
-    run(tx, &sql::BASIS_PUT, &values).await
 }

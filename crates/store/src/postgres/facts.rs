@@ -16,7 +16,7 @@ columns! {
     Asked => Questions<'a> {
         controller: i64,
         tag: &'a [u8],
-        stream: i64,
+        purpose: i64,
     }
 }
 
@@ -47,7 +47,7 @@ async fn persons(db: &Db, queries: &[&PersonQuery]) -> Result<Vec<PersonRow>, Fa
     }
     let mut questions = Questions::default();
     for query in queries {
-        questions.push(Asked { controller: query.controller, tag: &query.tag, stream: query.stream });
+        questions.push(Asked { controller: query.controller, tag: &query.tag, purpose: query.purpose });
     }
     for row in alone(db, &sql::PERSONS, &questions.params()).await? {
         let number: usize = number(&row, 0, "persons.number")?;
@@ -68,14 +68,18 @@ fn read(row: &Row, query: &PersonQuery, person: &mut PersonRow) -> Result<(), Fa
         person.basis = Some(BasisRow {
             controller: query.controller,
             tag: query.tag,
-            stream: query.stream,
+            purpose: query.purpose,
             kind,
             given: moment(row, 5, "basis.given")?,
             confirmed: moment_if_any(row, 6, "basis.confirmed")?,
             withdrawn: moment_if_any(row, 7, "basis.withdrawn")?,
             expires: moment_if_any(row, 8, "basis.expires")?,
+            evidence: column(row, 13, "basis.evidence")?,
+            notice: column(row, 14, "basis.notice")?,
+            batch: column(row, 15, "basis.batch")?,
         });
     }
+    person.paused = moment_if_any(row, 16, "preference.paused")?;
     if let Some(scope) = column(row, 9, "suppression.scope")? {
         person.suppressions.push(SuppressionRow {
             controller: query.controller,
@@ -84,6 +88,7 @@ fn read(row: &Row, query: &PersonQuery, person: &mut PersonRow) -> Result<(), Fa
             reason: column(row, 10, "suppression.reason")?,
             since: moment(row, 11, "suppression.since")?,
             until: moment_if_any(row, 12, "suppression.ends")?,
+            address: None,
         });
     }
     Ok(())

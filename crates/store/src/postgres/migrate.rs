@@ -21,7 +21,10 @@ pub(super) struct Step {
 }
 
 /// Steps of the main database.
-pub(super) const MAIN: &[Step] = &[Step { name: "main_0001", text: include_str!("migrations/main_0001.sql") }];
+pub(super) const MAIN: &[Step] = &[
+    Step { name: "main_0001", text: include_str!("migrations/main_0001.sql") },
+    Step { name: "main_0002", text: include_str!("migrations/main_0002.sql") },
+];
 
 /// Steps of the keys database.
 pub(super) const KEYS: &[Step] = &[Step { name: "keys_0001", text: include_str!("migrations/keys_0001.sql") }];

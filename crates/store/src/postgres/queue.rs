@@ -103,6 +103,7 @@ fn queued(rows: &[Row]) -> Result<Vec<QueuedRow>, Fault> {
             accepted: moment(row, 12, "queue.accepted")?,
             expires: moment(row, 13, "queue.expires")?,
             uncertain: column::<i64>(row, 14, "queue.uncertain")? != 0,
+            purpose: column(row, 15, "queue.purpose")?,
         })
     };
     rows.iter().map(read).collect()

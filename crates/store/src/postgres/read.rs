@@ -26,6 +26,8 @@ pub(super) async fn message(db: &Db, controller: i64, id: i64) -> Result<Option<
             slot: slot_at(&row, 5, "message.slot")?,
             envelope: column(&row, 7, "message.envelope")?,
             rule: column(&row, 8, "message.rule")?,
+            purpose: column(&row, 9, "message.purpose")?,
+            tag: octets(&row, 10, "message.tag")?,
             attempts: attempts.iter().map(attempt).collect::<Result<_, Fault>>()?,
         }))
     });

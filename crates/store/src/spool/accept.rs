@@ -87,7 +87,7 @@ impl Store {
             return Err(Error::Engine("this node's heartbeat is overdue".to_owned()).into());
         }
         let waiting = self.queue_rows(acceptance, &rows);
-        let who = |item: &Item<'_>| (item.permit.controller(), item.permit.stream(), item.person.tag);
+        let who = |item: &Item<'_>| (item.permit.controller(), item.permit.purpose(), item.person.tag);
         let pairs = acceptance.items.iter().zip(&slots).filter(|(_, slot)| slot.lease.is_some());
         let new_slots: Vec<(Whom, SlotRef)> = pairs.map(|(item, slot)| (who(item), slot.slot)).collect();
         let leases = slots.into_iter().filter_map(|slot| slot.lease).collect();
@@ -113,7 +113,7 @@ impl Store {
     }
 
     /// The secrets of persons as they are known, or new ones; `None` when one is gone: its person was erased.
-    async fn slots(
+    pub(crate) async fn slots(
         &self,
         controller: ControllerId,
         known: &[(RecipientTag, Option<SlotRef>)],
@@ -139,9 +139,9 @@ impl Store {
     /// Slots as the store has them now, after another acceptance was first.
     async fn slots_again(&self, controller: ControllerId, items: &[Item<'_>]) -> Result<Option<Vec<PersonSlot>>> {
         self.forget_persons(items);
-        let stream = items.first().map_or(model::StreamId(0), |item| item.permit.stream());
+        let purpose = items.first().map_or(model::PurposeId(0), |item| item.permit.purpose());
         let addresses: Vec<_> = items.iter().map(|item| item.address).collect();
-        let persons = self.recipient_facts(controller, stream, &addresses).await?;
+        let persons = self.recipient_facts(controller, purpose, &addresses).await?;
         let known: Vec<_> = persons.iter().map(|person| (person.tag, person.slot)).collect();
         self.slots(controller, &known).await
     }
@@ -149,7 +149,7 @@ impl Store {
     /// What is in memory about these persons is doubtful.
     fn forget_persons(&self, items: &[Item<'_>]) {
         for item in items {
-            self.intake.facts.forget((item.permit.controller(), item.permit.stream(), item.person.tag));
+            self.intake.facts.forget((item.permit.controller(), item.permit.purpose(), item.person.tag));
         }
     }
 
@@ -243,6 +243,7 @@ impl Store {
             id,
             controller: permit.controller().0,
             stream: permit.stream().0,
+            purpose: permit.purpose().0,
             kind: permit.kind().as_str(),
             class: class_number(permit.kind().class()),
             credential: permit.credential().0,
@@ -276,6 +277,7 @@ impl Store {
                     id: item.id,
                     controller,
                     stream: item.permit.stream(),
+                    purpose: item.permit.purpose(),
                     kind,
                     lane: Lane { site: Arc::clone(&row.site), class: kind.class(), controller },
                     tag: item.person.tag,
@@ -326,9 +328,9 @@ impl Store {
 }
 
 /// A person's slot for one acceptance.
-struct PersonSlot {
-    slot: SlotRef,
-    secret: Secret,
+pub(crate) struct PersonSlot {
+    pub(crate) slot: SlotRef,
+    pub(crate) secret: Secret,
     /// There while the slot is new and no commit has given it to the person.
     lease: Option<Lease>,
 }

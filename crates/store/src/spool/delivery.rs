@@ -13,7 +13,7 @@ use model::event::EventType;
 use model::message::MessageState;
 use model::person::SuppressionReason;
 use model::stream::Class;
-use model::{ControllerId, DomainId, MessageId, RecipientTag, StreamId, StreamKind, Timestamp};
+use model::{ControllerId, DomainId, MessageId, PurposeId, RecipientTag, StreamId, StreamKind, Timestamp};
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -299,6 +299,7 @@ impl Store {
             reason: SuppressionReason::HardBounce.as_str().into(),
             since: outcome.at,
             until: Some(outcome.at.plus(BOUNCE_LIFE)),
+            address: None,
         };
         let entry = self.suppression_entry(&row, secret)?;
         Ok(Some((row, entry)))
@@ -362,6 +363,7 @@ fn queue_row(row: QueuedRow, site: &Arc<str>) -> Result<QueueRow> {
         id: MessageId(row.id),
         controller,
         stream: StreamId(row.stream),
+        purpose: PurposeId(row.purpose),
         kind,
         lane: Lane { site: Arc::clone(site), class: kind.class(), controller },
         tag: RecipientTag(row.tag),

@@ -89,16 +89,17 @@ impl House {
     /// What the gate says about these persons now.
     pub(super) async fn permits(&self, to: &[Address]) -> Vec<(Person, Permit)> {
         let stream = self.authority.stream().id;
-        let (sender, generation) = self.store.sender_facts(&self.authority, stream);
+        let (sender, generation) = self.store.sender_facts(&self.authority, stream, PurposeId::of_stream(stream));
         let asked: Vec<_> = to.iter().collect();
-        let persons = self.store.recipient_facts(self.controller(), stream, &asked).await.unwrap();
+        let persons =
+            self.store.recipient_facts(self.controller(), PurposeId::of_stream(stream), &asked).await.unwrap();
         let (from_domain, _) = self.store.from_domain(self.controller(), &Domain::parse("shop.example").unwrap());
         let decided = persons.into_iter().map(|person| {
             let verdict = decide(&Facts {
                 now: self.store.now(),
                 generation,
                 sender: Some(&sender),
-                message: MessageFacts { from_domain },
+                message: MessageFacts { from_domain, way_out: gate::facts::WayOut::Fits },
                 recipient: Some(&person.facts),
                 quota: gate::facts::QuotaFacts { allowed: u64::MAX, used: 0 },
             });

@@ -115,6 +115,7 @@ fn insert_message(connection: &Connection, row: &MessageRow) -> Result<()> {
             row.body,
             row.envelope,
             row.head,
+            row.purpose,
         ],
     )?;
     run(
@@ -136,6 +137,7 @@ fn insert_message(connection: &Connection, row: &MessageRow) -> Result<()> {
             row.accepted.micros(),
             row.expires.micros(),
             row.part,
+            row.purpose,
         ],
     )?;
     Ok(())

@@ -13,6 +13,7 @@ pub(super) fn persons(connection: &Connection, queries: &[PersonQuery]) -> Resul
     let mut suppressions = prepared(connection, &sql::SUPPRESSIONS)?;
     let mut restrictions = prepared(connection, &sql::RESTRICTION)?;
     let mut bases = prepared(connection, &sql::BASIS)?;
+    let mut pauses = prepared(connection, &sql::PAUSED)?;
     let mut persons = Vec::with_capacity(queries.len());
     for query in queries {
         let person = params![query.controller, query.tag];
@@ -20,7 +21,8 @@ pub(super) fn persons(connection: &Connection, queries: &[PersonQuery]) -> Resul
             slot: first(&mut subjects, person, slot)?,
             suppressions: suppressed(&mut suppressions, query)?,
             restriction: first(&mut restrictions, person, |row| row.get(0))?,
-            basis: first(&mut bases, params![query.controller, query.tag, query.stream], |row| basis(row, query))?,
+            paused: first(&mut pauses, person, |row| moment_if_any(row, 0))?.flatten(),
+            basis: first(&mut bases, params![query.controller, query.tag, query.purpose], |row| basis(row, query))?,
         });
     }
     Ok(persons)
@@ -78,6 +80,7 @@ fn suppressed(statement: &mut CachedStatement<'_>, query: &PersonQuery) -> Resul
             reason: row.get(1)?,
             since: moment(row, 2)?,
             until: moment_if_any(row, 3)?,
+            address: None,
         })
     });
     rows.and_then(Iterator::collect).map_err(fault)
@@ -87,11 +90,14 @@ fn basis(row: &Row<'_>, query: &PersonQuery) -> rusqlite::Result<BasisRow> {
     Ok(BasisRow {
         controller: query.controller,
         tag: query.tag,
-        stream: query.stream,
+        purpose: query.purpose,
         kind: row.get(0)?,
         given: moment(row, 1)?,
         confirmed: moment_if_any(row, 2)?,
         withdrawn: moment_if_any(row, 3)?,
         expires: moment_if_any(row, 4)?,
+        evidence: row.get(5)?,
+        notice: row.get(6)?,
+        batch: row.get(7)?,
     })
 }

@@ -21,6 +21,7 @@ pub(super) const MAIN: &[Migration] = &[
     Migration { name: "main_0001", text: include_str!("migrations/main_0001.sql") },
     Migration { name: "main_0002", text: include_str!("migrations/main_0002.sql") },
     Migration { name: "main_0003", text: include_str!("migrations/main_0003.sql") },
+    Migration { name: "main_0004", text: include_str!("migrations/main_0004.sql") },
 ];
 
 /// Steps of the keys database.

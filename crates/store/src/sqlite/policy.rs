@@ -1,12 +1,12 @@
 //! Accounts: all of them are read together, and changed one by one.
 
 use crate::engine::{
-    AgreementRow, BasisRow, Change, CredentialRow, DomainRow, EntryRow, InstructionRow, PolicyRows, StreamRow,
+    AgreementRow, Change, CredentialRow, DomainRow, EntryRow, InstructionRow, PolicyRows, PurposeRow, StreamRow,
 };
 use crate::error::{Error, Result};
 use crate::sqlite::facts::{moment, moment_if_any, unsigned};
 use crate::sqlite::query::{fault, is_conflict, many, prepared, run};
-use crate::sqlite::{ledger_rows, settle};
+use crate::sqlite::{ledger_rows, rows, settle};
 use crate::statement::{self as sql, Statement};
 use model::Timestamp;
 use rusqlite::{Connection, Params, params};
@@ -25,10 +25,29 @@ pub(super) fn read(connection: &Connection) -> Result<PolicyRows> {
                 name: row.get(2)?,
                 kind: row.get(3)?,
                 purpose: row.get(4)?,
+                purposes: row.get(5)?,
+                terms: row.get(6)?,
             })
         })?,
+        purposes: purposes(connection)?,
         domains: domains(connection)?,
         credentials: credentials(connection)?,
+    })
+}
+
+fn purposes(connection: &Connection) -> Result<Vec<PurposeRow>> {
+    many(connection, &sql::PURPOSES, [], |row| {
+        Ok(PurposeRow {
+            id: row.get(0)?,
+            controller: row.get(1)?,
+            name: row.get(2)?,
+            kind: row.get(3)?,
+            parent: row.get(4)?,
+            bases: row.get(5)?,
+            reference: row.get(6)?,
+            texts: row.get(7)?,
+            ended: moment_if_any(row, 8)?,
+        })
     })
 }
 
@@ -121,26 +140,29 @@ fn change(connection: &Connection, change: &Change) -> Result<usize> {
             run(connection, &sql::INSTRUCTION_STATE, params![controller, state])
         }
         Change::Stream(row) => {
-            let values = params![row.id, row.controller, row.name, row.kind, row.purpose];
+            let values = params![row.id, row.controller, row.name, row.kind, row.purpose, row.purposes, row.terms];
             insert(connection, &sql::STREAM_INSERT, "stream", values)
         }
+        Change::Purpose { row, at } => purpose(connection, row, *at),
+        Change::Rows(writes) => rows::write(connection, writes),
         Change::Domain(row) => domain(connection, row),
         Change::Credential(row) => credential(connection, row),
         Change::Revoke { controller, id, at } => {
             run(connection, &sql::CREDENTIAL_REVOKE, params![controller, id, at.micros()])
         }
         Change::Suppress(row) => settle::suppress(connection, row),
-        Change::Basis(row) => basis(connection, row),
-        Change::Withdraw { controller, tag, stream, at } => {
-            run(connection, &sql::BASIS_WITHDRAW, params![controller, tag, stream, at.micros()])
-        }
         Change::Restrict { controller, tag, kind, at } => {
             run(connection, &sql::RESTRICT, params![controller, tag, kind, at.micros()])
         }
     }
 }
 
-fn insert(connection: &Connection, statement: &Statement, what: &'static str, values: impl Params) -> Result<usize> {
+pub(super) fn insert(
+    connection: &Connection,
+    statement: &Statement,
+    what: &'static str,
+    values: impl Params,
+) -> Result<usize> {
     match prepared(connection, statement)?.execute(values) {
         Err(error) if is_conflict(&error) => Err(Error::Exists { what }),
         outcome => outcome.map_err(fault),
@@ -160,6 +182,21 @@ fn instruction(connection: &Connection, row: &InstructionRow) -> Result<usize> {
     let values =
         params![row.id, row.controller, row.version, row.state, row.from.micros(), row.operations, row.streams, max];
     insert(connection, &sql::INSTRUCTION_INSERT, "instruction", values)
+}
+
+fn purpose(connection: &Connection, row: &PurposeRow, at: Timestamp) -> Result<usize> {
+    let values = params![
+        row.id,
+        row.controller,
+        row.name,
+        row.kind,
+        row.parent,
+        row.bases,
+        row.reference,
+        row.texts,
+        at.micros()
+    ];
+    insert(connection, &sql::PURPOSE_INSERT, "purpose", values)
 }
 
 fn domain(connection: &Connection, row: &DomainRow) -> Result<usize> {
@@ -190,18 +227,4 @@ fn credential(connection: &Connection, row: &CredentialRow) -> Result<usize> {
         row.revoked.map(Timestamp::micros),
     ];
     insert(connection, &sql::CREDENTIAL_INSERT, "credential", values)
-}
-
-fn basis(connection: &Connection, row: &BasisRow) -> Result<usize> {
-    let values = params![
-        row.controller,
-        row.tag,
-        row.stream,
-        row.kind,
-        row.given.micros(),
-        row.confirmed.map(Timestamp::micros),
-        row.withdrawn.map(Timestamp::micros),
-        row.expires.map(Timestamp::micros),
-    ];
-    run(connection, &sql::BASIS_PUT, values)
 }

@@ -79,6 +79,8 @@ pub(super) fn message(connection: &Connection, controller: i64, id: i64) -> Resu
             slot: slot_at(row, 5)?,
             envelope: row.get(7)?,
             rule: row.get(8)?,
+            purpose: row.get(9)?,
+            tag: row.get(10)?,
             attempts: Vec::new(),
         })
     })?;
@@ -125,6 +127,7 @@ fn queued(row: &Row<'_>) -> rusqlite::Result<QueuedRow> {
         accepted: moment(row, 12)?,
         expires: moment(row, 13)?,
         uncertain: row.get(14)?,
+        purpose: row.get(15)?,
     })
 }
 

@@ -65,7 +65,7 @@ fn append(connection: &Connection, row: &SettleRow) -> Result<()> {
 /// Suppresses a person in a scope; answers whether that changed anything.
 pub(super) fn suppress(connection: &Connection, row: &SuppressionRow) -> Result<usize> {
     let until = row.until.map(Timestamp::micros);
-    let values = params![row.controller, row.tag, row.scope, row.reason, row.since.micros(), until];
+    let values = params![row.controller, row.tag, row.scope, row.reason, row.since.micros(), until, row.address];
     run(connection, &sql::SUPPRESS, values)
 }
 

@@ -12,7 +12,9 @@ statements! { POLICY:
     INSTRUCTIONS(0) = "SELECT id, controller, version, state, starts, operations, streams, messages_per_day_max \
         FROM instruction ORDER BY controller, version";
     /// All streams.
-    STREAMS(0) = "SELECT id, controller, name, kind, purpose FROM stream ORDER BY id";
+    STREAMS(0) = "SELECT id, controller, name, kind, purpose, purposes, terms FROM stream ORDER BY id";
+    /// All purposes and the lists below them.
+    PURPOSES(0) = "SELECT id, controller, name, kind, parent, bases, reference, texts, ended FROM purpose ORDER BY id";
     /// All sending domains.
     DOMAINS(0) = "SELECT id, controller, name, verified, rsa_selector, rsa_key, ed25519_selector, ed25519_key \
         FROM domain ORDER BY id";
@@ -37,7 +39,11 @@ statements! { POLICY:
     /// The current instruction's state.
     INSTRUCTION_STATE(2) = "UPDATE instruction SET state = ?2 WHERE controller = ?1 AND state <> 'superseded'";
     /// A new stream.
-    STREAM_INSERT(5) = "INSERT INTO stream (id, controller, name, kind, purpose) VALUES (?1, ?2, ?3, ?4, ?5)";
+    STREAM_INSERT(7) = "INSERT INTO stream (id, controller, name, kind, purpose, purposes, terms) \
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+    /// A new purpose, or a list below one.
+    PURPOSE_INSERT(9) = "INSERT INTO purpose (id, controller, name, kind, parent, bases, reference, texts, made, \
+        ended) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, NULL)";
     /// A new sending domain.
     DOMAIN_INSERT(8) = "INSERT INTO domain (id, controller, name, verified, rsa_selector, rsa_key, ed25519_selector, \
         ed25519_key) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
@@ -48,19 +54,11 @@ statements! { POLICY:
     CREDENTIAL_REVOKE(3) = "UPDATE credential SET revoked = ?3 WHERE controller = ?1 AND id = ?2 AND revoked IS NULL";
 
     /// Suppresses in a scope.
-    SUPPRESS(6) = suppress!("VALUES (?1, ?2, ?3, ?4, ?5, ?6)", "");
+    SUPPRESS(7) = suppress!("VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)", "");
     /// Restricts a person. Erasure is final: nothing weaker replaces it.
     RESTRICT(4) = "INSERT INTO restriction (controller, tag, kind, since) VALUES (?1, ?2, ?3, ?4) \
         ON CONFLICT (controller, tag) DO UPDATE SET kind = excluded.kind, since = excluded.since \
         WHERE restriction.kind <> 'erased'";
-    /// Records a basis in the place of the one before.
-    BASIS_PUT(8) = "INSERT INTO basis (controller, tag, stream, kind, given, confirmed, withdrawn, expires) \
-        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT (controller, tag, stream) DO UPDATE \
-        SET kind = excluded.kind, given = excluded.given, confirmed = excluded.confirmed, \
-        withdrawn = excluded.withdrawn, expires = excluded.expires WHERE basis.withdrawn IS NULL";
-    /// Withdraws a basis; the first withdrawal's time stays.
-    BASIS_WITHDRAW(4) = "UPDATE basis SET withdrawn = ?4 \
-        WHERE controller = ?1 AND tag = ?2 AND stream = ?3 AND withdrawn IS NULL";
     /// What a day's allowance has lost already.
     QUOTA(2) = "SELECT used FROM quota WHERE controller = ?1 AND day = ?2";
     /// What nobody asks for any more: a row a controller and day.
@@ -79,9 +77,11 @@ statements! { POLICY_SQLITE:
         ORDER BY scope";
     /// What restricts a person.
     RESTRICTION(2) = "SELECT kind FROM restriction WHERE controller = ?1 AND tag = ?2";
-    /// A person's basis for a stream.
-    BASIS(3) = "SELECT kind, given, confirmed, withdrawn, expires FROM basis \
-        WHERE controller = ?1 AND tag = ?2 AND stream = ?3";
+    /// A person's basis for a purpose.
+    BASIS(3) = "SELECT kind, given, confirmed, withdrawn, expires, evidence, notice, batch FROM basis \
+        WHERE controller = ?1 AND tag = ?2 AND purpose = ?3";
+    /// Until when a person wants no marketing.
+    PAUSED(2) = "SELECT paused FROM preference WHERE controller = ?1 AND tag = ?2";
     /// Takes from a day's allowance; no row touched means that there is not enough left.
     QUOTA_TAKE(4) = "INSERT INTO quota (controller, day, used) VALUES (?1, ?2, ?3) \
         ON CONFLICT (controller, day) DO UPDATE SET used = quota.used + excluded.used \

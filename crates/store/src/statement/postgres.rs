@@ -52,18 +52,19 @@ statements! { POSTGRES:
         UNNEST(?1::BIGINT[]), UNNEST(?2::BIGINT[]), UNNEST(?3::BIGINT[]), UNNEST(?4::BIGINT[]), UNNEST(?5::BIGINT[]), \
         UNNEST(?6::BIGINT[]), UNNEST(?7::BYTEA[]), UNNEST(?8::BYTEA[])";
     /// Takes messages in.
-    MESSAGES_INSERT(17) = "INSERT INTO message (id, controller, stream, credential, agreement, instruction, domain, \
-        tag, block, slot, accepted, state, rule, event, body, envelope, head) SELECT UNNEST(?1::BIGINT[]), \
+    MESSAGES_INSERT(18) = "INSERT INTO message (id, controller, stream, credential, agreement, instruction, domain, \
+        tag, block, slot, accepted, state, rule, event, body, envelope, head, purpose) SELECT UNNEST(?1::BIGINT[]), \
         UNNEST(?2::BIGINT[]), UNNEST(?3::BIGINT[]), UNNEST(?4::BIGINT[]), UNNEST(?5::BIGINT[]), UNNEST(?6::BIGINT[]), \
         UNNEST(?7::BIGINT[]), UNNEST(?8::BYTEA[]), UNNEST(?9::BIGINT[]), UNNEST(?10::BIGINT[]), \
         UNNEST(?11::BIGINT[]), UNNEST(?12::TEXT[]), UNNEST(?13::TEXT[]), UNNEST(?14::BYTEA[]), UNNEST(?15::BIGINT[]), \
-        UNNEST(?16::BYTEA[]), UNNEST(?17::BYTEA[])";
+        UNNEST(?16::BYTEA[]), UNNEST(?17::BYTEA[]), UNNEST(?18::BIGINT[])";
     /// Gives messages their places in the queue.
-    QUEUES_INSERT(15) = "INSERT INTO queue (id, site, class, controller, due, stream, kind, tag, block, slot, domain, \
-        body, attempts, accepted, expires, uncertain, part) SELECT UNNEST(?1::BIGINT[]), UNNEST(?2::TEXT[]), \
+    QUEUES_INSERT(16) = "INSERT INTO queue (id, site, class, controller, due, stream, kind, tag, block, slot, domain, \
+        body, attempts, accepted, expires, uncertain, part, purpose) SELECT UNNEST(?1::BIGINT[]), UNNEST(?2::TEXT[]), \
         UNNEST(?3::BIGINT[]), UNNEST(?4::BIGINT[]), UNNEST(?5::BIGINT[]), UNNEST(?6::BIGINT[]), UNNEST(?7::TEXT[]), \
         UNNEST(?8::BYTEA[]), UNNEST(?9::BIGINT[]), UNNEST(?10::BIGINT[]), UNNEST(?11::BIGINT[]), \
-        UNNEST(?12::BIGINT[]), 0, UNNEST(?13::BIGINT[]), UNNEST(?14::BIGINT[]), 0, UNNEST(?15::BIGINT[])";
+        UNNEST(?12::BIGINT[]), 0, UNNEST(?13::BIGINT[]), UNNEST(?14::BIGINT[]), 0, UNNEST(?15::BIGINT[]), \
+        UNNEST(?16::BIGINT[])";
     /// Entries wait for their places. Always the last statement of its transaction: an entry's number is taken after
     /// everything that it rests on was read.
     INBOX_INSERT_ALL(3) = "INSERT INTO ledger_inbox (controller, entry, part) SELECT UNNEST(?1::BIGINT[]), \
@@ -135,17 +136,17 @@ statements! { POSTGRES:
         AND before.attempt < 0), 0) - 1, told.controller, NULL, told.at, told.word, NULL, NULL, told.rule, \
         told.event, told.uncertain, told.transcript FROM told JOIN stepped ON stepped.id = told.id RETURNING message";
     /// Suppresses persons in scopes. See `SUPPRESS`. Answers those for whom that changed anything.
-    SUPPRESS_ALL(6) = suppress!("SELECT UNNEST(?1::BIGINT[]), UNNEST(?2::BYTEA[]), UNNEST(?3::TEXT[]), \
-        UNNEST(?4::TEXT[]), UNNEST(?5::BIGINT[]), UNNEST(?6::BIGINT[])", " RETURNING controller, tag, scope");
+    SUPPRESS_ALL(7) = suppress!("SELECT UNNEST(?1::BIGINT[]), UNNEST(?2::BYTEA[]), UNNEST(?3::TEXT[]), \
+        UNNEST(?4::TEXT[]), UNNEST(?5::BIGINT[]), UNNEST(?6::BIGINT[]), UNNEST(?7::BYTEA[])", " RETURNING controller, tag, scope");
 
     /// All that is recorded about persons, as of one moment: a row for each of a person's suppressions, at least one.
     PERSONS(3) = "SELECT asked.number, subject.block, subject.slot, restriction.kind, basis.kind, basis.given, \
         basis.confirmed, basis.withdrawn, basis.expires, suppression.scope, suppression.reason, suppression.since, \
-        suppression.ends FROM UNNEST(?1::BIGINT[], ?2::BYTEA[], ?3::BIGINT[]) WITH ORDINALITY AS asked (controller, \
-        tag, stream, number) LEFT JOIN subject ON subject.controller = asked.controller AND subject.tag = asked.tag \
+        suppression.ends, basis.evidence, basis.notice, basis.batch, preference.paused FROM UNNEST(?1::BIGINT[], \
+        ?2::BYTEA[], ?3::BIGINT[]) WITH ORDINALITY AS asked (controller, tag, purpose, number) LEFT JOIN subject ON subject.controller = asked.controller AND subject.tag = asked.tag \
         LEFT JOIN restriction ON restriction.controller = asked.controller AND restriction.tag = asked.tag LEFT JOIN \
-        basis ON basis.controller = asked.controller AND basis.tag = asked.tag AND basis.stream = asked.stream LEFT \
-        JOIN suppression ON suppression.controller = asked.controller AND suppression.tag = asked.tag ORDER BY \
+        basis ON basis.controller = asked.controller AND basis.tag = asked.tag AND basis.purpose = asked.purpose LEFT \
+        JOIN preference ON preference.controller = asked.controller AND preference.tag = asked.tag LEFT JOIN suppression ON suppression.controller = asked.controller AND suppression.tag = asked.tag ORDER BY \
         asked.number, suppression.scope";
     /// Sealed contents of messages that are not yet at their ends.
     CONTENTS(1) = "SELECT message.id, message.envelope, message.head, body.id, body.refs, body.block, body.slot, \

@@ -22,7 +22,7 @@ statements! { SPOOL:
     EPOCHS_USED(1) = "SELECT DISTINCT epoch FROM body WHERE id < ?1 AND epoch IS NOT NULL ORDER BY epoch";
 
     /// One message of one controller.
-    MESSAGE(2) = "SELECT id, stream, state, accepted, event, block, slot, envelope, rule FROM message \
+    MESSAGE(2) = "SELECT id, stream, state, accepted, event, block, slot, envelope, rule, purpose, tag FROM message \
         WHERE id = ?1 AND controller = ?2";
     /// Its attempts, and when it was held.
     ATTEMPTS(2) = "SELECT attempt, ended, word, code, enhanced, rule, event, uncertain, transcript FROM attempt \
@@ -35,13 +35,13 @@ statements! { SPOOL_SQLITE:
     BODY_INSERT(8) = "INSERT INTO body (id, refs, block, slot, epoch, place, wrapped, sealed) \
         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
     /// Takes a message in.
-    MESSAGE_INSERT(17) = "INSERT INTO message (id, controller, stream, credential, agreement, instruction, domain, \
-        tag, block, slot, accepted, state, rule, event, body, envelope, head) \
-        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)";
+    MESSAGE_INSERT(18) = "INSERT INTO message (id, controller, stream, credential, agreement, instruction, domain, \
+        tag, block, slot, accepted, state, rule, event, body, envelope, head, purpose) \
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)";
     /// Gives a message its place in the queue.
-    QUEUE_INSERT(15) = "INSERT INTO queue (id, site, class, controller, due, stream, kind, tag, block, slot, domain, \
-        body, attempts, accepted, expires, uncertain, part) \
-        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, 0, ?13, ?14, 0, ?15)";
+    QUEUE_INSERT(16) = "INSERT INTO queue (id, site, class, controller, due, stream, kind, tag, block, slot, domain, \
+        body, attempts, accepted, expires, uncertain, part, purpose) \
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, 0, ?13, ?14, 0, ?15, ?16)";
     /// An earlier request and its answer.
     IDEMPOTENCY(3) = "SELECT request, answer FROM idempotency WHERE controller = ?1 AND credential = ?2 AND key = ?3";
     /// Keeps an answer.

@@ -20,6 +20,8 @@ enum Of {
     Both,
     Sqlite,
     Postgres,
+    /// Both, by the general verbs: no engine names it, the store does.
+    General,
 }
 
 /// Which database a text is for.
@@ -30,9 +32,10 @@ enum In {
 }
 
 /// All lists. A text that is in none of them is prepared by no test, and so by the compiler's word never used.
-const LISTS: [(Of, In, &[Statement]); 11] = [
+const LISTS: [(Of, In, &[Statement]); 12] = [
     (Of::Both, In::Main, POLICY),
     (Of::Both, In::Main, SPOOL),
+    (Of::General, In::Main, PERMISSION),
     (Of::Both, In::Main, JOURNAL),
     (Of::Both, In::Keys, VAULT),
     (Of::Sqlite, In::Main, POLICY_SQLITE),
@@ -170,7 +173,7 @@ async fn every_statement_prepares_on_postgresql_with_the_types_that_sqlite_has()
             // What only that server can be asked about itself.
             let about_server = ["SERVER", "DURABILITY"].contains(&name);
             assert!(about_server || types.iter().all(|kind| is_portable(kind)), "{name} gives {types:?}");
-            if of == Of::Both && statement.text.starts_with("SELECT") {
+            if matches!(of, Of::Both | Of::General) && statement.text.starts_with("SELECT") {
                 let affinities = affinities(lite, statement);
                 assert_eq!(affinities.len(), types.len(), "{name}");
                 for (affinity, kind) in affinities.iter().zip(types) {
@@ -271,8 +274,12 @@ fn every_text_is_used_by_the_engines_that_it_is_for_and_by_no_other() {
         text.split("sql::").skip(1).map(name).collect::<BTreeSet<String>>()
     };
     let used = BTreeMap::from([("sqlite", words("sqlite")), ("postgres", words("postgres"))]);
+    let general = words("permission");
     for (of, _, statement) in all() {
-        for (engine, expected) in [("sqlite", of != Of::Postgres), ("postgres", of != Of::Sqlite)] {
+        assert!(of != Of::General || general.contains(statement.name), "{} is run by nobody", statement.name);
+        let by_engines = of != Of::General;
+        let expected = [("sqlite", by_engines && of != Of::Postgres), ("postgres", by_engines && of != Of::Sqlite)];
+        for (engine, expected) in expected {
             assert_eq!(used[engine].contains(statement.name), expected, "{} on {engine}", statement.name);
         }
     }

@@ -7,8 +7,9 @@
 use axum::Json;
 use axum::extract::{Request, State};
 use http::StatusCode;
-use model::basis::BasisKind;
+use model::basis::{BasisKind, Evidence};
 use serde::{Deserialize, Serialize};
+use store::permission::{Act, Method};
 use store::{Authority, NewBasis, Verified};
 use utoipa::ToSchema;
 
@@ -110,8 +111,13 @@ pub(crate) async fn post_consent(
         return Err(Problem::refused(refusal.rule(), api.base_url()));
     }
     let basis = basis(asked.kind, asked.confirmed);
+    let act = Act::by(Method::Api);
     to_the_end(async move {
-        match api.store().record_basis(authority.controller(), authority.stream().id, &address, basis).await {
+        match api
+            .store()
+            .record_basis(authority.controller(), authority.stream().default_purpose(), &address, basis, &act)
+            .await
+        {
             Ok(()) => Ok((StatusCode::CREATED, Json(Consent { stream: asked.stream, state: Standing::Recorded }))),
             Err(store::Error::Withdrawn) => Err(Problem::of(Fault::Withdrawn)),
             Err(error) => Err(store_failed(&error)),
@@ -141,8 +147,13 @@ pub(crate) async fn post_withdrawal(State(api): State<Api>, request: Request) ->
     let address = address(&asked.email)?;
     // GDPR Art. 7(3): as easy as giving it. Neither scope nor agreement is asked: it only takes processing away.
     let authority = on_stream(&asked.stream, &authority, &api)?;
+    let act = Act::by(Method::Api);
     to_the_end(async move {
-        let state = match api.store().withdraw_basis(authority.controller(), authority.stream().id, &address).await {
+        let state = match api
+            .store()
+            .withdraw_basis(authority.controller(), authority.stream().default_purpose(), &address, &act)
+            .await
+        {
             Ok(()) => Standing::Withdrawn,
             Err(store::Error::NotFound { .. }) => Standing::Absent,
             Err(error) => return Err(store_failed(&error)),
@@ -165,7 +176,7 @@ fn basis(kind: Kind, confirmed: bool) -> NewBasis {
         Kind::Contract => BasisKind::Contract,
     };
     let confirmed = if confirmed { Verified::Yes } else { Verified::No };
-    NewBasis { kind, confirmed, expires: None }
+    NewBasis { kind, confirmed, evidence: Evidence::Unverified, expires: None }
 }
 
 #[cfg(test)]

@@ -14,8 +14,8 @@ use axum::response::{IntoResponse, Response};
 use gate::Rule;
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
-use model::StreamId;
 use model::ids::{PublicKind, RequestId};
+use model::{PurposeId, StreamId};
 use mta::submission::Answer;
 use store::{Authority, Idempotency, Replay};
 
@@ -189,8 +189,12 @@ fn prepare_one(api: &Api, authority: &Authority, message: MessageRequest) -> Res
         Some(name) => authority.with_stream(name, api.store()),
     };
     // Composed even where the stream is not there, so that a malformed message is malformed everywhere.
-    let stream = authority.as_ref().map_or(StreamId(0), |authority| authority.stream().id);
-    let composed = compose::draft(&checked, stream, api.store())?;
+    let sent_on = authority.as_ref().map_or((StreamId(0), PurposeId(0)), |authority| {
+        let named = |name: &String| api.store().purpose_named(authority.controller(), name).unwrap_or(PurposeId(0));
+        let default = || authority.stream().default_purpose();
+        (authority.stream().id, checked.purpose.as_ref().map_or_else(default, named))
+    });
+    let composed = compose::draft(&checked, sent_on, api.store())?;
     Ok(match authority {
         Some(authority) => Prepared::Ready(Box::new(Ready { authority, composed, to })),
         None => Prepared::NoSuchStream { to },

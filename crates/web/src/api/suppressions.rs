@@ -86,7 +86,7 @@ fn scope(text: &str, authority: &Authority, store: &Store) -> Result<Suppression
         "delivery" => Ok(SuppressionScope::Delivery),
         _ => match text.strip_prefix("stream:") {
             Some(name) => match store.stream_named(authority.controller(), name) {
-                Some(stream) => Ok(SuppressionScope::Stream(stream.id)),
+                Some(stream) => Ok(SuppressionScope::Purpose(stream.default_purpose())),
                 None => Err(Problem::field("scope", "there is no stream of this name")),
             },
             None => Err(Problem::field("scope", "expected all, marketing, delivery or stream:NAME")),

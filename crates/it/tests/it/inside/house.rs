@@ -307,9 +307,18 @@ impl House {
     /// Records a basis for the shop's newsletter.
     pub(crate) async fn basis(&self, to: &str, kind: BasisKind, confirmed: Verified, expires: Option<Duration>) {
         let expires = expires.map(|after| self.store.now().plus(after));
-        let basis = NewBasis { kind, confirmed, expires };
+        let basis = NewBasis { kind, confirmed, evidence: model::basis::Evidence::Complete, expires };
         let (controller, newsletter) = (self.shop.controller, self.shop.newsletter);
-        self.store.record_basis(controller, newsletter, &address(to), basis).await.unwrap();
+        self.store
+            .record_basis(
+                controller,
+                model::PurposeId::of_stream(newsletter),
+                &address(to),
+                basis,
+                &store::permission::Act::by(store::permission::Method::Api),
+            )
+            .await
+            .unwrap();
     }
 
     /// The inner id of a message.

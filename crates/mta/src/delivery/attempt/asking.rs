@@ -9,7 +9,7 @@
 use super::super::engine::Engine;
 use super::super::send::{Link, NotBegun};
 use super::letter::Letter;
-use gate::facts::{FromDomain, QuotaFacts};
+use gate::facts::{FromDomain, QuotaFacts, WayOut};
 use gate::{Clearance, Facts, MessageFacts, Refusal, Rule, Verdict};
 use mail::client::BeginError;
 use model::Timestamp;
@@ -74,7 +74,7 @@ pub(crate) async fn may_end(engine: &Engine, rows: Vec<&QueueRow>) -> Vec<bool> 
 fn ask(read: &Read, now: Timestamp) -> Result<Clearance, Facing> {
     let (sender, message, recipient, generation) = match read {
         Read::Facts(known) => (Some(&known.0), known.1, Some(&known.2), known.3),
-        Read::Nothing => (None, MessageFacts { from_domain: FromDomain::NotYetKnown }, None, 0),
+        Read::Nothing => (None, MessageFacts { from_domain: FromDomain::NotYetKnown, way_out: WayOut::Fits }, None, 0),
         Read::Away => return Err(Facing::NotNow),
     };
     let verdict = gate::clear(&Facts {

@@ -12,7 +12,7 @@ use mail::address::{Address, Domain};
 use mail::dkim::SigningKey;
 use model::instruction::Operation;
 use model::stream::Class;
-use model::{ControllerId, MessageId, StreamKind, Timestamp};
+use model::{ControllerId, MessageId, PurposeId, StreamKind, Timestamp};
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
@@ -109,8 +109,9 @@ impl Node {
         let (authority, store) = (self.authority(), &self.store);
         let (controller, stream) = (authority.controller(), authority.stream().id);
         let to: Vec<Address> = to.iter().map(|name| address(name)).collect();
-        let (sender, generation) = store.sender_facts(&authority, stream);
-        let persons = store.recipient_facts(controller, stream, &to.iter().collect::<Vec<_>>()).await?;
+        let (sender, generation) = store.sender_facts(&authority, stream, PurposeId::of_stream(stream));
+        let persons =
+            store.recipient_facts(controller, PurposeId::of_stream(stream), &to.iter().collect::<Vec<_>>()).await?;
         let from = Address::parse("shop@shop.example").unwrap();
         let (from_domain, domain) = store.from_domain(controller, from.domain());
         let quota = store.quota(controller).await?;
@@ -121,7 +122,7 @@ impl Node {
                     now: store.now(),
                     generation,
                     sender: Some(&sender),
-                    message: MessageFacts { from_domain },
+                    message: MessageFacts { from_domain, way_out: gate::facts::WayOut::Fits },
                     recipient: Some(&person.facts),
                     quota,
                 };

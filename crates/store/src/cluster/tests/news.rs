@@ -146,7 +146,11 @@ async fn a_message_is_not_refused_for_what_is_not_known_yet() {
     for _ in 0..4 {
         other.store.set_agreement_state(controller, AgreementState::Suspended).await.unwrap();
         until("known", SECOND, async || {
-            let (sender, _) = owner.store.sender_facts(&owner.authority(), owner.authority().stream().id);
+            let (sender, _) = owner.store.sender_facts(
+                &owner.authority(),
+                owner.authority().stream().id,
+                owner.authority().stream().default_purpose(),
+            );
             sender.agreement.is_some_and(|agreement| agreement.state == AgreementState::Suspended)
         })
         .await;

@@ -2,6 +2,10 @@
 
 use crate::conformance::place::Place;
 use crate::open::{Options, Store};
+use crate::permission::{
+    Act, Confirming, Decision, DocumentKind, FormState, Method, NewDocument, NewForm, NewSignature, Preference, Right,
+    Side,
+};
 use crate::spool::{Acceptance, Idempotency, Item, Lane, Outcome, OutcomeKind, QueueRow, Start, Started, Suppress};
 use crate::{
     Authority, BodyPlacement, ClockSource, DomainKeys, NewBasis, NewCredential, PostgresSettings, Roles, Verified,
@@ -14,7 +18,7 @@ use model::basis::BasisKind;
 use model::instruction::Operation;
 use model::person::{Restriction, SuppressionReason, SuppressionScope};
 use model::stream::Class;
-use model::{Clock, ControllerId, MessageId, StreamKind, Timestamp};
+use model::{Clock, ControllerId, MessageId, PurposeId, StreamKind, Timestamp};
 use std::ffi::OsString;
 use std::path::Path;
 use std::sync::Arc;
@@ -100,21 +104,56 @@ async fn authority(store: &Store) -> Authority {
     let old = store.create_credential(shop, again).await.unwrap();
     store.revoke_credential(shop, old.id).await.unwrap();
     for (name, withdrawn) in [("consents", false), ("withdrew", true)] {
-        let basis = NewBasis { kind: BasisKind::Consent, confirmed: Verified::Yes, expires: None };
-        store.record_basis(shop, news, &address(name), basis).await.unwrap();
+        let basis = NewBasis {
+            kind: BasisKind::Consent,
+            confirmed: Verified::Yes,
+            evidence: model::basis::Evidence::Complete,
+            expires: None,
+        };
+        store
+            .record_basis(shop, PurposeId::of_stream(news), &address(name), basis, &Act::by(Method::Api))
+            .await
+            .unwrap();
         if withdrawn {
-            store.withdraw_basis(shop, news, &address(name)).await.unwrap();
+            store
+                .withdraw_basis(shop, PurposeId::of_stream(news), &address(name), &Act::by(Method::Api))
+                .await
+                .unwrap();
         }
     }
+    permission(store, shop, news).await;
     store.authority_of(created.id).unwrap()
+}
+
+/// Something in every table of permission.
+async fn permission(store: &Store, shop: ControllerId, news: model::StreamId) {
+    let news = PurposeId::of_stream(news);
+    let words = NewDocument { kind: DocumentKind::Notice, name: "news", version: 1, language: "en", octets: b"words" };
+    let notice = store.keep_document(shop, &words).await.unwrap();
+    let signature =
+        NewSignature { document: notice, side: Side::Controller, name: "Ada", capacity: "owner", method: "cli" };
+    store.sign_document(shop, &signature).await.unwrap();
+    let notices = std::collections::BTreeMap::from([("en".to_owned(), notice)]);
+    let form = NewForm { name: "news", state: FormState::Published, purposes: &[news], notices: &notices, terms: "{}" };
+    let form = store.keep_form(shop, &form).await.unwrap();
+    let asked = Confirming {
+        decisions: &[Decision::Given(news)],
+        valid_for: Duration::from_secs(60),
+        rest: Duration::from_secs(60),
+    };
+    let act = Act { method: Method::Form, notice: Some(notice), form: Some(form), details: "{}" };
+    let (_, tag) = store.ask_confirmation(shop, &address("asked"), &asked, &act).await.unwrap().unwrap();
+    store.set_preference(shop, tag, &Preference { language: "de".into(), ..Preference::default() }).await.unwrap();
+    store.exercise_right(shop, tag, Right::Access).await.unwrap();
 }
 
 /// Sends one message to some people.
 pub(super) async fn send(store: &Store, authority: &Authority, to: &[&str], body: &Bytes) -> MessageId {
     let to: Vec<Address> = to.iter().map(|name| address(name)).collect();
     let (controller, stream) = (authority.controller(), authority.stream().id);
-    let (sender, generation) = store.sender_facts(authority, stream);
-    let persons = store.recipient_facts(controller, stream, &to.iter().collect::<Vec<_>>()).await.unwrap();
+    let (sender, generation) = store.sender_facts(authority, stream, PurposeId::of_stream(stream));
+    let persons =
+        store.recipient_facts(controller, PurposeId::of_stream(stream), &to.iter().collect::<Vec<_>>()).await.unwrap();
     let from = Address::parse("shop@shop.example").unwrap();
     let (from_domain, domain) = store.from_domain(controller, from.domain());
     let permits: Vec<_> = persons
@@ -124,7 +163,7 @@ pub(super) async fn send(store: &Store, authority: &Authority, to: &[&str], body
                 now: store.now(),
                 generation,
                 sender: Some(&sender),
-                message: MessageFacts { from_domain },
+                message: MessageFacts { from_domain, way_out: gate::facts::WayOut::Fits },
                 recipient: Some(&person.facts),
                 quota: gate::facts::QuotaFacts { allowed: u64::MAX, used: 0 },
             });

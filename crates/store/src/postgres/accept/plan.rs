@@ -79,6 +79,7 @@ columns! {
         body: i64,
         envelope: &'a [u8],
         head: &'a [u8],
+        purpose: i64,
     }
 }
 
@@ -100,6 +101,7 @@ columns! {
         accepted: i64,
         expires: i64,
         part: i64,
+        purpose: i64,
     }
 }
 
@@ -215,6 +217,7 @@ impl<'a> Plan<'a> {
             body: row.body,
             envelope: &row.envelope,
             head: &row.head,
+            purpose: row.purpose,
         });
         self.queue.push(Queued {
             id: row.id,
@@ -232,6 +235,7 @@ impl<'a> Plan<'a> {
             accepted: row.accepted.micros(),
             expires: row.expires.micros(),
             part: i64::from(row.part),
+            purpose: row.purpose,
         });
     }
 }

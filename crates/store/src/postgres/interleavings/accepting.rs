@@ -115,7 +115,7 @@ async fn a_wish_does_not_wait_for_acceptances() {
     two.until_waiting(1).await;
     // However busy a sender is: only an erasure waits for what he sends.
     let (scope, reason) = ("all".to_owned(), "objection".to_owned());
-    let row = SuppressionRow { controller: SHOP, tag: tag(1), scope, reason, since: at(1), until: None };
+    let row = SuppressionRow { controller: SHOP, tag: tag(1), scope, reason, since: at(1), until: None, address: None };
     assert_eq!(two.two.change(vec![(Change::Suppress(row), None)]).await.unwrap(), [1]);
     let restricted = Change::Restrict { controller: SHOP, tag: tag(1), kind: "restricted", at: at(1) };
     assert_eq!(two.two.change(vec![(restricted, None)]).await.unwrap(), [1]);

@@ -8,7 +8,7 @@ const ENDING: i64 = 90;
 fn suppression(reason: &str) -> SuppressionRow {
     let until = (reason == "hard-bounce").then(|| at(ENDING));
     let (scope, reason) = ("delivery".to_owned(), reason.to_owned());
-    SuppressionRow { controller: SHOP, tag: tag(1), scope, reason, since: at(11), until }
+    SuppressionRow { controller: SHOP, tag: tag(1), scope, reason, since: at(11), until, address: None }
 }
 
 fn bounced(id: i64) -> SettleRow {
@@ -76,15 +76,18 @@ async fn gdpr_7_3_a_basis_that_is_being_withdrawn_is_not_put_back() {
     let basis = BasisRow {
         controller: SHOP,
         tag: tag(1),
-        stream: 3,
+        purpose: 3,
+        evidence: "complete".into(),
+        notice: None,
+        batch: None,
         kind: "consent".to_owned(),
         given: at(1),
         confirmed: None,
         withdrawn: None,
         expires: None,
     };
-    let withdraw = Change::Withdraw { controller: SHOP, tag: tag(1), stream: 3, at: at(3) };
-    let put = |confirmed| Change::Basis(BasisRow { confirmed, ..basis.clone() });
+    let withdraw = Change::Rows(crate::permission::leave_basis(SHOP, tag(1), 3, at(3)));
+    let put = |confirmed| Change::Rows(crate::permission::put_basis(&BasisRow { confirmed, ..basis.clone() }));
     assert_eq!(two.one.change(vec![(put(None), None)]).await.unwrap(), [1]);
     // The withdrawal is in its transaction, the row not yet written.
     two.brake.say("BEGIN; SELECT 1 FROM basis FOR UPDATE").await;

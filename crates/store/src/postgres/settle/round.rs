@@ -97,6 +97,7 @@ columns! {
         reason: &'a str,
         since: i64,
         ends: Option<i64>,
+        address: Option<&'a [u8]>,
     }
 }
 
@@ -239,6 +240,7 @@ impl<'a> Suppressions<'a> {
             reason: &row.reason,
             since: row.since.micros(),
             ends: row.until.map(Timestamp::micros),
+            address: row.address.as_deref(),
         });
     }
 }

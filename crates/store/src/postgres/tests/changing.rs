@@ -107,6 +107,8 @@ async fn a_change_whose_commit_was_not_answered_is_said_to_be_unknown_and_is_not
         name: "receipts".to_owned(),
         kind: "transactional".to_owned(),
         purpose: "orders".to_owned(),
+        purposes: String::new(),
+        terms: "{}".into(),
     };
     let changed = engine.change(vec![(Change::Stream(stream), None)]).await;
     assert!(matches!(changed, Err(Error::Unknown)), "{changed:?}");

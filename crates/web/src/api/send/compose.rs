@@ -5,7 +5,7 @@
 use bytes::Bytes;
 use mail::compose::{Attachment, ComposeError, Mailbox, compose};
 use model::message::{Draft, Heads};
-use model::{MessageId, StreamId, Timestamp};
+use model::{MessageId, PurposeId, StreamId, Timestamp};
 use store::Store;
 
 use crate::problem::Problem;
@@ -20,7 +20,11 @@ pub(crate) struct Composed {
 }
 
 /// Builds the draft. The composer's checks are the last ones of the request: line breaks in names, reserved fields.
-pub(crate) fn draft(checked: &Checked, stream: StreamId, store: &Store) -> Result<Composed, Problem> {
+pub(crate) fn draft(
+    checked: &Checked,
+    (stream, purpose): (StreamId, PurposeId),
+    store: &Store,
+) -> Result<Composed, Problem> {
     let composed = compose(&parts(checked)).map_err(|fault| malformed(&fault))?;
     let ids: Vec<MessageId> = checked.addresses.iter().map(|_| store.new_message_id()).collect();
     let copies = Copying { checked, composed: &composed, store, now: store.now() };
@@ -30,6 +34,7 @@ pub(crate) fn draft(checked: &Checked, stream: StreamId, store: &Store) -> Resul
     };
     let draft = Draft {
         stream,
+        purpose,
         from: checked.from_address.clone(),
         recipients: checked.addresses.clone(),
         heads,

@@ -55,6 +55,9 @@ pub(crate) struct MessageRequest {
     /// Name of the stream; the credential's default stream if absent.
     #[serde(default)]
     stream: Option<String>,
+    /// Name of the purpose, or of a list below one; the stream's first purpose if absent.
+    #[serde(default)]
+    purpose: Option<String>,
     /// The author. The domain must be a verified domain of the controller.
     from: Person,
     /// Recipients, 1 to 1,000.
@@ -155,6 +158,7 @@ pub(crate) enum Submitted {
 /// A message whose parts are well-formed.
 pub(crate) struct Checked {
     pub(crate) stream: Option<String>,
+    pub(crate) purpose: Option<String>,
     pub(crate) from: Person,
     pub(crate) from_address: Address,
     pub(crate) to: Vec<Person>,
@@ -233,6 +237,7 @@ impl MessageRequest {
         let metadata = kept(&self.metadata, &self.tags)?;
         Ok(Checked {
             stream: self.stream,
+            purpose: self.purpose,
             from: self.from,
             from_address,
             to: self.to,

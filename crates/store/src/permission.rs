@@ -1,0 +1,113 @@
+//! Permission: documents both sides hold to, forms, evidence of consent, what people decided, whom not to mail.
+//!
+//! Invariants: what a person decided is in force when the verb returns (GDPR Art. 7(3), 21(3)); each act is one commit
+//! with one leaf, and its details are sealed under the person's secret; an opt-out is taken back by the person alone.
+//! Never: an address in a column in clear, or anything of one controller seen by another.
+
+mod consents;
+mod documents;
+mod forms;
+mod links;
+mod people;
+mod suppressions;
+mod wishes;
+
+pub use consents::{Act, Confirming, Decision, Evidenced, Leaving, Method, Renewed};
+#[cfg(test)]
+pub(crate) use consents::{leave_basis, put_basis};
+pub use documents::{Document, DocumentKind, NewDocument, NewSignature, Side, Signature};
+pub use forms::{Form, FormState, NewForm};
+pub use links::{Link, LinkTarget};
+pub use people::{BasisView, EventView, Preference, Standing, SuppressionView};
+pub use suppressions::{ListedSuppression, SuppressionCursor};
+pub use wishes::{NoticeView, Right, WishView};
+
+use crate::engine::{Change, Finding, Reach, Step, Writes};
+use crate::error::{Error, Result};
+use crate::open::Store;
+use crate::statement::{self as sql, Statement};
+use crate::value::{Columns, Value};
+use crate::vault::{Secret, crypto};
+use mail::address::{Address, NORMALISER_VERSION};
+use model::event::EventType;
+use model::{ControllerId, RecipientTag};
+
+/// A person who is known by a secret.
+pub(crate) struct Known {
+    pub(crate) tag: RecipientTag,
+    pub(crate) secret: Secret,
+}
+
+/// How often a secret is claimed for a person before somebody else's claim is believed.
+const CLAIMS_MAX: u32 = 4;
+
+impl Store {
+    /// Rows that a statement finds, column by column.
+    pub(crate) async fn found(&self, statement: &'static Statement, values: Vec<Value>) -> Result<Vec<Columns>> {
+        let rows = self.engine.find(Finding { statement, values }).await?;
+        Ok(rows.into_iter().map(|row| Columns::of(statement.name, row)).collect())
+    }
+
+    /// A person's secret, made if he has none, with his address kept under it. Nothing when he was erased.
+    pub(crate) async fn known(&self, controller: ControllerId, address: &Address) -> Result<Option<Known>> {
+        let tag = self.vault.tag(controller, address)?;
+        for _ in 0..CLAIMS_MAX {
+            let slot = self.slot_of(controller, tag).await?;
+            let Some(mut slots) = self.slots(controller, &[(tag, slot)]).await? else { return Ok(None) };
+            let Some(person) = slots.pop() else { return Err(Error::NotFound { what: "person" }) };
+            let sealed = crypto::seal(&person.secret.wrap, b"subject address", address.to_wire().as_bytes())?;
+            let claim = Step::new(
+                &sql::SUBJECT_CLAIM,
+                vec![
+                    controller.0.into(),
+                    tag.0.into(),
+                    person.slot.block.into(),
+                    i64::from(person.slot.slot).into(),
+                    i64::from(NORMALISER_VERSION).into(),
+                    sealed.into(),
+                    Value::Null,
+                ],
+            );
+            let writes = Writes {
+                controller: controller.0,
+                person: Some(tag.0),
+                reach: Reach::Rows,
+                what: "person",
+                event: None,
+                detail: [0; 32],
+                steps: vec![claim],
+            };
+            // No leaf: that somebody is known is no event; what he does is.
+            let touched = self.engine.change(vec![(Change::Rows(writes), None)]).await?;
+            if touched.first().is_some_and(|rows| *rows > 0) {
+                return Ok(Some(Known { tag, secret: person.secret }));
+            }
+        }
+        Err(Error::NotFound { what: "person" })
+    }
+
+    /// The secret of a person of whom only the tag is known.
+    pub(crate) async fn secret_of(&self, controller: ControllerId, tag: RecipientTag) -> Result<Option<Secret>> {
+        let Some(slot) = self.slot_of(controller, tag).await? else { return Ok(None) };
+        Ok(self.vault.secrets(&[(controller.0, slot)]).await?.pop().flatten())
+    }
+
+    /// One act: its rows and its leaf, in one commit. True when the first of its steps changed something.
+    pub(crate) async fn act(&self, kind: EventType, writes: Writes) -> Result<bool> {
+        Ok(self.write(kind, Change::Rows(writes)).await? > 0)
+    }
+
+    /// The address of a person, as long as it is kept.
+    ///
+    /// # Errors
+    /// Those of the engine.
+    pub async fn address_of(&self, controller: ControllerId, tag: RecipientTag) -> Result<Option<Address>> {
+        let rows = self.found(&sql::SUBJECT_OF, vec![controller.0.into(), tag.0.into()]).await?;
+        let Some(mut row) = rows.into_iter().next() else { return Ok(None) };
+        let (_, _, sealed) = (row.number()?, row.number()?, row.octets_if_any()?);
+        let (Some(sealed), Some(secret)) = (sealed, self.secret_of(controller, tag).await?) else { return Ok(None) };
+        let plain = crypto::open(&secret.wrap, b"subject address", &sealed, "address")?;
+        let text = String::from_utf8(plain).map_err(|_| Error::Sealed { what: "address" })?;
+        Ok(Some(Address::parse(&text).map_err(|_| Error::Sealed { what: "address" })?))
+    }
+}

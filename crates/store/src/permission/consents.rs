@@ -1,0 +1,502 @@
+//! Consent: asked for, given, confirmed, withdrawn; each step kept as evidence (GDPR Art. 7(1), law.md R5).
+//!
+//! Invariants: only the person's own confirmation replaces what he withdrew, and lifts his opt-out from that purpose
+//! alone; what he said in a complaint, in an objection or for all marketing stays (`architecture.md` §10). The time of
+//! a step is the server's.
+
+use super::*;
+use crate::accounts::{NewBasis, Verified};
+use crate::engine::BasisRow;
+use crate::facts::write_scope;
+use crate::policy::{number_list, numbers};
+use model::basis::{BasisKind, Evidence};
+use model::ids::EventId;
+use model::person::{SuppressionReason, SuppressionScope};
+use model::{BatchId, ConfirmationId, DocumentId, FormId, ListId, PurposeId, Timestamp};
+use std::time::Duration;
+
+/// How a step was taken.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Method {
+    /// On a sign-up form.
+    Form,
+    /// By confirming what was asked by mail.
+    DoubleOptIn,
+    /// By one click in the mail program (RFC 8058).
+    OneClick,
+    /// On the person's own page.
+    Page,
+    /// By the controller's system.
+    Api,
+    /// On paper, as the controller says.
+    Paper,
+    /// By word of mouth, as the controller says.
+    Verbal,
+    /// With a file.
+    Import,
+}
+
+impl Method {
+    const ALL: [Self; 8] =
+        [Self::Form, Self::DoubleOptIn, Self::OneClick, Self::Page, Self::Api, Self::Paper, Self::Verbal, Self::Import];
+
+    /// The stable word.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Form => "form",
+            Self::DoubleOptIn => "double-opt-in",
+            Self::OneClick => "one-click",
+            Self::Page => "page",
+            Self::Api => "api",
+            Self::Paper => "paper",
+            Self::Verbal => "verbal",
+            Self::Import => "import",
+        }
+    }
+
+    /// From the stable word.
+    #[must_use]
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|method| method.as_str() == word)
+    }
+}
+
+/// How something was done, as evidence.
+#[derive(Clone, Copy, Debug)]
+pub struct Act<'a> {
+    /// How.
+    pub method: Method,
+    /// The words that were shown.
+    pub notice: Option<DocumentId>,
+    /// The form it was done with.
+    pub form: Option<FormId>,
+    /// What else is evidence: JSON, kept under the person's secret.
+    pub details: &'a str,
+}
+
+impl Act<'_> {
+    /// Done in this way, with nothing more to say.
+    #[must_use]
+    pub const fn by(method: Method) -> Act<'static> {
+        Act { method, notice: None, form: None, details: "" }
+    }
+}
+
+/// What a person said to a purpose he was asked about by itself (GDPR Art. 7(2)).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Decision {
+    /// Yes.
+    Given(PurposeId),
+    /// No.
+    Refused(PurposeId),
+}
+
+/// What a person is asked to confirm.
+#[derive(Clone, Copy, Debug)]
+pub struct Confirming<'a> {
+    /// What he said.
+    pub decisions: &'a [Decision],
+    /// How long the request may be answered.
+    pub valid_for: Duration,
+    /// No request went to him for at least so long.
+    pub rest: Duration,
+}
+
+/// What became of a confirmation.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Renewed {
+    /// In force now, for these purposes.
+    Done(Vec<PurposeId>),
+    /// It had been confirmed before.
+    Before(Vec<PurposeId>),
+    /// It ran out, or is not known.
+    Ended,
+}
+
+/// From what a person goes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Leaving {
+    /// One purpose.
+    Purpose(PurposeId),
+    /// One list below a purpose; the purpose stays.
+    List(ListId),
+    /// All marketing.
+    Marketing,
+}
+
+/// A confirmation request, as evidence names it.
+#[derive(Clone, Debug)]
+pub struct Evidenced {
+    /// The form.
+    pub form: FormId,
+    /// What would be confirmed.
+    pub purposes: Vec<PurposeId>,
+    /// The words that were shown.
+    pub notice: DocumentId,
+    /// Asked when.
+    pub asked: Timestamp,
+    /// Was it confirmed, and is it still in time?
+    pub state: Renewed,
+}
+
+/// One step to be kept.
+struct Kept<'a> {
+    controller: ControllerId,
+    tag: RecipientTag,
+    secret: Option<&'a Secret>,
+    event: EventId,
+    act: &'a Act<'a>,
+    batch: Option<BatchId>,
+}
+
+/// What evidence is sealed for: bytes moved to another row do not open.
+pub(super) fn context(id: i64) -> Vec<u8> {
+    [b"consent event".as_slice(), &id.to_be_bytes()].concat()
+}
+
+impl Store {
+    fn evidence(&self, kept: &Kept<'_>, purpose: PurposeId, what: &str) -> Result<Step> {
+        let id = self.next_id();
+        let sealed = match kept.secret {
+            Some(secret) => crypto::seal(&secret.wrap, &context(id), kept.act.details.as_bytes())?,
+            None => Vec::new(),
+        };
+        let values = vec![
+            id.into(),
+            kept.controller.0.into(),
+            kept.tag.0.into(),
+            purpose.0.into(),
+            what.into(),
+            self.now().into(),
+            kept.act.method.as_str().into(),
+            kept.act.notice.map(|id| id.0).into(),
+            kept.act.form.map(|id| id.0).into(),
+            kept.batch.map(|id| id.0).into(),
+            kept.event.0.into(),
+            sealed.into(),
+        ];
+        Ok(Step::new(&sql::CONSENT_EVENT_INSERT, values))
+    }
+
+    /// Records why a person may be mailed for a purpose (GDPR Art. 6, 7), on the controller's word.
+    ///
+    /// # Errors
+    /// [`Error::Withdrawn`] when the person withdrew it earlier; [`Error::Erased`] when he was erased.
+    pub async fn record_basis(
+        &self,
+        controller: ControllerId,
+        purpose: PurposeId,
+        address: &Address,
+        basis: NewBasis,
+        act: &Act<'_>,
+    ) -> Result<()> {
+        let Some(Known { tag, secret }) = self.known(controller, address).await? else { return Err(Error::Erased) };
+        let now = self.now();
+        let row = BasisRow {
+            controller: controller.0,
+            tag: tag.0,
+            purpose: purpose.0,
+            kind: basis.kind.as_str().into(),
+            evidence: basis.evidence.as_str().into(),
+            notice: act.notice.map(|id| id.0),
+            batch: None,
+            given: now,
+            confirmed: (basis.confirmed == Verified::Yes).then_some(now),
+            withdrawn: None,
+            expires: basis.expires,
+        };
+        let event = EventId(crypto::random()?);
+        let kept = Kept { controller, tag, secret: Some(&secret), event, act, batch: None };
+        let mut writes = put_basis(&row);
+        writes.event = Some(event.0);
+        writes.steps.push(self.evidence(&kept, purpose, "given")?);
+        if self.act(EventType::BasisRecorded, writes).await? { Ok(()) } else { Err(Error::Withdrawn) }
+    }
+
+    /// Withdraws a basis on the controller's word (GDPR Art. 7(3)): when this returns, no marketing for that purpose
+    /// passes the gate.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] when nothing was recorded.
+    pub async fn withdraw_basis(
+        &self,
+        controller: ControllerId,
+        purpose: PurposeId,
+        address: &Address,
+        act: &Act<'_>,
+    ) -> Result<()> {
+        let tag = self.vault.tag(controller, address)?;
+        let secret = self.secret_of(controller, tag).await?;
+        let event = EventId(crypto::random()?);
+        let kept = Kept { controller, tag, secret: secret.as_ref(), event, act, batch: None };
+        let at = self.now();
+        let mut writes = leave_basis(controller.0, tag.0, purpose.0, at);
+        writes.steps.push(self.evidence(&kept, purpose, "withdrawn")?);
+        writes.detail = detail("withdrawn", &[purpose], act, at);
+        writes.event = Some(event.0);
+        if self.act(EventType::BasisWithdrawn, writes).await? { Ok(()) } else { Err(Error::NotFound { what: "basis" }) }
+    }
+
+    /// Keeps that a person was asked to confirm, unless that was done lately. Nothing when it was, or when he was
+    /// erased: then nothing may be sent to him.
+    ///
+    /// # Errors
+    /// Those of the engine.
+    pub async fn ask_confirmation(
+        &self,
+        controller: ControllerId,
+        address: &Address,
+        asked: &Confirming<'_>,
+        act: &Act<'_>,
+    ) -> Result<Option<(ConfirmationId, RecipientTag)>> {
+        let Some(Known { tag, secret }) = self.known(controller, address).await? else { return Ok(None) };
+        let (Some(form), Some(notice)) = (act.form, act.notice) else { return Err(Error::NotFound { what: "form" }) };
+        let (id, at) = (ConfirmationId(self.next_id()), self.now());
+        let since = Timestamp::from_micros(at.micros().saturating_sub(micros(asked.rest)));
+        let given: Vec<PurposeId> = asked
+            .decisions
+            .iter()
+            .filter_map(|one| match one {
+                Decision::Given(purpose) => Some(*purpose),
+                Decision::Refused(_) => None,
+            })
+            .collect();
+        let event = EventId(crypto::random()?);
+        let kept = Kept { controller, tag, secret: Some(&secret), event, act, batch: None };
+        let mut steps = vec![Step::new(
+            &sql::CONFIRMATION_INSERT,
+            vec![
+                id.0.into(),
+                controller.0.into(),
+                tag.0.into(),
+                form.0.into(),
+                number_list(given.iter().map(|purpose| purpose.0)).into(),
+                notice.0.into(),
+                at.into(),
+                at.plus(asked.valid_for).into(),
+                since.into(),
+            ],
+        )];
+        for decision in asked.decisions {
+            let (purpose, what) = match decision {
+                Decision::Given(purpose) => (*purpose, "requested"),
+                Decision::Refused(purpose) => (*purpose, "refused"),
+            };
+            steps.push(self.evidence(&kept, purpose, what)?);
+        }
+        let writes = rows(controller, tag, event, detail("requested", &given, act, at), steps);
+        Ok(self.act(EventType::ConsentRequested, writes).await?.then_some((id, tag)))
+    }
+
+    /// A request to confirm, as the page behind its link shows it.
+    ///
+    /// # Errors
+    /// Those of the engine.
+    pub async fn confirmation(
+        &self,
+        controller: ControllerId,
+        tag: RecipientTag,
+        id: ConfirmationId,
+    ) -> Result<Option<Evidenced>> {
+        let rows = self.found(&sql::CONFIRMATION, vec![controller.0.into(), id.0.into()]).await?;
+        let Some(mut row) = rows.into_iter().next() else { return Ok(None) };
+        if row.array::<16>()? != tag.0 {
+            return Ok(None);
+        }
+        let form = FormId(row.number()?);
+        let purposes: Vec<_> = numbers(&row.text()?, "confirmation.purposes")?.into_iter().map(PurposeId).collect();
+        let (notice, asked) = (DocumentId(row.number()?), row.moment()?);
+        let (ends, done) = (row.moment()?, row.moment_if_any()?);
+        let state = match done {
+            Some(_) => Renewed::Before(purposes.clone()),
+            None if ends <= self.now() => Renewed::Ended,
+            None => Renewed::Done(purposes.clone()),
+        };
+        Ok(Some(Evidenced { form, purposes, notice, asked, state }))
+    }
+
+    /// The person himself confirms: his consent is in force, and his earlier opt-out from these purposes is lifted.
+    ///
+    /// # Errors
+    /// Those of the engine.
+    pub async fn confirm(
+        &self,
+        controller: ControllerId,
+        tag: RecipientTag,
+        id: ConfirmationId,
+        details: &str,
+    ) -> Result<Renewed> {
+        let Some(asked) = self.confirmation(controller, tag, id).await? else { return Ok(Renewed::Ended) };
+        let Renewed::Done(purposes) = asked.state else { return Ok(asked.state) };
+        let at = self.now();
+        let act = Act { method: Method::DoubleOptIn, notice: Some(asked.notice), form: Some(asked.form), details };
+        let done = vec![controller.0.into(), id.0.into(), tag.0.into(), at.into()];
+        let first = Step::new(&sql::CONFIRMATION_DONE, done);
+        let given = self.give(controller, tag, &purposes, &act, vec![first]).await?;
+        // Another press of the same button was first.
+        Ok(if given { Renewed::Done(purposes) } else { Renewed::Before(purposes) })
+    }
+
+    /// The person himself consents on his own page (or by confirming): in force when it returns.
+    pub(super) async fn give(
+        &self,
+        controller: ControllerId,
+        tag: RecipientTag,
+        purposes: &[PurposeId],
+        act: &Act<'_>,
+        mut steps: Vec<Step>,
+    ) -> Result<bool> {
+        let secret = self.secret_of(controller, tag).await?;
+        let (at, event) = (self.now(), EventId(crypto::random()?));
+        let kept = Kept { controller, tag, secret: secret.as_ref(), event, act, batch: None };
+        let evidence = if act.notice.is_some() { Evidence::Complete } else { Evidence::Unverified };
+        for purpose in purposes {
+            let row = BasisRow {
+                controller: controller.0,
+                tag: tag.0,
+                purpose: purpose.0,
+                kind: BasisKind::Consent.as_str().into(),
+                evidence: evidence.as_str().into(),
+                notice: act.notice.map(|id| id.0),
+                batch: None,
+                given: at,
+                confirmed: Some(at),
+                withdrawn: None,
+                expires: None,
+            };
+            steps.push(Step::new(&sql::BASIS_RENEW, basis_values(&row)));
+            let scope = write_scope(SuppressionScope::Purpose(*purpose));
+            let lift = vec![controller.0.into(), tag.0.into(), scope.into()];
+            steps.push(self.evidence(&kept, *purpose, "given")?);
+            steps.push(Step::new(&sql::OPT_OUT_LIFT, lift));
+        }
+        let writes = rows(controller, tag, event, detail("given", purposes, act, at), steps);
+        self.act(EventType::BasisRecorded, writes).await
+    }
+
+    /// The person goes: nothing that this stops leaves after it returns (GDPR Art. 7(3), 21(3)). Doing it again is as
+    /// good as doing it once.
+    ///
+    /// # Errors
+    /// Those of the engine.
+    pub async fn leave(&self, controller: ControllerId, tag: RecipientTag, from: Leaving, act: &Act<'_>) -> Result<()> {
+        let secret = self.secret_of(controller, tag).await?;
+        let (at, event) = (self.now(), EventId(crypto::random()?));
+        let kept = Kept { controller, tag, secret: secret.as_ref(), event, act, batch: None };
+        let (scope, purpose) = match from {
+            Leaving::Purpose(purpose) => (SuppressionScope::Purpose(purpose), purpose),
+            Leaving::List(list) => (SuppressionScope::List(list), PurposeId(list.0)),
+            Leaving::Marketing => (SuppressionScope::Marketing, PurposeId(0)),
+        };
+        let mut steps = vec![Step::new(
+            &sql::OPT_OUT,
+            vec![
+                controller.0.into(),
+                tag.0.into(),
+                write_scope(scope).into(),
+                SuppressionReason::OptOut.as_str().into(),
+                at.into(),
+                Value::Null,
+                Value::Null,
+            ],
+        )];
+        let who = || vec![controller.0.into(), tag.0.into()];
+        match from {
+            Leaving::Purpose(purpose) => {
+                let values = [who(), vec![purpose.0.into(), at.into()]].concat();
+                steps.push(Step::new(&sql::BASIS_LEAVE, values));
+            }
+            Leaving::Marketing => {
+                steps.push(Step::new(&sql::BASIS_LEAVE_ALL, [who(), vec![at.into()]].concat()));
+            }
+            Leaving::List(_) => {}
+        }
+        steps.push(self.evidence(&kept, purpose, "withdrawn")?);
+        let writes = rows(controller, tag, event, detail("withdrawn", &[purpose], act, at), steps);
+        self.act(EventType::BasisWithdrawn, writes).await.map(drop)
+    }
+}
+
+pub(super) fn rows(
+    controller: ControllerId,
+    tag: RecipientTag,
+    event: EventId,
+    detail: [u8; 32],
+    steps: Vec<Step>,
+) -> Writes {
+    Writes {
+        controller: controller.0,
+        person: Some(tag.0),
+        reach: Reach::Rows,
+        what: "consent",
+        event: Some(event.0),
+        detail,
+        steps,
+    }
+}
+
+/// What a leaf commits to. The details are in it: whoever has them can show that the leaf is about them.
+pub(super) fn detail(what: &str, purposes: &[PurposeId], act: &Act<'_>, at: Timestamp) -> [u8; 32] {
+    let purposes = number_list(purposes.iter().map(|purpose| purpose.0));
+    let notice = act.notice.map_or(0, |id| id.0).to_be_bytes();
+    let form = act.form.map_or(0, |id| id.0).to_be_bytes();
+    crypto::sha256_of_fields(&[
+        what.as_bytes(),
+        purposes.as_bytes(),
+        act.method.as_str().as_bytes(),
+        &notice,
+        &form,
+        act.details.as_bytes(),
+        &at.micros().to_be_bytes(),
+    ])
+}
+
+/// A basis in the place of the one before, unless the person withdrew that.
+pub(crate) fn put_basis(row: &BasisRow) -> Writes {
+    let kind = row.kind.as_bytes();
+    let given = row.given.micros().to_be_bytes();
+    Writes {
+        controller: row.controller,
+        person: Some(row.tag),
+        reach: Reach::Rows,
+        what: "basis",
+        event: None,
+        detail: crypto::sha256_of_fields(&[&row.purpose.to_be_bytes(), kind, &given, row.evidence.as_bytes()]),
+        steps: vec![Step::new(&sql::BASIS_PUT, basis_values(row))],
+    }
+}
+
+/// Withdraws a basis; the first withdrawal's time stays.
+pub(crate) fn leave_basis(controller: i64, tag: [u8; 16], purpose: i64, at: Timestamp) -> Writes {
+    let values = vec![controller.into(), tag.into(), purpose.into(), at.into()];
+    Writes {
+        controller,
+        person: Some(tag),
+        reach: Reach::Rows,
+        what: "withdrawal",
+        event: None,
+        detail: crypto::sha256_of_fields(&[&purpose.to_be_bytes(), &at.micros().to_be_bytes()]),
+        steps: vec![Step::new(&sql::BASIS_LEAVE, values)],
+    }
+}
+
+fn basis_values(row: &BasisRow) -> Vec<Value> {
+    vec![
+        row.controller.into(),
+        row.tag.into(),
+        row.purpose.into(),
+        row.kind.as_str().into(),
+        row.given.into(),
+        row.confirmed.into(),
+        row.withdrawn.into(),
+        row.expires.into(),
+        row.evidence.as_str().into(),
+        row.notice.into(),
+        row.batch.into(),
+    ]
+}
+
+fn micros(duration: Duration) -> i64 {
+    i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)
+}

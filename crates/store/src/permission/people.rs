@@ -1,0 +1,236 @@
+//! What is recorded about one person, for his own page, for his controller, and as evidence.
+
+use super::*;
+use crate::facts::read_scope;
+use model::basis::{BasisKind, Evidence};
+use model::ids::EventId;
+use model::person::{SuppressionReason, SuppressionScope};
+use model::{BatchId, DocumentId, FormId, PurposeId, Timestamp};
+
+/// Everything that is recorded of what a person decided.
+#[derive(Clone, Debug, Default)]
+pub struct Standing {
+    /// His bases, by purpose.
+    pub bases: Vec<BasisView>,
+    /// In which scopes he is not mailed.
+    pub suppressions: Vec<SuppressionView>,
+    /// How he wants to be mailed.
+    pub preference: Preference,
+}
+
+/// A basis.
+#[derive(Clone, Debug)]
+pub struct BasisView {
+    /// The purpose.
+    pub purpose: PurposeId,
+    /// Its kind.
+    pub kind: BasisKind,
+    /// How well it is shown.
+    pub evidence: Evidence,
+    /// Given.
+    pub given: Timestamp,
+    /// Confirmed.
+    pub confirmed: Option<Timestamp>,
+    /// Withdrawn.
+    pub withdrawn: Option<Timestamp>,
+    /// Runs out.
+    pub expires: Option<Timestamp>,
+    /// The words that were shown.
+    pub notice: Option<DocumentId>,
+    /// The import it came with.
+    pub batch: Option<BatchId>,
+}
+
+/// A suppression.
+#[derive(Clone, Copy, Debug)]
+pub struct SuppressionView {
+    /// How far.
+    pub scope: SuppressionScope,
+    /// Why.
+    pub reason: SuppressionReason,
+    /// Since.
+    pub since: Timestamp,
+    /// Until (bounces only).
+    pub until: Option<Timestamp>,
+}
+
+/// How a person wants to be mailed.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Preference {
+    /// BCP 47 tag; empty when he chose none.
+    pub language: String,
+    /// `all`, `weekly`, `monthly`; empty when he chose none.
+    pub frequency: String,
+    /// `yes` or `no`; empty when he chose none, which is no.
+    pub tracking: String,
+    /// No marketing until then.
+    pub paused: Option<Timestamp>,
+}
+
+/// A step of a consent, as it was kept.
+#[derive(Clone, Debug)]
+pub struct EventView {
+    /// For which purpose; 0 stands for all marketing.
+    pub purpose: PurposeId,
+    /// `requested`, `refused`, `given`, `withdrawn`.
+    pub what: String,
+    /// When.
+    pub at: Timestamp,
+    /// How, as `Method` words say.
+    pub method: String,
+    /// The words that were shown.
+    pub notice: Option<DocumentId>,
+    /// With which form.
+    pub form: Option<FormId>,
+    /// With which import.
+    pub batch: Option<BatchId>,
+    /// Its leaf in the ledger.
+    pub event: EventId,
+    /// What else is evidence: JSON. Nothing when it does not open any more.
+    pub details: Option<String>,
+}
+
+impl Store {
+    /// What a person decided.
+    ///
+    /// # Errors
+    /// Those of the engine.
+    pub async fn decided(&self, controller: ControllerId, tag: RecipientTag) -> Result<Standing> {
+        let who = || vec![controller.0.into(), tag.0.into()];
+        let bases = self.found(&sql::BASES_OF, who()).await?;
+        let suppressions = self.found(&sql::SUPPRESSIONS_OF, who()).await?;
+        Ok(Standing {
+            bases: bases.into_iter().map(basis).collect::<Result<_>>()?,
+            suppressions: suppressions.into_iter().map(suppression).collect::<Result<_>>()?,
+            preference: self.preference(controller, tag).await?,
+        })
+    }
+
+    async fn preference(&self, controller: ControllerId, tag: RecipientTag) -> Result<Preference> {
+        let rows = self.found(&sql::PREFERENCE, vec![controller.0.into(), tag.0.into()]).await?;
+        let Some(mut row) = rows.into_iter().next() else { return Ok(Preference::default()) };
+        Ok(Preference {
+            language: row.text()?,
+            frequency: row.text()?,
+            tracking: row.text()?,
+            paused: row.moment_if_any()?,
+        })
+    }
+
+    /// The person says how he wants to be mailed. In force when it returns.
+    ///
+    /// # Errors
+    /// Those of the engine.
+    pub async fn set_preference(
+        &self,
+        controller: ControllerId,
+        tag: RecipientTag,
+        preference: &Preference,
+    ) -> Result<()> {
+        let at = self.now();
+        let put = Step::new(
+            &sql::PREFERENCE_PUT,
+            vec![
+                controller.0.into(),
+                tag.0.into(),
+                preference.language.as_str().into(),
+                preference.frequency.as_str().into(),
+                preference.tracking.as_str().into(),
+                preference.paused.into(),
+                at.into(),
+            ],
+        );
+        let paused = preference.paused.map_or(0, Timestamp::micros).to_be_bytes();
+        let words = [&preference.language, &preference.frequency, &preference.tracking].map(|word| word.as_bytes());
+        let detail = crypto::sha256_of_fields(&[words[0], words[1], words[2], &paused]);
+        let event = EventId(crypto::random()?);
+        let writes = super::consents::rows(controller, tag, event, detail, vec![put]);
+        self.act(EventType::PreferenceChanged, writes).await.map(drop)
+    }
+
+    /// The person himself consents to a purpose on his own page; his earlier opt-out from it is lifted.
+    ///
+    /// # Errors
+    /// Those of the engine.
+    pub async fn consent(
+        &self,
+        controller: ControllerId,
+        tag: RecipientTag,
+        purpose: PurposeId,
+        act: &Act<'_>,
+    ) -> Result<()> {
+        self.give(controller, tag, &[purpose], act, Vec::new()).await.map(drop)
+    }
+
+    /// The person himself takes back an opt-out in one scope; never one that he made by complaint or objection.
+    ///
+    /// # Errors
+    /// Those of the engine.
+    pub async fn come_back(
+        &self,
+        controller: ControllerId,
+        tag: RecipientTag,
+        scope: SuppressionScope,
+    ) -> Result<bool> {
+        let scope = crate::facts::write_scope(scope);
+        let detail = crypto::sha256_of_fields(&[b"come back", scope.as_bytes()]);
+        let lift = Step::new(&sql::OPT_OUT_LIFT, vec![controller.0.into(), tag.0.into(), scope.into()]);
+        let event = EventId(crypto::random()?);
+        let writes = super::consents::rows(controller, tag, event, detail, vec![lift]);
+        self.act(EventType::PreferenceChanged, writes).await
+    }
+
+    /// The evidence of a person's consents, oldest first.
+    ///
+    /// # Errors
+    /// Those of the engine.
+    pub async fn consent_events(&self, controller: ControllerId, tag: RecipientTag) -> Result<Vec<EventView>> {
+        let rows = self.found(&sql::CONSENT_EVENTS, vec![controller.0.into(), tag.0.into()]).await?;
+        let secret = self.secret_of(controller, tag).await?;
+        rows.into_iter().map(|row| event(row, secret.as_ref())).collect()
+    }
+
+    /// A person of this controller, by his address: nothing is made for one who is not known.
+    ///
+    /// # Errors
+    /// Those of the vault.
+    pub fn tag_of(&self, controller: ControllerId, address: &Address) -> Result<RecipientTag> {
+        self.vault.tag(controller, address)
+    }
+}
+
+fn basis(mut row: Columns) -> Result<BasisView> {
+    let unread = |column| Error::Row { column };
+    let purpose = PurposeId(row.number()?);
+    let kind = BasisKind::from_word(&row.text()?).ok_or_else(|| unread("basis.kind"))?;
+    let (given, confirmed) = (row.moment()?, row.moment_if_any()?);
+    let (withdrawn, expires) = (row.moment_if_any()?, row.moment_if_any()?);
+    let evidence = Evidence::from_word(&row.text()?).ok_or_else(|| unread("basis.evidence"))?;
+    let (notice, batch) = (row.number_if_any()?.map(DocumentId), row.number_if_any()?.map(BatchId));
+    Ok(BasisView { purpose, kind, evidence, given, confirmed, withdrawn, expires, notice, batch })
+}
+
+fn suppression(mut row: Columns) -> Result<SuppressionView> {
+    let unread = |column| Error::Row { column };
+    Ok(SuppressionView {
+        scope: read_scope(&row.text()?).ok_or_else(|| unread("suppression.scope"))?,
+        reason: SuppressionReason::from_word(&row.text()?).ok_or_else(|| unread("suppression.reason"))?,
+        since: row.moment()?,
+        until: row.moment_if_any()?,
+    })
+}
+
+fn event(mut row: Columns, secret: Option<&Secret>) -> Result<EventView> {
+    let id = row.number()?;
+    let purpose = PurposeId(row.number()?);
+    let (what, at, method) = (row.text()?, row.moment()?, row.text()?);
+    let notice = row.number_if_any()?.map(DocumentId);
+    let (form, batch) = (row.number_if_any()?.map(FormId), row.number_if_any()?.map(BatchId));
+    let event = EventId(row.array()?);
+    let sealed = row.octets()?;
+    // What was damaged is not shown, and what is whole beside it is.
+    let details = secret
+        .and_then(|secret| crypto::open(&secret.wrap, &super::consents::context(id), &sealed, "evidence").ok())
+        .and_then(|plain| String::from_utf8(plain).ok());
+    Ok(EventView { purpose, what, at, method, notice, form, batch, event, details })
+}

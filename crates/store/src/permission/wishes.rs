@@ -1,0 +1,180 @@
+//! Rights that people exercise on their pages, and what a controller is told.
+//!
+//! GDPR Art. 12-22, 28(3)(e): the processor answers no request himself; it records it and forwards it to the
+//! controller.
+
+use super::*;
+use model::ids::EventId;
+use model::{NoticeId, Timestamp, WishId};
+
+/// A right.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Right {
+    /// GDPR Art. 15.
+    Access,
+    /// GDPR Art. 16.
+    Rectification,
+    /// GDPR Art. 17.
+    Erasure,
+    /// GDPR Art. 18.
+    Restriction,
+    /// GDPR Art. 20.
+    Portability,
+    /// GDPR Art. 21.
+    Objection,
+}
+
+impl Right {
+    /// Every right that is exercised on a page.
+    pub const ALL: [Self; 6] =
+        [Self::Access, Self::Rectification, Self::Erasure, Self::Restriction, Self::Portability, Self::Objection];
+
+    /// The stable word.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Access => "access",
+            Self::Rectification => "rectification",
+            Self::Erasure => "erasure",
+            Self::Restriction => "restriction",
+            Self::Portability => "portability",
+            Self::Objection => "objection",
+        }
+    }
+
+    /// From the stable word.
+    #[must_use]
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|right| right.as_str() == word)
+    }
+}
+
+/// A right that a person exercised.
+#[derive(Clone, Debug)]
+pub struct WishView {
+    /// Its id.
+    pub id: WishId,
+    /// The person.
+    pub tag: RecipientTag,
+    /// Which.
+    pub right: Right,
+    /// When.
+    pub at: Timestamp,
+    /// When the controller had it.
+    pub forwarded: Option<Timestamp>,
+    /// The person's address, as long as it is kept.
+    pub address: Option<Address>,
+}
+
+/// What a controller was told.
+#[derive(Clone, Debug)]
+pub struct NoticeView {
+    /// Its id.
+    pub id: NoticeId,
+    /// `instruction-held`, `right-exercised`.
+    pub kind: String,
+    /// Id of what it is about, of the kind that `kind` says.
+    pub about: i64,
+    /// When.
+    pub at: Timestamp,
+    /// When it was seen.
+    pub seen: Option<Timestamp>,
+    /// What it says.
+    pub text: String,
+}
+
+const SEALED: &str = "controller notice";
+
+impl Store {
+    /// Records that a person exercises a right, and tells the controller, in one commit.
+    ///
+    /// # Errors
+    /// Those of the engine.
+    pub async fn exercise_right(&self, controller: ControllerId, tag: RecipientTag, right: Right) -> Result<WishId> {
+        let (id, at, event) = (WishId(self.next_id()), self.now(), EventId(crypto::random()?));
+        let steps = vec![
+            Step::new(
+                &sql::WISH_INSERT,
+                vec![
+                    id.0.into(),
+                    controller.0.into(),
+                    tag.0.into(),
+                    right.as_str().into(),
+                    at.into(),
+                    event.0.into(),
+                    Vec::<u8>::new().into(),
+                ],
+            ),
+            self.told(controller, "right-exercised", id.0, right.as_str())?,
+        ];
+        let detail = crypto::sha256_of_fields(&[right.as_str().as_bytes(), &at.micros().to_be_bytes()]);
+        let writes = super::consents::rows(controller, tag, event, detail, steps);
+        self.act(EventType::RightExercised, writes).await?;
+        Ok(id)
+    }
+
+    fn told(&self, controller: ControllerId, kind: &str, about: i64, text: &str) -> Result<Step> {
+        let sealed = self.vault.seal_for_controller(controller.0, SEALED, text.as_bytes())?;
+        let values = vec![
+            self.next_id().into(),
+            controller.0.into(),
+            kind.into(),
+            about.into(),
+            self.now().into(),
+            sealed.into(),
+        ];
+        Ok(Step::new(&sql::CONTROLLER_NOTICE_INSERT, values))
+    }
+
+    /// Tells the controller something.
+    ///
+    /// # Errors
+    /// Those of the engine.
+    pub async fn tell_controller(&self, controller: ControllerId, kind: &str, about: i64, text: &str) -> Result<()> {
+        let writes = Writes {
+            controller: controller.0,
+            person: None,
+            reach: Reach::Rows,
+            what: "notice",
+            event: None,
+            detail: crypto::sha256_of_fields(&[kind.as_bytes(), &about.to_be_bytes(), text.as_bytes()]),
+            steps: vec![self.told(controller, kind, about, text)?],
+        };
+        self.act(EventType::ControllerTold, writes).await.map(drop)
+    }
+
+    /// What the controller was told, newest first, below an id.
+    ///
+    /// # Errors
+    /// Those of the engine.
+    pub async fn notices(&self, controller: ControllerId, below: i64, limit: usize) -> Result<Vec<NoticeView>> {
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let rows = self.found(&sql::CONTROLLER_NOTICES, vec![controller.0.into(), below.into(), limit.into()]).await?;
+        let read = |mut row: Columns| {
+            let (id, kind, about) = (NoticeId(row.number()?), row.text()?, row.number()?);
+            let (at, seen) = (row.moment()?, row.moment_if_any()?);
+            let plain = self.vault.open_for_controller(controller.0, SEALED, &row.octets()?)?;
+            let text = String::from_utf8(plain).map_err(|_| Error::Sealed { what: SEALED })?;
+            Ok(NoticeView { id, kind, about, at, seen, text })
+        };
+        rows.into_iter().map(read).collect()
+    }
+
+    /// Rights that the controller's people exercised, newest first, below an id.
+    ///
+    /// # Errors
+    /// Those of the engine.
+    pub async fn wishes(&self, controller: ControllerId, below: i64, limit: usize) -> Result<Vec<WishView>> {
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let rows = self.found(&sql::WISHES, vec![controller.0.into(), below.into(), limit.into()]).await?;
+        let mut wishes = Vec::with_capacity(rows.len());
+        for mut row in rows {
+            let (id, tag) = (WishId(row.number()?), RecipientTag(row.array()?));
+            let right = Right::from_word(&row.text()?).ok_or(Error::Row { column: "wish.kind" })?;
+            let (at, forwarded) = (row.moment()?, row.moment_if_any()?);
+            let address = self.address_of(controller, tag).await?;
+            wishes.push(WishView { id, tag, right, at, forwarded, address });
+        }
+        Ok(wishes)
+    }
+}

@@ -1,0 +1,122 @@
+//! Statements of permission: documents, forms, evidence, what people decided. Both engines run them through the
+//! general verbs (`find`, `change` with rows), by one text each. Every one on a person names the controller.
+
+use super::{statements, suppress};
+
+statements! { PERMISSION:
+    /// Keeps a document; one that is there stays as it is.
+    DOCUMENT_INSERT(9) = "INSERT INTO document (id, controller, kind, name, version, language, hash, made, sealed) \
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
+    /// One document of one controller.
+    DOCUMENT(2) = "SELECT id, kind, name, version, language, hash, made, sealed FROM document \
+        WHERE controller = ?1 AND id = ?2";
+    /// Documents of a kind without their octets, oldest first.
+    DOCUMENTS(2) = "SELECT id, kind, name, version, language, hash, made FROM document \
+        WHERE controller = ?1 AND kind = ?2 ORDER BY id";
+
+    /// Both sides sign once.
+    SIGNATURE_INSERT(7) = "INSERT INTO signature (id, controller, document, side, at, method, sealed) \
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+    /// Who signed a document.
+    SIGNATURES(2) = "SELECT side, at, method, sealed FROM signature WHERE controller = ?1 AND document = ?2 \
+        ORDER BY side";
+
+    /// The controller is told something.
+    CONTROLLER_NOTICE_INSERT(6) = "INSERT INTO controller_notice (id, controller, kind, about, at, seen, sealed) \
+        VALUES (?1, ?2, ?3, ?4, ?5, NULL, ?6)";
+    /// What a controller was told, newest first, below an id.
+    CONTROLLER_NOTICES(3) = "SELECT id, kind, about, at, seen, sealed FROM controller_notice \
+        WHERE controller = ?1 AND id < ?2 ORDER BY id DESC LIMIT ?3";
+
+    /// A person gets a secret and his address is kept under it. No row is touched when he has another secret by now.
+    SUBJECT_CLAIM(7) = "INSERT INTO subject (controller, tag, block, slot, normaliser, address, batch) \
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (controller, tag) DO UPDATE \
+        SET address = COALESCE(excluded.address, subject.address) \
+        WHERE subject.block = excluded.block AND subject.slot = excluded.slot";
+    /// A person's secret, address and import.
+    SUBJECT_OF(2) = "SELECT block, slot, address, batch FROM subject WHERE controller = ?1 AND tag = ?2";
+
+    /// A step of a consent is kept as evidence.
+    CONSENT_EVENT_INSERT(12) = "INSERT INTO consent_event (id, controller, tag, purpose, what, at, method, notice, \
+        form, batch, event, sealed) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)";
+    /// A person's evidence, oldest first.
+    CONSENT_EVENTS(2) = "SELECT id, purpose, what, at, method, notice, form, batch, event, sealed FROM consent_event \
+        WHERE controller = ?1 AND tag = ?2 ORDER BY id";
+    /// A person's bases.
+    BASES_OF(2) = "SELECT purpose, kind, given, confirmed, withdrawn, expires, evidence, notice, batch FROM basis \
+        WHERE controller = ?1 AND tag = ?2 ORDER BY purpose";
+    /// Records a basis in the place of the one before.
+    BASIS_PUT(11) = "INSERT INTO basis (controller, tag, purpose, kind, given, confirmed, withdrawn, expires, \
+        evidence, notice, batch) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) \
+        ON CONFLICT (controller, tag, purpose) DO UPDATE \
+        SET kind = excluded.kind, given = excluded.given, confirmed = excluded.confirmed, \
+        withdrawn = excluded.withdrawn, expires = excluded.expires, evidence = excluded.evidence, \
+        notice = excluded.notice, batch = excluded.batch WHERE basis.withdrawn IS NULL";
+    /// The person himself consents (anew): in the place of whatever was before. An older word never replaces a newer.
+    BASIS_RENEW(11) = "INSERT INTO basis (controller, tag, purpose, kind, given, confirmed, withdrawn, expires, \
+        evidence, notice, batch) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) \
+        ON CONFLICT (controller, tag, purpose) DO UPDATE \
+        SET kind = excluded.kind, given = excluded.given, confirmed = excluded.confirmed, \
+        withdrawn = excluded.withdrawn, expires = excluded.expires, evidence = excluded.evidence, \
+        notice = excluded.notice, batch = excluded.batch \
+        WHERE basis.withdrawn IS NULL OR basis.withdrawn <= excluded.given";
+    /// What withdraws nothing is still evidence: no row is needed.
+    BASIS_LEAVE(4) = "UPDATE basis SET withdrawn = ?4 \
+        WHERE controller = ?1 AND tag = ?2 AND purpose = ?3 AND withdrawn IS NULL";
+    /// Withdraws all of a person's consents.
+    BASIS_LEAVE_ALL(3) = "UPDATE basis SET withdrawn = ?3 WHERE controller = ?1 AND tag = ?2 AND withdrawn IS NULL";
+
+    /// The person opts out in a scope.
+    OPT_OUT(7) = suppress!("VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)", "");
+    /// The person himself takes an opt-out back, in this scope alone, and none that he made by complaint or objection.
+    OPT_OUT_LIFT(3) = "DELETE FROM suppression WHERE controller = ?1 AND tag = ?2 AND scope = ?3 \
+        AND reason = 'opt-out'";
+    /// The controller takes back what he or a bounce said; never what a person wished.
+    SUPPRESSION_LIFT(3) = "DELETE FROM suppression WHERE controller = ?1 AND tag = ?2 AND scope = ?3 \
+        AND reason IN ('controller', 'hard-bounce')";
+    /// Every scope in which a person is suppressed.
+    SUPPRESSIONS_OF(2) = "SELECT scope, reason, since, ends FROM suppression WHERE controller = ?1 AND tag = ?2 \
+        ORDER BY scope";
+    /// A controller's suppressions from a person and scope on, with the secret under which the address lies.
+    SUPPRESSIONS_FROM(4) = "SELECT suppression.tag, suppression.scope, suppression.reason, suppression.since, \
+        suppression.ends, suppression.address, subject.block, subject.slot FROM suppression LEFT JOIN subject \
+        ON subject.controller = suppression.controller AND subject.tag = suppression.tag \
+        WHERE suppression.controller = ?1 AND (suppression.tag > ?2 OR (suppression.tag = ?2 \
+        AND suppression.scope > ?3)) ORDER BY suppression.tag, suppression.scope LIMIT ?4";
+
+    /// A request to confirm, unless one was sent to this person since a moment.
+    CONFIRMATION_INSERT(9) = "INSERT INTO confirmation (id, controller, tag, form, purposes, notice, asked, ends, done) \
+        SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, NULL WHERE NOT EXISTS (SELECT 1 FROM confirmation AS earlier \
+        WHERE earlier.controller = ?2 AND earlier.tag = ?3 AND earlier.asked > ?9)";
+    /// A request to confirm.
+    CONFIRMATION(2) = "SELECT tag, form, purposes, notice, asked, ends, done FROM confirmation \
+        WHERE controller = ?1 AND id = ?2";
+    /// It is answered, once and in time.
+    CONFIRMATION_DONE(4) = "UPDATE confirmation SET done = ?4 WHERE controller = ?1 AND id = ?2 AND tag = ?3 \
+        AND done IS NULL AND ends > ?4";
+
+    /// A person's preferences.
+    PREFERENCE_PUT(7) = "INSERT INTO preference (controller, tag, language, frequency, tracking, paused, since) \
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (controller, tag) DO UPDATE \
+        SET language = excluded.language, frequency = excluded.frequency, tracking = excluded.tracking, \
+        paused = excluded.paused, since = excluded.since";
+    /// A person's preferences.
+    PREFERENCE(2) = "SELECT language, frequency, tracking, paused FROM preference WHERE controller = ?1 AND tag = ?2";
+
+    /// A person exercises a right.
+    WISH_INSERT(7) = "INSERT INTO wish (id, controller, tag, kind, at, forwarded, event, sealed) \
+        VALUES (?1, ?2, ?3, ?4, ?5, NULL, ?6, ?7)";
+    /// Wishes of a controller's people, newest first, below an id.
+    WISHES(3) = "SELECT id, tag, kind, at, forwarded, sealed FROM wish WHERE controller = ?1 AND id < ?2 \
+        ORDER BY id DESC LIMIT ?3";
+
+    /// A version of a form.
+    FORM_INSERT(9) = "INSERT INTO form (id, controller, name, version, state, made, purposes, notices, terms) \
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
+    /// Every other version of a form is out of use.
+    FORM_RETIRE(3) = "UPDATE form SET state = 'retired' WHERE controller = ?1 AND name = ?2 AND id <> ?3 \
+        AND state = 'published'";
+    /// All versions of a controller's forms.
+    FORMS(1) = "SELECT id, name, version, state, made, purposes, notices, terms FROM form WHERE controller = ?1 \
+        ORDER BY name, version";
+}
