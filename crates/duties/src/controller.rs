@@ -4,9 +4,13 @@
 use crate::error::Error;
 use mail::address::Domain;
 use mail::dkim::SigningKey;
+use model::basis::BasisKind;
 use model::instruction::Operation;
+use model::purpose::PurposeText;
+use model::stream::Terms;
 use model::{ControllerId, DomainId, StreamId, StreamKind};
-use store::{Created, DomainKeys, NewCredential, Store, Verified};
+use std::collections::BTreeMap;
+use store::{Created, DomainKeys, NewCredential, NewPurpose, NewStream, Store, Verified};
 
 /// A preset for instructions: the common cases in one step.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -73,7 +77,9 @@ pub async fn admit(store: &Store, admission: &Admission<'_>) -> Result<Admitted,
         newsletter = Some(store.create_stream(controller, "newsletter", StreamKind::Marketing, purpose).await?);
     }
     let streams: Vec<StreamId> = transactional.into_iter().chain(newsletter).collect();
-    store.issue_instruction(controller, &Operation::ALL, &streams, admission.messages_per_day_max).await?;
+    let service = service_stream(store, controller).await?;
+    let instructed: Vec<StreamId> = streams.iter().copied().chain([service]).collect();
+    store.issue_instruction(controller, &Operation::ALL, &instructed, admission.messages_per_day_max).await?;
     let keys = DomainKeys {
         rsa_selector: RSA_SELECTOR.into(),
         rsa: SigningKey::generate_rsa()?,
@@ -89,5 +95,34 @@ pub async fn admit(store: &Store, admission: &Admission<'_>) -> Result<Admitted,
     let default_stream = streams.first().copied().ok_or(store::Error::NotFound { what: "stream" })?;
     let new = NewCredential { username: admission.username, default_stream, streams: &streams, expires: None };
     let credential = store.create_credential(controller, new).await?;
+    // The platform's own messages to recipients speak with a credential that nobody was shown.
+    let username = store.system_username(controller);
+    let new = NewCredential { username: &username, default_stream: service, streams: &[service], expires: None };
+    drop(store.create_credential(controller, new).await?);
     Ok(Admitted { controller, transactional, newsletter, domain, credential, dns })
+}
+
+/// The stream of the platform's own messages to recipients: what they asked for on a page, and answers to it
+/// (`architecture.md` §10). Their basis is the interest in confirming who asked, which the person started himself.
+async fn service_stream(store: &Store, controller: ControllerId) -> Result<StreamId, Error> {
+    let text = PurposeText {
+        title: "Confirmations".to_owned(),
+        description: "Confirming what you asked for on a page".to_owned(),
+    };
+    let purpose = NewPurpose {
+        name: "confirmations",
+        kind: StreamKind::Service,
+        bases: vec![BasisKind::LegitimateInterest],
+        reference: "confirming that a request came from the holder of the mailbox, asked for by himself",
+        texts: BTreeMap::from([("en".to_owned(), text)]),
+    };
+    let purpose = store.create_purpose(controller, &purpose).await?;
+    let stream = NewStream {
+        name: "service",
+        kind: StreamKind::Service,
+        about: "the platform's own messages to recipients",
+        purposes: &[purpose],
+        terms: Terms::default(),
+    };
+    Ok(store.create_stream_for(controller, &stream).await?)
 }

@@ -5,6 +5,8 @@
 pub mod controller;
 pub mod document;
 mod error;
+pub mod form;
+pub mod profile;
 pub mod wish;
 
 pub use error::Error;

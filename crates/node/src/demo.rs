@@ -4,6 +4,7 @@ mod doors;
 mod guide;
 mod mailbox;
 mod sample;
+mod sample_form;
 
 use crate::certificates::Certificate;
 use crate::doors::Shared;

@@ -362,6 +362,38 @@ impl Store {
         self.authority_of(id)
     }
 
+    /// The name of the credential with which the platform itself speaks for a controller.
+    #[must_use]
+    pub fn system_username(&self, id: ControllerId) -> String {
+        format!("system-{}", self.public_id(id))
+    }
+
+    /// The platform itself, speaking for a controller: only on the stream of its own messages.
+    #[must_use]
+    pub fn system_authority(&self, id: ControllerId) -> Option<Authority> {
+        self.authority_named(&self.system_username(id))
+    }
+
+    /// The name of a controller.
+    #[must_use]
+    pub fn controller_name(&self, id: ControllerId) -> Option<String> {
+        self.policy.current().controller(id).map(|known| known.name.clone())
+    }
+
+    /// The instruction in force, as it is named outside.
+    #[must_use]
+    pub fn instruction_in_force(&self, id: ControllerId) -> Option<String> {
+        let policy = self.policy.current();
+        policy.controller(id)?.instruction.as_ref().map(|known| self.public_id(known.id))
+    }
+
+    /// The domain that a controller's own messages come from: the first that was verified.
+    #[must_use]
+    pub fn first_domain(&self, id: ControllerId) -> Option<String> {
+        let policy = self.policy.current();
+        policy.first_verified_domain(id)
+    }
+
     /// A controller by its name.
     #[must_use]
     pub fn controller_named(&self, name: &str) -> Option<ControllerId> {

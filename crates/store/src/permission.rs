@@ -71,7 +71,7 @@ impl Store {
             let writes = Writes {
                 controller: controller.0,
                 person: Some(tag.0),
-                reach: Reach::Rows,
+                reach: Reach::Nothing,
                 what: "person",
                 event: None,
                 detail: [0; 32],

@@ -117,6 +117,10 @@ impl Policy {
     pub(crate) fn domain(&self, controller: ControllerId, domain: &Domain) -> Option<&Arc<DomainPolicy>> {
         self.domains.get(&(controller, domain.as_str().to_owned()))
     }
+    pub(crate) fn first_verified_domain(&self, controller: ControllerId) -> Option<String> {
+        let own = self.domains.iter().filter(|((owner, _), known)| *owner == controller && known.verified);
+        own.min_by_key(|(_, known)| known.id).map(|((_, name), _)| name.clone())
+    }
     pub(crate) fn domain_by_id(&self, id: DomainId) -> Option<&Arc<DomainPolicy>> {
         self.domains_by_id.get(&id)
     }

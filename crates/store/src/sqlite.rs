@@ -206,7 +206,8 @@ impl Engine for SqliteEngine {
     }
 
     async fn change(&self, changes: Vec<(Change, Option<EntryRow>)>) -> Result<Vec<usize>> {
-        let controllers = changes.iter().map(|(change, _)| change.controller()).collect();
+        let moving = changes.iter().filter(|(change, _)| change.moves_permission());
+        let controllers = moving.map(|(change, _)| change.controller()).collect();
         let is_account = changes.iter().any(|(change, _)| change.is_account());
         let told = Arc::clone(&self.told);
         let work = move |connection: &Connection| {

@@ -7,7 +7,7 @@ use crate::spool::{Envelope, Uncertain};
 use crate::vault::Secret;
 use model::ids::hex;
 use model::message::MessageState;
-use model::{ControllerId, MessageId, StreamId, Timestamp};
+use model::{ControllerId, MessageId, PurposeId, RecipientTag, StreamId, Timestamp};
 
 /// A message and what happened to it.
 #[derive(Clone, Debug)]
@@ -18,6 +18,10 @@ pub struct MessageView {
     pub public_id: String,
     /// Name of its stream.
     pub stream: String,
+    /// Its purpose, or the list below it.
+    pub purpose: PurposeId,
+    /// The person.
+    pub tag: RecipientTag,
     /// Recipient; `None` once the person is erased, or when it does not open.
     pub to: Option<String>,
     /// Metadata the client gave: a JSON object, or empty.
@@ -88,6 +92,8 @@ impl Store {
             id: MessageId(record.id),
             public_id: self.public_id(MessageId(record.id)),
             stream: stream.unwrap_or_default(),
+            purpose: PurposeId(record.purpose),
+            tag: RecipientTag(record.tag),
             to,
             metadata,
             state: MessageState::from_word(&record.state).ok_or(Error::Row { column: "message.state" })?,

@@ -14,13 +14,16 @@ use mta::submission::Submission;
 use store::{Authority, Store};
 
 use crate::problem::Problem;
+use crate::public::door::Throttle;
 use crate::router::Fault;
 
 pub(crate) mod body;
 pub(crate) mod consents;
 pub(crate) mod flight;
+pub(crate) mod forms;
 pub(crate) mod json;
 pub(crate) mod messages;
+pub(crate) mod notices;
 pub(crate) mod openapi;
 pub(crate) mod send;
 pub(crate) mod suppressions;
@@ -42,6 +45,8 @@ struct Shared {
     keys: flight::Keys,
     budget: body::Budget,
     openapi: Bytes,
+    pages_url: String,
+    throttle: Throttle,
 }
 
 /// Whether the node takes mail now: closed until the node has wired everything, and again when it stops.
@@ -80,7 +85,30 @@ impl Api {
         let openapi = openapi::document(&base_url);
         let keys = flight::Keys::default();
         let budget = body::Budget::default();
-        Self { shared: Arc::new(Shared { store, submission, base_url, metrics, readiness, keys, budget, openapi }) }
+        let (pages_url, throttle) = (base_url.clone(), Throttle::default());
+        let shared =
+            Shared { store, submission, base_url, metrics, readiness, keys, budget, openapi, pages_url, throttle };
+        Self { shared: Arc::new(shared) }
+    }
+
+    /// The same, where recipients reach the pages under another address than clients the interface: links in mail
+    /// begin with it.
+    #[must_use]
+    pub fn with_pages(self, url: &str) -> Self {
+        let pages_url = url.trim_end_matches('/').to_owned();
+        match Arc::try_unwrap(self.shared) {
+            Ok(shared) => Self { shared: Arc::new(Shared { pages_url, ..shared }) },
+            // Handed out already: what was said before stays.
+            Err(shared) => Self { shared },
+        }
+    }
+
+    pub(crate) fn pages_url(&self) -> &str {
+        &self.shared.pages_url
+    }
+
+    pub(crate) fn throttle(&self) -> &Throttle {
+        &self.shared.throttle
     }
 
     pub(crate) fn store(&self) -> &Arc<Store> {

@@ -12,6 +12,7 @@ use http::header::{CACHE_CONTROL, CONTENT_LANGUAGE, CONTENT_TYPE};
 mod accent;
 mod confirm;
 mod date;
+pub(crate) mod door;
 mod frame;
 mod help;
 mod language;

@@ -16,6 +16,7 @@ use http::header::CONTENT_TYPE;
 use crate::api::{self, Api};
 use crate::pages;
 use crate::problem::Problem;
+use crate::public::door;
 use crate::secure;
 
 mod fault;
@@ -43,6 +44,16 @@ impl Route {
         Self { path, methods: &["get"], answer: get(answer) }
     }
 
+    fn both<G, H, T, U>(path: &'static str, shown: G, done: H) -> Self
+    where
+        G: axum::handler::Handler<T, Api>,
+        H: axum::handler::Handler<U, Api>,
+        T: 'static,
+        U: 'static,
+    {
+        Self { path, methods: &["get", "post"], answer: get(shown).post(done) }
+    }
+
     fn post<H, T>(path: &'static str, answer: H) -> Self
     where
         H: axum::handler::Handler<T, Api>,
@@ -60,6 +71,17 @@ pub(crate) fn table() -> Vec<Route> {
         Route::post("/v1/suppressions", api::suppressions::post_suppression),
         Route::post("/v1/consents", api::consents::post_consent),
         Route::post("/v1/consents/withdraw", api::consents::post_withdrawal),
+        Route::post("/v1/notices", api::notices::post_notice),
+        Route::post("/v1/forms", api::forms::post_form),
+        Route::both("/f/{controller}/{form}", door::get_sign_up, door::post_sign_up),
+        Route::get("/f/{controller}/{form}/embed", door::get_embed),
+        Route::both("/c/{token}", door::get_confirm, door::post_confirm),
+        Route::both("/u/{token}", door::get_leave, door::post_leave),
+        Route::both("/p/{token}", door::get_preferences, door::post_preferences),
+        Route::post("/p/{token}/leave", door::post_leave_all),
+        Route::both("/w/{token}", door::get_why, door::post_wish),
+        Route::get("/public.css", door::get_style),
+        Route::get("/accent/{file}", door::get_accent),
         Route::get("/v1/openapi.json", api::openapi::get_openapi),
         Route::get("/", pages::get_start),
         Route::get("/help/rules", pages::get_rules),

@@ -82,7 +82,9 @@ pub(super) async fn open(
         doors.trusted(&ports.place(3, "trusted submission"), running, credential, networks).await?;
         doors.submission(Kind::Submission, &ports.place(1, "submission"), running).await?;
         doors.submission(Kind::SubmissionTls, &ports.place(2, "submission with TLS"), running).await?;
-        let router = web::router(doors.api(running, &format!("http://{}", ports.at(0)), metrics));
+        let api = doors.api(running, &format!("http://{}", ports.at(0)), metrics);
+        // RFC 8058 §3.1: the way out is an https: address.
+        let router = web::router(api.with_pages(&format!("https://{}", ports.at(7))));
         doors.https(&ports.place(7, "the API (HTTPS)"), router.clone()).await?;
         doors.http(&ports.place(0, "the API (HTTP)"), router).await
     })

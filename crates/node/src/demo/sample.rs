@@ -1,5 +1,6 @@
 //! The sample controller: made at the first start, found again at the next.
 
+use super::sample_form;
 use crate::files;
 use anyhow::Context as _;
 use duties::controller::{Admission, Preset, admit};
@@ -118,6 +119,8 @@ async fn make(store: &Store, file: &Path) -> anyhow::Result<Sample> {
 }
 
 async fn people(store: &Store, controller: ControllerId, newsletter: StreamId) -> anyhow::Result<()> {
+    let (notice, form) = sample_form::publish(store, controller, PurposeId::of_stream(newsletter)).await?;
+    let act = Act { method: Method::Form, notice: Some(notice), form: Some(form), details: "{}" };
     for address in CONSENTED {
         let basis = NewBasis {
             kind: BasisKind::Consent,
@@ -131,7 +134,7 @@ async fn people(store: &Store, controller: ControllerId, newsletter: StreamId) -
             PurposeId::of_stream(newsletter),
             &Address::parse(address)?,
             basis,
-            &Act::by(Method::Form),
+            &act,
         )
         .await?;
     }

@@ -253,6 +253,11 @@ impl Change {
         }
     }
 
+    /// Must whoever decides learn of it?
+    pub(crate) const fn moves_permission(&self) -> bool {
+        !matches!(self, Self::Rows(Writes { reach: Reach::Nothing, .. }))
+    }
+
     /// The id of its ledger entry, where a row refers to it.
     pub(crate) const fn event(&self) -> Option<[u8; 16]> {
         match self {
@@ -264,7 +269,7 @@ impl Change {
     /// Does it change the accounts, which every decision has in memory?
     pub(crate) const fn is_account(&self) -> bool {
         match self {
-            Self::Rows(writes) => matches!(writes.reach, Reach::Accounts),
+            Self::Rows(_) => false,
             _ => self.person().is_none(),
         }
     }

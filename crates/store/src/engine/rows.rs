@@ -46,10 +46,10 @@ pub(crate) struct Writes {
 /// What a write changes beyond its rows.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Reach {
-    /// The accounts in memory are read again.
-    Accounts,
     /// The controller's permission generation alone rises.
     Rows,
+    /// Nothing: no decision depends on it.
+    Nothing,
 }
 
 impl std::fmt::Debug for Writes {

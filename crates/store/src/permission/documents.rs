@@ -15,6 +15,8 @@ pub enum DocumentKind {
     Instruction,
     /// The words shown to people when data are collected (GDPR Art. 13, 14).
     Notice,
+    /// How the controller appears on the pages for recipients (GDPR Art. 13(1)(a), (b)).
+    Profile,
 }
 
 impl DocumentKind {
@@ -25,11 +27,12 @@ impl DocumentKind {
             Self::Agreement => "agreement",
             Self::Instruction => "instruction",
             Self::Notice => "notice",
+            Self::Profile => "profile",
         }
     }
 
     fn from_word(word: &str) -> Option<Self> {
-        [Self::Agreement, Self::Instruction, Self::Notice].into_iter().find(|kind| kind.as_str() == word)
+        [Self::Agreement, Self::Instruction, Self::Notice, Self::Profile].into_iter().find(|kind| kind.as_str() == word)
     }
 }
 
@@ -154,7 +157,7 @@ impl Store {
         let writes = Writes {
             controller: controller.0,
             person: None,
-            reach: Reach::Rows,
+            reach: Reach::Nothing,
             what: "document",
             event: None,
             detail: sha256,
@@ -214,7 +217,7 @@ impl Store {
         let writes = Writes {
             controller: controller.0,
             person: None,
-            reach: Reach::Rows,
+            reach: Reach::Nothing,
             what: "signature",
             event: None,
             detail,

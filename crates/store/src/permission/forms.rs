@@ -113,7 +113,7 @@ impl Store {
         let writes = Writes {
             controller: controller.0,
             person: None,
-            reach: Reach::Rows,
+            reach: Reach::Nothing,
             what: "form",
             event: None,
             detail,

@@ -71,6 +71,29 @@ impl Store {
         Ok(self.write(EventType::Suppressed, Change::Suppress(row)).await? > 0)
     }
 
+    /// The same for a person who acts himself, of whom only the tag is known.
+    ///
+    /// # Errors
+    /// Those of the engine.
+    pub async fn suppress_person(
+        &self,
+        controller: ControllerId,
+        tag: RecipientTag,
+        scope: SuppressionScope,
+        reason: SuppressionReason,
+    ) -> Result<bool> {
+        let row = SuppressionRow {
+            controller: controller.0,
+            tag: tag.0,
+            scope: write_scope(scope),
+            reason: reason.as_str().into(),
+            since: self.now(),
+            until: None,
+            address: None,
+        };
+        Ok(self.write(EventType::Suppressed, Change::Suppress(row)).await? > 0)
+    }
+
     /// Takes back what the controller or a bounce said. True when there was such an entry.
     ///
     /// # Errors

@@ -134,7 +134,7 @@ impl Store {
         let writes = Writes {
             controller: controller.0,
             person: None,
-            reach: Reach::Rows,
+            reach: Reach::Nothing,
             what: "notice",
             event: None,
             detail: crypto::sha256_of_fields(&[kind.as_bytes(), &about.to_be_bytes(), text.as_bytes()]),

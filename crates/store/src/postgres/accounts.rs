@@ -158,7 +158,8 @@ async fn credentials(tx: &Transaction<'_>) -> Result<Vec<CredentialRow>, Fault> 
 /// Crash before the commit ⇒ nothing happened. After it ⇒ it has, and other nodes learn of it by the counters. A
 /// COMMIT that was not answered is [`Error::Unknown`]: a second run would not find what the first one touched.
 pub(super) async fn change(core: &Core, changes: &[(Change, Option<EntryRow>)]) -> Result<Vec<usize>> {
-    let controllers: BTreeSet<i64> = changes.iter().map(|(change, _)| change.controller()).collect();
+    let moving = changes.iter().filter(|(change, _)| change.moves_permission());
+    let controllers: BTreeSet<i64> = moving.map(|(change, _)| change.controller()).collect();
     let is_account = changes.iter().any(|(change, _)| change.is_account());
     let erases = changes.iter().any(|(change, _)| is_erasure(change));
     let mut counters = controllers.clone();

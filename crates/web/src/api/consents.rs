@@ -7,9 +7,10 @@
 use axum::Json;
 use axum::extract::{Request, State};
 use http::StatusCode;
+use model::DocumentId;
 use model::basis::{BasisKind, Evidence};
 use serde::{Deserialize, Serialize};
-use store::permission::{Act, Method};
+use store::permission::{Act, DocumentKind, Method};
 use store::{Authority, NewBasis, Verified};
 use utoipa::ToSchema;
 
@@ -33,6 +34,67 @@ pub(crate) struct ConsentRequest {
     kind: Kind,
     /// Did the person confirm it (double opt-in)? Unconfirmed consent carries no marketing.
     confirmed: bool,
+    /// Id of the notice that was shown to him, as `POST /v1/notices` answered it. Without it the record is unverified:
+    /// it carries mail only where the instruction says so (GDPR Art. 7(1)).
+    #[serde(default)]
+    notice: Option<String>,
+    /// How he said so.
+    #[serde(default)]
+    method: Means,
+    /// What he did: a box he ticked, a button he pressed, a signature. Needed for a record that is evidence.
+    #[serde(default)]
+    action: Option<Action>,
+    /// What else you know of it, to be kept as evidence under the person's own key.
+    #[serde(default)]
+    #[schema(value_type = Object)]
+    details: Option<serde_json::Map<String, serde_json::Value>>,
+}
+
+/// How a person said so.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Deserialize, Serialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Means {
+    /// On a form of yours.
+    Form,
+    /// To your own system in another way.
+    #[default]
+    Api,
+    /// On paper.
+    Paper,
+    /// By word of mouth.
+    Verbal,
+}
+
+/// What a person did.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize, Serialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Action {
+    /// Ticked a box that was empty.
+    CheckboxTicked,
+    /// Pressed a button that says what it does.
+    Button,
+    /// Signed.
+    Signature,
+    /// Said yes.
+    SpokenYes,
+    /// Left a box ticked: no consent (GDPR Art. 4(11); CJEU C-673/17).
+    CheckboxPreTicked,
+    /// One act for several things at once: no consent (GDPR Art. 7(2)).
+    Bundled,
+    /// Had to, to get something else: no consent (GDPR Art. 7(4)).
+    Conditional,
+}
+
+impl Action {
+    /// Why this is no consent.
+    const fn defect(self) -> Option<&'static str> {
+        match self {
+            Self::CheckboxTicked | Self::Button | Self::Signature | Self::SpokenYes => None,
+            Self::CheckboxPreTicked => Some("a box that was ticked beforehand is no consent (GDPR Art. 4(11))"),
+            Self::Bundled => Some("one act for several purposes is no consent to any of them (GDPR Art. 7(2))"),
+            Self::Conditional => Some("consent that something else hangs on is not freely given (GDPR Art. 7(4))"),
+        }
+    }
 }
 
 /// Kinds of basis that a controller may record here.
@@ -60,12 +122,25 @@ pub(crate) struct WithdrawalRequest {
 
 /// What was recorded. The address is not repeated.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, ToSchema)]
-#[schema(example = json!({"stream": "newsletter", "state": "recorded"}))]
+#[schema(example = json!({"stream": "newsletter", "state": "recorded", "evidence": "complete"}))]
 pub(crate) struct Consent {
     /// Name of the stream.
     stream: String,
     /// What holds now.
     state: Standing,
+    /// Is it evidence? `unverified` carries mail only where the instruction says so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    evidence: Option<Shown>,
+}
+
+/// How well a basis is shown.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Shown {
+    /// Who, when, how, and with which words is known.
+    Complete,
+    /// Something of it is asserted alone.
+    Unverified,
 }
 
 /// What holds after the request.
@@ -110,15 +185,34 @@ pub(crate) async fn post_consent(
     if let Some(refusal) = api.submission().check_sender(&authority) {
         return Err(Problem::refused(refusal.rule(), api.base_url()));
     }
-    let basis = basis(asked.kind, asked.confirmed);
-    let act = Act::by(Method::Api);
+    if let Some(defect) = asked.action.and_then(Action::defect) {
+        return Err(Problem::field("action", defect));
+    }
+    let notice = match &asked.notice {
+        Some(text) => Some(notice(&api, &authority, text).await?),
+        None => None,
+    };
+    let evidence = match (notice, asked.action) {
+        (Some(_), Some(_)) => Evidence::Complete,
+        _ => Evidence::Unverified,
+    };
+    let basis = NewBasis { evidence, ..basis(asked.kind, asked.confirmed) };
+    let details = details(&asked);
     to_the_end(async move {
+        let act = Act { method: method(asked.method), notice, form: None, details: &details };
         match api
             .store()
             .record_basis(authority.controller(), authority.stream().default_purpose(), &address, basis, &act)
             .await
         {
-            Ok(()) => Ok((StatusCode::CREATED, Json(Consent { stream: asked.stream, state: Standing::Recorded }))),
+            Ok(()) => Ok((
+                StatusCode::CREATED,
+                Json(Consent {
+                    stream: asked.stream,
+                    state: Standing::Recorded,
+                    evidence: Some(if evidence == Evidence::Complete { Shown::Complete } else { Shown::Unverified }),
+                }),
+            )),
             Err(store::Error::Withdrawn) => Err(Problem::of(Fault::Withdrawn)),
             Err(error) => Err(store_failed(&error)),
         }
@@ -158,7 +252,7 @@ pub(crate) async fn post_withdrawal(State(api): State<Api>, request: Request) ->
             Err(store::Error::NotFound { .. }) => Standing::Absent,
             Err(error) => return Err(store_failed(&error)),
         };
-        Ok(Json(Consent { stream: asked.stream, state }))
+        Ok(Json(Consent { stream: asked.stream, state, evidence: None }))
     })
     .await
 }
@@ -167,6 +261,31 @@ pub(crate) async fn post_withdrawal(State(api): State<Api>, request: Request) ->
 fn on_stream(name: &str, authority: &Authority, api: &Api) -> Result<Authority, Problem> {
     let found = authority.with_stream(name, api.store());
     found.ok_or_else(|| Problem::field("stream", "there is no stream of this name"))
+}
+
+/// A notice of this controller; another controller's is not there.
+async fn notice(api: &Api, authority: &Authority, text: &str) -> Result<DocumentId, Problem> {
+    let absent = || Problem::field("notice", "there is no notice with this id; keep it with POST /v1/notices first");
+    let id: DocumentId = api.store().parse_public(text).ok_or_else(absent)?;
+    let found = api.store().document(authority.controller(), id).await.map_err(|error| store_failed(&error))?;
+    found.filter(|document| document.kind == DocumentKind::Notice).map(|document| document.id).ok_or_else(absent)
+}
+
+const fn method(means: Means) -> Method {
+    match means {
+        Means::Form => Method::Form,
+        Means::Api => Method::Api,
+        Means::Paper => Method::Paper,
+        Means::Verbal => Method::Verbal,
+    }
+}
+
+fn details(asked: &ConsentRequest) -> String {
+    let mut details = asked.details.clone().unwrap_or_default();
+    if let Some(action) = asked.action {
+        details.insert("action".to_owned(), serde_json::json!(action));
+    }
+    serde_json::Value::Object(details).to_string()
 }
 
 fn basis(kind: Kind, confirmed: bool) -> NewBasis {
@@ -186,7 +305,10 @@ mod tests {
 
     #[test]
     fn the_answer_does_not_repeat_the_address() {
-        golden("consent.json", &Consent { stream: "newsletter".to_owned(), state: Standing::Recorded });
+        golden(
+            "consent.json",
+            &Consent { stream: "newsletter".to_owned(), state: Standing::Recorded, evidence: Some(Shown::Complete) },
+        );
     }
 
     #[test]

@@ -32,6 +32,8 @@ mod tests;
         crate::api::suppressions::post_suppression,
         crate::api::consents::post_consent,
         crate::api::consents::post_withdrawal,
+        crate::api::notices::post_notice,
+        crate::api::forms::post_form,
         get_openapi,
     ),
     tags(

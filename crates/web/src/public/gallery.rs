@@ -180,7 +180,7 @@ fn preferences(sample: &Sample<'_>, language: Language, add: Add<'_>) {
         save: sample.post("/p/x"),
         leave_all: sample.post("/u/x"),
         purposes: &choices,
-        frequency: Frequency::Weekly,
+        frequency: Some(Frequency::Weekly),
         tracking: Tracking::Offered { choice: Choice::Off, notice: tracking },
         messages_in: Language::German,
         paused_until: None,

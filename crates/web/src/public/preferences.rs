@@ -24,7 +24,7 @@ pub struct Preferences<'a> {
     /// Every purpose, with its state.
     pub purposes: &'a [PurposeChoice<'a>],
     /// How often.
-    pub frequency: Frequency,
+    pub frequency: Option<Frequency>,
     /// Whether opens and clicks may be measured.
     pub tracking: Tracking<'a>,
     /// The language of the messages.
@@ -202,7 +202,7 @@ impl Preferences<'_> {
                 Frequency::Weekly => &words.frequency_weekly,
                 Frequency::Monthly => &words.frequency_monthly,
             };
-            Radio { word: frequency.word(), label: label.clone(), checked: frequency == self.frequency }
+            Radio { word: frequency.word(), label: label.clone(), checked: Some(frequency) == self.frequency }
         })
     }
 

@@ -91,6 +91,9 @@ words! {
     wish: Wish {
         title, asked, forwarded, answered, at_once, identity, reference, reference_hint, back,
     }
+    mail: Mail {
+        subject, lead, open, nothing, ignore,
+    }
     help: Help {
         link, link_text, link_whole, link_newest, link_again, link_leave, busy, busy_text, busy_retry, unpublished,
         unpublished_text, unpublished_ask, unavailable, unavailable_text, unavailable_retry, unavailable_leave,

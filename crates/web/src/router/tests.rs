@@ -275,10 +275,23 @@ async fn art7_a_newsletter_goes_with_consent_and_stops_with_its_withdrawal() {
     let newsletter = with(message(&["ada@dest.example"]), "stream", json!("newsletter"));
     let reply = door.send(&newsletter).await;
     assert_eq!((reply.status, reply.json()["rule"].as_str()), (422, Some("no-basis")));
-    let mut asked = json!({"email": "ada@dest.example", "stream": "newsletter", "kind": "consent", "confirmed": false});
+    let words = json!({"name": "news", "version": 1, "language": "en", "text": "We send you news."});
+    let notice = door.post("/v1/notices", &door.shop.key, words.to_string()).await.json()["id"].clone();
+    let mut asked = json!({"email": "ada@dest.example", "stream": "newsletter", "kind": "consent", "confirmed": false,
+        "notice": notice, "action": "checkbox-ticked"});
     assert_eq!(door.post("/v1/consents", &door.shop.key, asked.to_string()).await.status, 201);
     assert_eq!(door.send(&newsletter).await.json()["rule"], "consent-unconfirmed");
     asked["confirmed"] = json!(true);
+    let asserted = json!({"email": "ada@dest.example", "stream": "newsletter", "kind": "consent", "confirmed": true});
+    let reply = door.post("/v1/consents", &door.shop.key, asserted.to_string()).await;
+    assert_eq!((reply.status, &reply.json()["evidence"]), (201, &"unverified".into()));
+    assert_eq!(door.send(&newsletter).await.json()["rule"], "consent-text-unknown");
+    for action in ["checkbox-pre-ticked", "bundled", "conditional"] {
+        let mut defective = asked.clone();
+        defective["action"] = json!(action);
+        let reply = door.post("/v1/consents", &door.shop.key, defective.to_string()).await;
+        assert_eq!((reply.status, &reply.json()["field"]), (400, &"action".into()), "{}", reply.text);
+    }
     assert_eq!(door.post("/v1/consents", &door.shop.key, asked.to_string()).await.status, 201);
     assert_eq!(door.send(&newsletter).await.status, 202);
     let withdrawn = json!({"email": "ada@dest.example", "stream": "newsletter"});

@@ -22,6 +22,8 @@ fn item(at: Timestamp, event: &str, attempt: u32) -> TimelineItem {
 fn view() -> MessageView {
     let at = Timestamp::from_micros(1_772_366_400_000_001);
     MessageView {
+        purpose: model::PurposeId(1),
+        tag: model::RecipientTag([0; 16]),
         id: MessageId(7),
         public_id: "msg_0000000000000001".to_owned(),
         stream: "transactional".to_owned(),

@@ -1,0 +1,101 @@
+//! The platform's own mail to a recipient: the request to confirm. It takes the one way in, as all mail does, on the
+//! controller's `service` stream (`architecture.md` §10).
+
+use bytes::Bytes;
+use mail::address::Address;
+use mail::compose::{Draft as Letter, Mailbox, compose};
+use model::message::{Draft, Heads};
+use model::{ControllerId, MessageId};
+
+use crate::api::Api;
+use crate::public::words::{self, fill};
+use crate::public::{Language, date};
+
+/// What is asked.
+pub(super) struct Request<'a> {
+    pub(super) controller: ControllerId,
+    /// Who asks, as people know the controller.
+    pub(super) name: &'a str,
+    /// From which address.
+    pub(super) sender: &'a str,
+    pub(super) to: &'a Address,
+    pub(super) language: Language,
+    /// Titles of the purposes.
+    pub(super) purposes: &'a [String],
+    /// Where the button is.
+    pub(super) url: &'a str,
+    /// How long it can be used.
+    pub(super) valid: std::time::Duration,
+}
+
+/// Sends it. False when it was not taken in: the gate has something against it, or there is nobody to send it as.
+pub(super) async fn send(api: &Api, request: &Request<'_>) -> bool {
+    let store = api.store();
+    let Some(authority) = store.system_authority(request.controller) else { return false };
+    let Some(from) = sender(api, request) else { return false };
+    let (subject, text) = texts(request);
+    let fields = [("Auto-Submitted".to_owned(), "auto-generated".to_owned())];
+    let letter = Letter {
+        from: Mailbox { address: from.clone(), name: Some(request.name.to_owned()).filter(|name| !name.is_empty()) },
+        cc: Vec::new(),
+        reply_to: Vec::new(),
+        subject: &subject,
+        text: Some(&text),
+        html: None,
+        headers: &fields,
+        attachments: Vec::new(),
+    };
+    let id = store.new_message_id();
+    let to = Mailbox { address: request.to.clone(), name: None };
+    let message_id = format!("{}@{}", store.public_id(id), from.domain());
+    let date = u64::try_from(store.now().seconds()).unwrap_or_default();
+    let composed = compose(&letter).and_then(|composed| {
+        let head = composed.head_for(std::slice::from_ref(&to), &message_id, date)?;
+        Ok((head, composed.body))
+    });
+    let (head, body) = match composed {
+        Ok(composed) => composed,
+        Err(error) => {
+            tracing::error!(%error, "a request to confirm could not be written");
+            return false;
+        }
+    };
+    let draft = Draft {
+        stream: authority.stream().id,
+        purpose: authority.stream().default_purpose(),
+        from,
+        recipients: vec![request.to.clone()],
+        heads: Heads::Same(Bytes::from(head)),
+        body,
+        metadata: String::new(),
+    };
+    let ids: Vec<MessageId> = vec![id];
+    match api.submission().accept_all(&authority, draft, ids).await {
+        Ok(answers) => answers.iter().all(|answer| !matches!(answer, mta::submission::Answer::Refused(_))),
+        Err(error) => {
+            tracing::warn!(%error, "a request to confirm was not taken in");
+            false
+        }
+    }
+}
+
+/// The profile's sender, or one at the controller's first verified domain.
+fn sender(api: &Api, request: &Request<'_>) -> Option<Address> {
+    if let Ok(address) = Address::parse(request.sender) {
+        return Some(address);
+    }
+    let domain = api.store().first_domain(request.controller)?;
+    Address::parse(&format!("no-reply@{domain}")).ok()
+}
+
+fn texts(request: &Request<'_>) -> (String, String) {
+    let words = &words::of(request.language).mail;
+    let purposes = request.purposes.join(", ");
+    let days = date::span(request.language, request.valid);
+    let say = |text: &str| {
+        fill(text, &[("controller", request.name), ("purposes", purposes.as_str()), ("days", days.as_str())])
+    };
+    let paragraphs =
+        [say(&words.lead), say(&words.open), request.url.to_owned(), say(&words.nothing), say(&words.ignore)];
+    (say(&words.subject), paragraphs.join("\n\n"))
+}

@@ -1,0 +1,314 @@
+//! `/f/{controller}/{form}`: signing up. The answer is the same for every address, and nothing is consented to until
+//! the person confirms (double opt-in).
+//!
+//! Defence against those who flood strangers' mailboxes: one request an address in 30 days (kept in the store), so
+//! many a network in ten minutes, and a field that people do not see.
+
+use axum::Json;
+use axum::extract::{ConnectInfo, Path, Request, State};
+use axum::response::{IntoResponse, Response};
+use duties::form::{self, OpenForm, Words};
+use http::StatusCode;
+use http::header::CONTENT_TYPE;
+use mail::address::Address;
+use model::{ControllerId, PurposeId};
+use serde::Deserialize;
+use std::net::SocketAddr;
+use std::time::Duration;
+use store::permission::{Act, Confirming, Decision, Link, LinkTarget, Method};
+
+use super::fields::Fields;
+use super::mailing;
+use super::{Owner, Visit, busy, failed, help, told};
+use crate::api::{Api, body, json};
+use crate::public::{
+    CheckMail, EmbedPage, EmbedSnippet, HelpKind, Language, Link as WebLink, Notice, Post, Purpose, SignUp,
+    SignUpFault, Typed, respond,
+};
+
+/// How long a request to confirm can be answered (law.md R5: at most seven days).
+const VALID: Duration = Duration::from_secs(7 * 86_400);
+/// At most one request an address in so long (`architecture.md` §10).
+const REST: Duration = Duration::from_secs(30 * 86_400);
+
+/// A form with everything that its page shows.
+struct Opened {
+    owner: Owner,
+    form: OpenForm,
+    words: Words,
+    /// Id, title and description of each purpose.
+    purposes: Vec<(PurposeId, String, String, String)>,
+    path: String,
+}
+
+impl Opened {
+    async fn find(api: &Api, controller: &str, name: &str, visit: &Visit) -> Result<Self, Response> {
+        let unpublished = || help(visit.language, HelpKind::FormNotPublished, StatusCode::NOT_FOUND);
+        let Some(id) = api.store().parse_public::<ControllerId>(controller) else { return Err(unpublished()) };
+        let found = form::open(api.store(), id, name).await.map_err(|error| failed(api, &error))?;
+        let Some(form) = found else { return Err(unpublished()) };
+        let owner = Owner::load(api, id).await?;
+        let words = form.words(api.store(), id, visit.language.tag()).await.map_err(|error| failed(api, &error))?;
+        let purposes = form.form.purposes.iter().map(|purpose| {
+            let (title, description) = told(api, id, *purpose, visit.language);
+            (*purpose, api.store().public_id(*purpose), title, description)
+        });
+        let purposes = purposes.collect();
+        Ok(Self { owner, form, words, purposes, path: format!("/f/{controller}/{name}") })
+    }
+
+    fn shown(&self) -> Vec<Purpose<'_>> {
+        self.purposes.iter().map(|(_, id, title, description)| Purpose { id, title, description }).collect()
+    }
+
+    fn notice<'a>(&'a self, version: &'a str) -> Notice<'a> {
+        Notice {
+            short: &self.words.short,
+            full: &self.words.full,
+            language: Language::from_tag(&self.words.language).unwrap_or(Language::English),
+            version,
+        }
+    }
+
+    fn page(&self, visit: &Visit, typed: Option<Typed<'_>>, faults: &[SignUpFault]) -> Response {
+        let (version, notice_version) = (self.form.form.version.to_string(), self.words.version.to_string());
+        let tag = visit.language.tag();
+        let intro = self.form.terms.intro.get(tag).or_else(|| self.form.terms.intro.get("en"));
+        let here = faults.is_empty().then_some(visit.here.as_str());
+        let mut response = respond(&SignUp {
+            frame: self.owner.frame(visit.language, here),
+            send: Post { action: &self.path, token: None },
+            intro: intro.map_or("", String::as_str),
+            purposes: &self.shown(),
+            notice: self.notice(&notice_version),
+            form_version: &version,
+            typed,
+            faults,
+        });
+        if !faults.is_empty() {
+            *response.status_mut() = StatusCode::UNPROCESSABLE_ENTITY;
+        }
+        response
+    }
+}
+
+/// The form.
+pub(crate) async fn get_sign_up(
+    State(api): State<Api>,
+    Path((controller, name)): Path<(String, String)>,
+    request: Request,
+) -> Response {
+    let visit = Visit::of(request.uri(), request.headers());
+    match Opened::find(&api, &controller, &name, &visit).await {
+        Ok(opened) => opened.page(&visit, None, &[]),
+        Err(response) => response,
+    }
+}
+
+/// The form as text for the controller's own site.
+pub(crate) async fn get_embed(
+    State(api): State<Api>,
+    Path((controller, name)): Path<(String, String)>,
+    request: Request,
+) -> Response {
+    let visit = Visit::of(request.uri(), request.headers());
+    let opened = match Opened::find(&api, &controller, &name, &visit).await {
+        Ok(opened) => opened,
+        Err(response) => return response,
+    };
+    let hosted = format!("{}{}", api.pages_url(), opened.path);
+    let Some(hosted) = WebLink::https(&hosted) else {
+        return help(visit.language, HelpKind::FormNotPublished, StatusCode::NOT_FOUND);
+    };
+    let (version, notice_version) = (opened.form.form.version.to_string(), opened.words.version.to_string());
+    let snippet = askama::Template::render(&EmbedSnippet {
+        language: visit.language,
+        hosted,
+        purposes: &opened.shown(),
+        notice: opened.notice(&notice_version),
+        form_version: &version,
+    });
+    match snippet {
+        Ok(snippet) => {
+            let frame = opened.owner.frame(visit.language, Some(&visit.here));
+            respond(&EmbedPage { frame, snippet: &snippet })
+        }
+        Err(error) => failed(&api, &error),
+    }
+}
+
+/// A sign-up by the controller's own page or program.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Asked {
+    email: String,
+    /// Ids of purposes that the person chose, each by itself.
+    purposes: Vec<String>,
+    #[serde(default)]
+    language: Option<String>,
+}
+
+/// What was sent, however it came.
+struct Sent {
+    email: String,
+    purposes: Vec<String>,
+    language: Language,
+    trapped: bool,
+}
+
+/// Signs up.
+pub(crate) async fn post_sign_up(
+    State(api): State<Api>,
+    Path((controller, name)): Path<(String, String)>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    request: Request,
+) -> Response {
+    let visit = Visit::of(request.uri(), request.headers());
+    if let Err(wait) = api.throttle().take(peer.ip(), api.store().clock().monotonic()) {
+        return busy(&visit, wait);
+    }
+    let opened = match Opened::find(&api, &controller, &name, &visit).await {
+        Ok(opened) => opened,
+        Err(response) => return response,
+    };
+    let is_json =
+        request.headers().get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"application/json"));
+    let (sent, by) = if is_json {
+        (read_json(&api, request, visit.language).await, Method::Api)
+    } else {
+        (read_form(request, visit.language).await, Method::Form)
+    };
+    let sent = match sent {
+        Ok(sent) => sent,
+        Err(response) => return response,
+    };
+    let visit = Visit { language: sent.language, ..visit };
+    let (address, faults) = check(&sent, &opened);
+    if !faults.is_empty() {
+        if is_json {
+            let fault = if address.is_none() { "email" } else { "purposes" };
+            return crate::problem::Problem::field(fault, "is missing or malformed").into_response();
+        }
+        let chosen: Vec<&str> = sent.purposes.iter().map(String::as_str).collect();
+        let typed = Typed { email: &sent.email, purposes: &chosen, language: sent.language };
+        return opened.page(&visit, Some(typed), &faults);
+    }
+    // What fell into the trap is answered like everybody, and nothing is done.
+    if let Some(address) = address.filter(|_| !sent.trapped) {
+        let asking = Asking { api: api.clone(), language: sent.language, purposes: sent.purposes.clone(), address, by };
+        if let Err(response) = asking.done(&opened).await {
+            return response;
+        }
+    }
+    if is_json {
+        let told = serde_json::json!({ "state": "check-mail" });
+        return (StatusCode::ACCEPTED, Json(told)).into_response();
+    }
+    let frame = opened.owner.frame(visit.language, None);
+    respond(&CheckMail { frame, valid: VALID, form: Some(&opened.path) })
+}
+
+async fn read_form(request: Request, fallback: Language) -> Result<Sent, Response> {
+    let fields = Fields::read(request.into_body()).await?;
+    Ok(Sent {
+        email: fields.first("email").unwrap_or_default().trim().to_owned(),
+        purposes: fields.all("purpose").map(str::to_owned).collect(),
+        language: fields.first("language").and_then(Language::from_tag).unwrap_or(fallback),
+        trapped: fields.first("homepage").is_some_and(|text| !text.is_empty()),
+    })
+}
+
+async fn read_json(api: &Api, request: Request, fallback: Language) -> Result<Sent, Response> {
+    let (parts, octets) = request.into_parts();
+    let received = body::read(api.budget(), &parts.headers, octets).await.map_err(IntoResponse::into_response)?;
+    let asked: Asked = json::parse(&received.octets).map_err(IntoResponse::into_response)?;
+    let language = asked.language.as_deref().and_then(Language::from_tag).unwrap_or(fallback);
+    Ok(Sent { email: asked.email.trim().to_owned(), purposes: asked.purposes, language, trapped: false })
+}
+
+fn check(sent: &Sent, opened: &Opened) -> (Option<Address>, Vec<SignUpFault>) {
+    let mut faults = Vec::new();
+    let address = Address::parse(&sent.email).ok();
+    if sent.email.is_empty() {
+        faults.push(SignUpFault::EmailMissing);
+    } else if address.is_none() {
+        faults.push(SignUpFault::EmailMalformed);
+    }
+    if !opened.purposes.iter().any(|(_, id, ..)| sent.purposes.contains(id)) {
+        faults.push(SignUpFault::PurposeMissing);
+    }
+    (address, faults)
+}
+
+/// Everything that is needed to ask a person to confirm.
+struct Asking {
+    api: Api,
+    language: Language,
+    purposes: Vec<String>,
+    address: Address,
+    by: Method,
+}
+
+impl Asking {
+    /// Keeps the request as evidence and mails it. Whether it went is told to nobody.
+    async fn done(self, opened: &Opened) -> Result<(), Response> {
+        let controller = opened.owner.controller;
+        let decisions: Vec<Decision> = opened
+            .purposes
+            .iter()
+            .map(
+                |(id, public, ..)| {
+                    if self.purposes.contains(public) { Decision::Given(*id) } else { Decision::Refused(*id) }
+                },
+            )
+            .collect();
+        let titles: Vec<String> = opened
+            .purposes
+            .iter()
+            .filter(|(_, public, ..)| self.purposes.contains(public))
+            .map(|(_, _, title, _)| title.clone())
+            .collect();
+        let details = serde_json::json!({
+            "action": if self.by == Method::Form { "checkbox, not ticked before" } else { "stated by the controller's page" },
+            "page": opened.path,
+            "form_version": opened.form.form.version,
+            "language": self.language.tag(),
+            "notice_language": opened.words.language,
+            "controller": opened.owner.profile.name,
+            "withdrawal": "one-click, preference centre",
+        });
+        let details = details.to_string();
+        let (notice, form) = (Some(opened.words.notice), Some(opened.form.form.id));
+        let (name, sender) = (opened.owner.profile.name.clone(), opened.owner.profile.sender.clone());
+        let asked = async move {
+            let act = Act { method: self.by, notice, form, details: &details };
+            let asking = Confirming { decisions: &decisions, valid_for: VALID, rest: REST };
+            let asked = self.api.store().ask_confirmation(controller, &self.address, &asking, &act).await?;
+            let Some((id, tag)) = asked else { return Ok(()) };
+            let link = Link { controller, tag, target: LinkTarget::Confirm(id), message: None };
+            let url = format!("{}/c/{}", self.api.pages_url(), self.api.store().link_token(&link)?);
+            let request = mailing::Request {
+                controller,
+                name: &name,
+                sender: &sender,
+                to: &self.address,
+                language: self.language,
+                purposes: &titles,
+                url: &url,
+                valid: VALID,
+            };
+            mailing::send(&self.api, &request).await;
+            Ok::<(), store::Error>(())
+        };
+        match tokio::spawn(asked).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(error)) => Err(unavailable(&error)),
+            Err(error) => Err(unavailable(&error)),
+        }
+    }
+}
+
+fn unavailable(error: &dyn std::error::Error) -> Response {
+    tracing::warn!(%error, "a sign-up could not be kept");
+    help(Language::English, HelpKind::Unavailable { retry_after: super::RETRY }, StatusCode::SERVICE_UNAVAILABLE)
+}
