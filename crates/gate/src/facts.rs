@@ -83,12 +83,12 @@ pub struct PurposeFacts {
     /// The list below it that the message is for, if it is for one.
     pub list: Option<ListId>,
     /// Is there a basis that needs no record of each person, with all its facts?
-    pub common_basis: CommonBasis,
+    pub basis_for_all: BasisForAll,
 }
 
 /// A basis that carries a purpose for everybody: contract, legal obligation, legitimate interest.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum CommonBasis {
+pub enum BasisForAll {
     /// Yes, and what it refers to is recorded.
     Complete,
     /// None, or a fact of it is missing.

@@ -2,7 +2,7 @@
 
 use crate::decide::Fired;
 use crate::facts::{
-    CommonBasis, Covers, Facts, FromDomain, RecipientFacts, SenderFacts, Standing, SuppressionFacts, WayOut,
+    BasisForAll, Covers, Facts, FromDomain, RecipientFacts, SenderFacts, Standing, SuppressionFacts, WayOut,
 };
 use crate::rule::Rule;
 use model::agreement::AgreementState;
@@ -155,9 +155,9 @@ fn basis(facts: &Facts<'_>) -> Result<(), Fired> {
     if sender.is_marketing() {
         return marketing_basis(facts, stream.unverified);
     }
-    match stream.purpose.common_basis {
-        CommonBasis::Complete => Ok(()),
-        CommonBasis::Missing => refuse(Rule::NoBasis),
+    match stream.purpose.basis_for_all {
+        BasisForAll::Complete => Ok(()),
+        BasisForAll::Missing => refuse(Rule::NoBasis),
     }
 }
 

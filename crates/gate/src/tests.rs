@@ -35,7 +35,7 @@ fn sender(kind: StreamKind) -> SenderFacts {
         stream: Some(StreamFacts {
             id: StreamId(7),
             kind,
-            purpose: PurposeFacts { id: PurposeId(9), list: Some(ListId(5)), common_basis: CommonBasis::Complete },
+            purpose: PurposeFacts { id: PurposeId(9), list: Some(ListId(5)), basis_for_all: BasisForAll::Complete },
             opt_out: OptOut::OneClick,
             unverified: Unverified::Refused,
         }),
@@ -253,7 +253,7 @@ fn art7_1_unverified_consent_carries_mail_only_where_the_instruction_says_so() {
 fn art6_1_other_mail_needs_a_purpose_whose_basis_is_whole() {
     let recipient = RecipientFacts::default();
     for kind in [StreamKind::Transactional, StreamKind::Service, StreamKind::Legal] {
-        let lacking = on_stream(kind, |stream| stream.purpose.common_basis = CommonBasis::Missing);
+        let lacking = on_stream(kind, |stream| stream.purpose.basis_for_all = BasisForAll::Missing);
         assert_eq!(rule_of(&decide(&facts(&lacking, &recipient))), Some(Rule::NoBasis));
         assert_eq!(rule_of(&decide(&facts(&sender(kind), &recipient))), None);
     }

@@ -41,7 +41,7 @@ impl Purpose {
     /// Does it have a basis that needs no record of each person, with the facts this basis requires
     /// (GDPR Art. 6(1)(b), (c), (f))?
     #[must_use]
-    pub fn has_common_basis(&self) -> bool {
+    pub fn has_basis_for_all(&self) -> bool {
         !self.kind.is_marketing()
             && !self.reference.trim().is_empty()
             && self.bases.iter().any(|basis| {

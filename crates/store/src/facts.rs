@@ -13,7 +13,7 @@ use crate::open::Store;
 use crate::policy::{ControllerPolicy, CredentialPolicy, Policy, before};
 use crate::spool::{QueueRow, QuotaCount};
 use gate::facts::{
-    AgreementFacts, CommonBasis, Covers, CredentialFacts, FromDomain, InstructionFacts, PurposeFacts, QuotaFacts,
+    AgreementFacts, BasisForAll, Covers, CredentialFacts, FromDomain, InstructionFacts, PurposeFacts, QuotaFacts,
     Standing, StreamFacts, SuppressionFacts, WayOut,
 };
 use gate::{MessageFacts, RecipientFacts, SenderFacts};
@@ -292,11 +292,11 @@ fn stream_facts(
     if !stream.purposes.contains(&sent_for.purpose.id) || sent_for.purpose.kind != stream.kind {
         return None;
     }
-    let common_basis = if sent_for.purpose.has_common_basis() { CommonBasis::Complete } else { CommonBasis::Missing };
+    let basis_for_all = if sent_for.purpose.has_basis_for_all() { BasisForAll::Complete } else { BasisForAll::Missing };
     Some(StreamFacts {
         id: stream.id,
         kind: stream.kind,
-        purpose: PurposeFacts { id: sent_for.purpose.id, list: sent_for.list, common_basis },
+        purpose: PurposeFacts { id: sent_for.purpose.id, list: sent_for.list, basis_for_all },
         opt_out: stream.terms.opt_out,
         unverified: stream.terms.unverified,
     })

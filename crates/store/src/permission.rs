@@ -8,16 +8,18 @@ mod consents;
 mod documents;
 mod forms;
 mod links;
+mod method;
 mod people;
 mod suppressions;
 mod wishes;
 
-pub use consents::{Act, Confirming, Decision, Evidenced, Leaving, Method, Renewed};
+pub use consents::{Act, Confirming, Decision, Evidenced, Leaving, Renewed};
 #[cfg(test)]
 pub(crate) use consents::{leave_basis, put_basis};
 pub use documents::{Document, DocumentKind, NewDocument, NewSignature, Side, Signature};
 pub use forms::{Form, FormState, NewForm};
 pub use links::{Link, LinkTarget};
+pub use method::Method;
 pub use people::{BasisView, EventView, Preference, Standing, SuppressionView};
 pub use suppressions::{ListedSuppression, SuppressionCursor};
 pub use wishes::{NoticeView, Right, WishView};

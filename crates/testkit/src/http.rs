@@ -109,13 +109,14 @@ impl Http {
             {
                 return Err(error);
             }
-            parse(&answer).ok_or_else(|| io::ErrorKind::InvalidData.into())
+            parse(&answer, method).ok_or_else(|| io::ErrorKind::InvalidData.into())
         })
         .await
     }
 }
 
-fn parse(answer: &[u8]) -> Option<HttpAnswer> {
+/// RFC 9110 §9.3.2: the answer to HEAD has no body, whatever length it names.
+fn parse(answer: &[u8], method: &str) -> Option<HttpAnswer> {
     let end = answer.windows(4).position(|window| window == b"\r\n\r\n")?;
     let (head, rest) = answer.split_at_checked(end + 4)?;
     let head = std::str::from_utf8(head).ok()?;
@@ -127,7 +128,10 @@ fn parse(answer: &[u8]) -> Option<HttpAnswer> {
         .collect();
     let mut answer = HttpAnswer { status, headers, body: Vec::new() };
     if status == 100 {
-        return parse(rest);
+        return parse(rest, method);
+    }
+    if method == "HEAD" {
+        return Some(answer);
     }
     answer.body = match (answer.header("transfer-encoding"), answer.header("content-length")) {
         (Some(encoding), _) if encoding.eq_ignore_ascii_case("chunked") => unchunked(rest)?,
@@ -161,14 +165,14 @@ mod tests {
     fn rfc9112_7_1_chunks_are_joined() {
         let head = "HTTP/1.1 202 Accepted\r\nTransfer-Encoding: chunked\r\nX-A: b\r\n\r\n";
         let wire = format!("{head}3\r\nabc\r\n2;x=y\r\nde\r\n0\r\n\r\n");
-        let answer = parse(wire.as_bytes()).unwrap();
+        let answer = parse(wire.as_bytes(), "GET").unwrap();
         assert_eq!((answer.status, answer.text().as_str()), (202, "abcde"));
         assert_eq!(answer.header("x-a"), Some("b"));
     }
 
     #[test]
     fn rfc9112_6_3_a_short_body_is_no_answer() {
-        assert!(parse(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nabc").is_none());
-        assert_eq!(parse(b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabc").unwrap().text(), "abc");
+        assert!(parse(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nabc", "GET").is_none());
+        assert_eq!(parse(b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabc", "GET").unwrap().text(), "abc");
     }
 }

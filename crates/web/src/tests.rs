@@ -123,7 +123,7 @@ pub(crate) fn refusal(rule: Rule) -> Refusal {
 
 /// A stream with one purpose and a basis for everybody.
 fn stream_facts(kind: StreamKind) -> StreamFacts {
-    let purpose = PurposeFacts { id: PurposeId(5), list: None, common_basis: gate::facts::CommonBasis::Complete };
+    let purpose = PurposeFacts { id: PurposeId(5), list: None, basis_for_all: gate::facts::BasisForAll::Complete };
     let (opt_out, unverified) = Default::default();
     StreamFacts { id: StreamId(5), kind, purpose, opt_out, unverified }
 }

@@ -17,7 +17,9 @@ use crate::run;
 
 /// Package, exact version, and what it is for.
 pub(crate) const PACKAGES: &[(&str, &str, &str)] = &[
+    ("axe-core", "4.14.1", "whether pages can be used by everybody (WCAG 2.2)"),
     ("mailauth", "4.13.3", "a DKIM verifier that is not ours"),
+    ("playwright-core", "1.65.1", "drives Debian's Chromium as a person would"),
     (SERVER, "18.4.0-beta.17", "PostgreSQL 18, the newer of the two majors that the tests run on"),
 ];
 

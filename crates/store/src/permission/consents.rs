@@ -15,53 +15,6 @@ use model::person::{SuppressionReason, SuppressionScope};
 use model::{BatchId, ConfirmationId, DocumentId, FormId, ListId, PurposeId, Timestamp};
 use std::time::Duration;
 
-/// How a step was taken.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub enum Method {
-    /// On a sign-up form.
-    Form,
-    /// By confirming what was asked by mail.
-    DoubleOptIn,
-    /// By one click in the mail program (RFC 8058).
-    OneClick,
-    /// On the person's own page.
-    Page,
-    /// By the controller's system.
-    Api,
-    /// On paper, as the controller says.
-    Paper,
-    /// By word of mouth, as the controller says.
-    Verbal,
-    /// With a file.
-    Import,
-}
-
-impl Method {
-    const ALL: [Self; 8] =
-        [Self::Form, Self::DoubleOptIn, Self::OneClick, Self::Page, Self::Api, Self::Paper, Self::Verbal, Self::Import];
-
-    /// The stable word.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Form => "form",
-            Self::DoubleOptIn => "double-opt-in",
-            Self::OneClick => "one-click",
-            Self::Page => "page",
-            Self::Api => "api",
-            Self::Paper => "paper",
-            Self::Verbal => "verbal",
-            Self::Import => "import",
-        }
-    }
-
-    /// From the stable word.
-    #[must_use]
-    pub fn from_word(word: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|method| method.as_str() == word)
-    }
-}
-
 /// How something was done, as evidence.
 #[derive(Clone, Copy, Debug)]
 pub struct Act<'a> {

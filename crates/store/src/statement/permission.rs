@@ -85,8 +85,8 @@ statements! { PERMISSION:
         AND suppression.scope > ?3)) ORDER BY suppression.tag, suppression.scope LIMIT ?4";
 
     /// A request to confirm, unless one was sent to this person since a moment.
-    CONFIRMATION_INSERT(9) = "INSERT INTO confirmation (id, controller, tag, form, purposes, notice, asked, ends, done) \
-        SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, NULL WHERE NOT EXISTS (SELECT 1 FROM confirmation AS earlier \
+    CONFIRMATION_INSERT(9) = "INSERT INTO confirmation (id, controller, tag, form, purposes, notice, asked, ends, \
+        done) SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, NULL WHERE NOT EXISTS (SELECT 1 FROM confirmation AS earlier \
         WHERE earlier.controller = ?2 AND earlier.tag = ?3 AND earlier.asked > ?9)";
     /// A request to confirm.
     CONFIRMATION(2) = "SELECT tag, form, purposes, notice, asked, ends, done FROM confirmation \

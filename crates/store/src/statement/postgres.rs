@@ -137,16 +137,19 @@ statements! { POSTGRES:
         told.event, told.uncertain, told.transcript FROM told JOIN stepped ON stepped.id = told.id RETURNING message";
     /// Suppresses persons in scopes. See `SUPPRESS`. Answers those for whom that changed anything.
     SUPPRESS_ALL(7) = suppress!("SELECT UNNEST(?1::BIGINT[]), UNNEST(?2::BYTEA[]), UNNEST(?3::TEXT[]), \
-        UNNEST(?4::TEXT[]), UNNEST(?5::BIGINT[]), UNNEST(?6::BIGINT[]), UNNEST(?7::BYTEA[])", " RETURNING controller, tag, scope");
+        UNNEST(?4::TEXT[]), UNNEST(?5::BIGINT[]), UNNEST(?6::BIGINT[]), UNNEST(?7::BYTEA[])",
+        " RETURNING controller, tag, scope");
 
     /// All that is recorded about persons, as of one moment: a row for each of a person's suppressions, at least one.
     PERSONS(3) = "SELECT asked.number, subject.block, subject.slot, restriction.kind, basis.kind, basis.given, \
         basis.confirmed, basis.withdrawn, basis.expires, suppression.scope, suppression.reason, suppression.since, \
         suppression.ends, basis.evidence, basis.notice, basis.batch, preference.paused FROM UNNEST(?1::BIGINT[], \
-        ?2::BYTEA[], ?3::BIGINT[]) WITH ORDINALITY AS asked (controller, tag, purpose, number) LEFT JOIN subject ON subject.controller = asked.controller AND subject.tag = asked.tag \
+        ?2::BYTEA[], ?3::BIGINT[]) WITH ORDINALITY AS asked (controller, tag, purpose, number) \
+        LEFT JOIN subject ON subject.controller = asked.controller AND subject.tag = asked.tag \
         LEFT JOIN restriction ON restriction.controller = asked.controller AND restriction.tag = asked.tag LEFT JOIN \
         basis ON basis.controller = asked.controller AND basis.tag = asked.tag AND basis.purpose = asked.purpose LEFT \
-        JOIN preference ON preference.controller = asked.controller AND preference.tag = asked.tag LEFT JOIN suppression ON suppression.controller = asked.controller AND suppression.tag = asked.tag ORDER BY \
+        JOIN preference ON preference.controller = asked.controller AND preference.tag = asked.tag LEFT JOIN \
+        suppression ON suppression.controller = asked.controller AND suppression.tag = asked.tag ORDER BY \
         asked.number, suppression.scope";
     /// Sealed contents of messages that are not yet at their ends.
     CONTENTS(1) = "SELECT message.id, message.envelope, message.head, body.id, body.refs, body.block, body.slot, \

@@ -1,4 +1,5 @@
-//! `POST /v1/notices`: keeps the words that people were shown, so that a consent can be shown with them (GDPR Art. 7(1)).
+//! `POST /v1/notices`: keeps the words that people were shown, so that a consent can be shown with them (GDPR
+//! Art. 7(1)).
 
 use axum::Json;
 use axum::extract::{Request, State};

@@ -79,8 +79,9 @@ words! {
     }
     why: Why {
         title, lead, controller, controller_text, postal, email, phone, officer, purpose, basis, basis_consent,
-        basis_soft_opt_in, basis_contract, basis_legal_obligation, basis_legitimate_interest, given, given_at, confirmed_at, means_form,
-        means_embedded, means_preferences, means_interface, means_paper, means_spoken, means_brought, notice,
+        basis_soft_opt_in, basis_contract, basis_legal_obligation, basis_legitimate_interest, given, given_at,
+        confirmed_at, means_form, means_embedded, means_preferences, means_interface, means_paper, means_spoken,
+        means_brought, notice,
         notice_show, notice_version, notice_none, processor, processor_text, instruction, instruction_text, rights,
         rights_lead,
     }

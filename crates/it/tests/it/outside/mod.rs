@@ -13,6 +13,7 @@ mod ledger;
 mod loads;
 mod moving;
 mod nodes;
+mod pages;
 mod starts_refused;
 mod terminate;
 mod walk;

@@ -268,8 +268,12 @@ impl Asking {
             .filter(|(_, public, ..)| self.purposes.contains(public))
             .map(|(_, _, title, _)| title.clone())
             .collect();
+        let action = match self.by {
+            Method::Form => "checkbox, not ticked before",
+            _ => "stated by the controller's own page",
+        };
         let details = serde_json::json!({
-            "action": if self.by == Method::Form { "checkbox, not ticked before" } else { "stated by the controller's page" },
+            "action": action,
             "page": opened.path,
             "form_version": opened.form.form.version,
             "language": self.language.tag(),

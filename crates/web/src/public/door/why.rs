@@ -148,7 +148,8 @@ fn due(now: Timestamp) -> Timestamp {
     now.plus(ANSWERED_WITHIN)
 }
 
-/// GDPR Art. 21(2), (3): against direct marketing it holds at once and for all of it; against another purpose, for that.
+/// GDPR Art. 21(2), (3): against direct marketing it holds at once and for all of it; against another purpose, for
+/// that one.
 async fn object(api: &Api, link: &Link, purpose: PurposeId) -> Result<(), store::Error> {
     let marketing = api.store().purpose(link.controller, purpose).is_none_or(|purpose| purpose.kind.is_marketing());
     let scope = if marketing { SuppressionScope::Marketing } else { SuppressionScope::Purpose(purpose) };

@@ -234,6 +234,17 @@ impl Demo {
         serde_json::from_value(list["messages"].take()).unwrap()
     }
 
+    /// The message with this subject to this person, once it is in the mailbox.
+    pub(crate) async fn arrived_for(&self, address: &str, subject: &str) -> Value {
+        let number = until(&format!("{subject:?} for {address}"), async || {
+            let list = self.list().await;
+            let mine = list.iter().find(|line| line["subject"] == subject && is_to(line, address));
+            mine.and_then(|line| line["number"].as_u64())
+        })
+        .await;
+        serde_json::from_slice(&self.mailbox(&format!("/api/messages/{number}")).await).unwrap()
+    }
+
     /// The message with this subject, once it is in the mailbox.
     pub(crate) async fn arrived(&self, subject: &str) -> Value {
         let number = until(&format!("{subject:?} in the mailbox"), async || {
@@ -250,6 +261,11 @@ impl Drop for Demo {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// Is a line of the mailbox of a message to this address?
+pub(crate) fn is_to(line: &Value, address: &str) -> bool {
+    line["to"].as_str().is_some_and(|to| to.contains(address))
 }
 
 /// A small message as JSON.

@@ -67,11 +67,15 @@ pub(crate) async fn run_python(arguments: &[&str]) -> Said {
     run(python(), arguments).await
 }
 
-/// The interpreter that `cargo xtask setup` made.
+/// Where the foreign tools are.
 #[expect(clippy::disallowed_methods, reason = "where the foreign tools are is a setting of the test run")]
+pub(crate) fn tools() -> PathBuf {
+    env::var_os("POSTERN_TOOLS").map_or_else(|| workspace().join(".tools"), PathBuf::from)
+}
+
+/// The interpreter that `cargo xtask setup` made.
 fn python() -> PathBuf {
-    let folder = env::var_os("POSTERN_TOOLS").map_or_else(|| workspace().join(".tools"), PathBuf::from);
-    let python = folder.join("venv/bin/python");
+    let python = tools().join("venv/bin/python");
     assert!(python.exists(), "{} is missing; run cargo xtask setup", python.display());
     python
 }
