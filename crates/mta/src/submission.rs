@@ -3,6 +3,7 @@
 
 mod accept;
 pub mod content;
+mod way_out;
 
 pub use accept::{Answer, Submission};
 pub use content::{ContentError, ReceivedBy};

@@ -13,6 +13,8 @@ mod outcomes;
 mod routes;
 #[path = "delivery/submissions.rs"]
 mod submissions;
+#[path = "delivery/way_out.rs"]
+mod way_out;
 #[path = "delivery/wire.rs"]
 mod wire;
 #[path = "delivery/withdrawals.rs"]

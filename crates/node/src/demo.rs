@@ -15,6 +15,7 @@ use crate::telling::Telling;
 use anyhow::Context as _;
 use doors::Receiving;
 use mail::address::Domain;
+use mta::Pages;
 use mta::delivery::{Settings as DeliverySettings, Smarthost, TlsPolicy};
 use sample::Sample;
 use std::path::{Path, PathBuf};
@@ -130,6 +131,8 @@ impl Plan {
         let mailbox = || Smarthost { host: "127.0.0.1".into(), port: self.ports.at(5).port() };
         settings.smarthost = Some(self.sink.clone().unwrap_or_else(mailbox));
         settings.tls = TlsPolicy::Opportunistic;
+        // Of loopback: the demo's recipients are on this machine.
+        settings.pages = Pages::parse(&format!("https://{}", self.ports.at(7))).ok();
         settings
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::housekeeping;
 use anyhow::Context as _;
+use mta::Pages;
 use mta::delivery::{Delivery, Settings as DeliverySettings};
 use mta::submission::Submission;
 use std::sync::Arc;
@@ -31,20 +32,21 @@ impl Running {
     /// # Errors
     /// When the backlog cannot be read. The store is as it was.
     pub async fn start(store: Arc<Store>, settings: DeliverySettings) -> anyhow::Result<Self> {
+        let pages = settings.pages.clone();
         let delivery = Delivery::start(Arc::clone(&store), settings).await.context("delivery cannot begin")?;
-        Ok(Self::with(store, Some(delivery)))
+        Ok(Self::with(store, Some(delivery), pages))
     }
 
     /// The same on a node that delivers nothing: what it takes in is delivered by others.
     #[must_use]
-    pub fn without_delivery(store: Arc<Store>) -> Self {
-        Self::with(store, None)
+    pub fn without_delivery(store: Arc<Store>, pages: Option<Pages>) -> Self {
+        Self::with(store, None, pages)
     }
 
-    fn with(store: Arc<Store>, delivery: Option<Delivery>) -> Self {
+    fn with(store: Arc<Store>, delivery: Option<Delivery>, pages: Option<Pages>) -> Self {
         let (stop, stopped) = watch::channel(false);
         let housekeeping = tokio::spawn(housekeeping::run(Arc::clone(&store), stopped));
-        let submission = Arc::new(Submission::new(Arc::clone(&store)));
+        let submission = Arc::new(Submission::new(Arc::clone(&store)).with_pages(pages));
         Self { store, submission, delivery, stop, housekeeping }
     }
 

@@ -48,8 +48,14 @@ pub async fn run(settings: Settings, telling: &Telling) -> anyhow::Result<()> {
 
 /// A store that nothing runs on is left at once, so that no other node waits for its leases.
 async fn start(settings: &Settings, store: Arc<Store>) -> anyhow::Result<Running> {
+    if settings.delivery.pages.is_none() {
+        tracing::warn!(
+            "marketing is refused, and what waits of it does not leave: its recipients need pages on which to stop it; \
+             name their https address with --pages-url (or --public-url)"
+        );
+    }
     if !settings.roles.contains(Roles::DELIVER) {
-        return Ok(Running::without_delivery(store));
+        return Ok(Running::without_delivery(store, settings.delivery.pages.clone()));
     }
     let started = Running::start(Arc::clone(&store), settings.delivery.clone()).await;
     if started.is_err() {

@@ -374,12 +374,6 @@ impl Store {
         self.authority_named(&self.system_username(id))
     }
 
-    /// The name of a controller.
-    #[must_use]
-    pub fn controller_name(&self, id: ControllerId) -> Option<String> {
-        self.policy.current().controller(id).map(|known| known.name.clone())
-    }
-
     /// The instruction in force, as it is named outside.
     #[must_use]
     pub fn instruction_in_force(&self, id: ControllerId) -> Option<String> {

@@ -2,7 +2,7 @@
 
 use crate::open::Store;
 use crate::policy::{CredentialPolicy, before};
-use model::{ControllerId, CredentialId, Stream};
+use model::{ControllerId, CredentialId, Stream, StreamId};
 use std::sync::Arc;
 
 /// A credential that was shown to be held by the caller, with the stream it speaks for (GDPR Art. 29).
@@ -102,5 +102,17 @@ impl Store {
     #[must_use]
     pub fn stream_named(&self, controller: ControllerId, name: &str) -> Option<Stream> {
         self.policy.current().stream_named(controller, name).map(|stream| Stream::clone(stream))
+    }
+
+    /// A stream of a controller by id, with the terms that are in force.
+    #[must_use]
+    pub fn stream(&self, controller: ControllerId, id: StreamId) -> Option<Arc<Stream>> {
+        self.policy.current().stream(controller, id).map(Arc::clone)
+    }
+
+    /// What a controller is called.
+    #[must_use]
+    pub fn controller_name(&self, id: ControllerId) -> Option<String> {
+        self.policy.current().controller(id).map(|known| known.name.clone())
     }
 }

@@ -10,14 +10,14 @@
 
 mod asking;
 mod letter;
+mod listed;
 mod settling;
 
 use super::engine::{Engine, Row, expiry};
 use super::send::{Link, NotWritten, Turn};
 use super::worker::{Batch, Opened, open};
 pub(crate) use asking::may_end;
-use asking::{Begun, Facing, Known, Read, begin, face, load_facts, may_finish};
-use gate::Rule;
+use asking::{Begun, Known, Read, begin, face, load_facts, may_finish};
 use letter::Letter;
 use model::{MessageId, Timestamp};
 pub(crate) use settling::fallen;
@@ -189,10 +189,14 @@ async fn attempt(
         }
         return Tried::Done(link);
     };
-    let Some(letter) = Letter::write(engine, row, content, now).await else {
-        let refusal = Facing::Held(Rule::FactsUnavailable, CONTENT_AGAIN);
-        settle_gate(engine, &entry, refusal, started, String::new()).await;
-        return Tried::Done(link);
+    let letter = match Letter::write(engine, row, content, now).await {
+        Ok(letter) => letter,
+        Err(unwritten) => {
+            // What the gate says goes before: a person who objected is the better reason.
+            let facing = face(engine, row, known).await.unwrap_or(unwritten.facing());
+            settle_gate(engine, &entry, facing, started, String::new()).await;
+            return Tried::Done(link);
+        }
     };
     let generation = match begin(engine, &mut link, row, &letter, known).await {
         Begun::Yes(generation) => generation,

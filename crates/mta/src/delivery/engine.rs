@@ -124,6 +124,13 @@ impl Engine {
         }
     }
 
+    /// Something waits for the operator. Said, but not as often as it happens.
+    pub(crate) fn waits(&self, what: &'static str) {
+        if let Some(unsaid) = self.trouble.is_to_be_said(what, self.store.clock().monotonic()) {
+            tracing::warn!(unsaid, "{what}");
+        }
+    }
+
     /// The store answered.
     pub(crate) fn store_answered(&self) {
         self.trouble.succeeded();

@@ -1,6 +1,7 @@
 //! What an operator may settle about delivery. Values only; read once at the start.
 
 use super::shaping::Shaping;
+use crate::way_out::Pages;
 use rustls::pki_types::CertificateDer;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -28,6 +29,8 @@ pub struct Settings {
     pub site_retry_first: Duration,
     /// What stands before the signing domain in the return path: `b+TOKEN@bounce.DOMAIN`.
     pub return_path_prefix: String,
+    /// Where the pages for recipients are. Without them no marketing leaves (ePrivacy Art. 13(4)).
+    pub pages: Option<Pages>,
 }
 
 impl Settings {
@@ -45,6 +48,7 @@ impl Settings {
             timeouts: Timeouts::default(),
             site_retry_first: Duration::from_secs(5),
             return_path_prefix: "bounce.".to_owned(),
+            pages: None,
         }
     }
 }

@@ -2,7 +2,9 @@
 //!
 //! Called by `smtpd` at MAIL, RCPT and the end of data, and by `web`. Never answers before the commit.
 
+use super::way_out;
 use crate::error::Error;
+use crate::way_out::Pages;
 use gate::facts::{FromDomain, QuotaFacts, WayOut};
 use gate::{Facts, MessageFacts, Permit, RecipientFacts, Refusal, Rule, SenderFacts, Verdict, check, decide};
 use mail::address::Address;
@@ -40,6 +42,7 @@ enum Partly {
 /// The one way in.
 pub struct Submission {
     store: Arc<Store>,
+    pages: Option<Pages>,
 }
 
 /// An ample allowance: asked of the sender alone, when no recipient is counted yet.
@@ -70,10 +73,16 @@ impl Decided {
 }
 
 impl Submission {
-    /// Over a store.
+    /// Over a store. Without pages for recipients marketing is refused (ePrivacy Art. 13(4)).
     #[must_use]
     pub const fn new(store: Arc<Store>) -> Self {
-        Self { store }
+        Self { store, pages: None }
+    }
+
+    /// The same with the pages, if there are any.
+    #[must_use]
+    pub fn with_pages(self, pages: Option<Pages>) -> Self {
+        Self { pages, ..self }
     }
 
     /// The store behind it.
@@ -205,8 +214,9 @@ impl Submission {
         mut keep: impl FnMut(&[Answer]) -> Option<Idempotency> + Send,
     ) -> Result<Vec<Answer>, Error> {
         let mut count = Count::Remembered;
+        let way_out = way_out::of(&self.store, self.pages.as_ref(), authority, &draft).await;
         for _ in 0..TRIES_MAX {
-            let decided = self.decide(authority, &draft, count).await?;
+            let decided = self.decide(authority, &draft, way_out, count).await?;
             if decided.lacks_quota() && count == Count::Remembered {
                 count = Count::Written;
                 continue;
@@ -241,7 +251,13 @@ impl Submission {
     }
 
     /// Asks the gate about each recipient.
-    async fn decide(&self, authority: &Authority, draft: &Draft, count: Count) -> Result<Decided, Error> {
+    async fn decide(
+        &self,
+        authority: &Authority,
+        draft: &Draft,
+        way_out: WayOut,
+        count: Count,
+    ) -> Result<Decided, Error> {
         let controller = authority.controller();
         let (sender, generation) = self.store.sender_facts(authority, draft.stream, draft.purpose);
         let addresses: Vec<&Address> = draft.recipients.iter().collect();
@@ -251,7 +267,7 @@ impl Submission {
             now: self.store.now(),
             generation,
             sender: Some(&sender),
-            message: MessageFacts { from_domain, way_out: WayOut::Fits },
+            message: MessageFacts { from_domain, way_out },
             recipient: None,
             quota: match count {
                 Count::Remembered => self.store.quota(controller).await?,

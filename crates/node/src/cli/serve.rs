@@ -7,6 +7,7 @@ use crate::settings::{
 use crate::telling::Telling;
 use anyhow::{Context as _, bail};
 use mail::address::Domain;
+use mta::Pages;
 use mta::delivery::{Settings as DeliverySettings, Shaping};
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
@@ -59,6 +60,10 @@ pub(super) struct Arguments {
     /// How clients reach the API: links in answers begin with it.
     #[arg(long, value_name = "URL")]
     public_url: Option<String>,
+    /// Where recipients reach the public pages, by https: the links in marketing lead there. The same on every node of
+    /// a store. Without it, --public-url where that is https; without both, marketing is refused.
+    #[arg(long, value_name = "URL", env = "POSTERN_PAGES_URL")]
+    pages_url: Option<String>,
     /// Certificate with its chain, as PEM. Without it the node makes an authority of its own.
     #[arg(long, value_name = "FILE", requires = "key")]
     certificate: Option<PathBuf>,
@@ -120,6 +125,7 @@ impl Arguments {
         delivery.shaping.connections_node_max = self.connections;
         delivery.shaping.connections_max = self.site_connections;
         delivery.smarthost = self.sink.as_deref().map(smarthost).transpose()?;
+        delivery.pages = pages(self.pages_url.as_deref(), self.public_url.as_deref())?;
         let certificate = match (self.certificate, self.key) {
             (Some(chain), Some(key)) => Certificate::Files { chain, key },
             _ => Certificate::Own { authority: "Postern node CA", names: vec![hostname.as_str().to_owned()] },
@@ -177,6 +183,15 @@ fn at_least_one(text: &str) -> anyhow::Result<u32> {
     text.parse().ok().filter(|count| *count > 0).context("it is not a number of connections, at least 1")
 }
 
+/// Where the pages for recipients are. The address at which the node listens is no answer: what recipients can reach,
+/// and by what name, only the operator knows.
+fn pages(named: Option<&str>, public: Option<&str>) -> anyhow::Result<Option<Pages>> {
+    match named {
+        Some(url) => Pages::parse(url).map(Some).with_context(|| format!("--pages-url {url}")),
+        None => Ok(public.and_then(|url| Pages::parse(url).ok())),
+    }
+}
+
 fn resolver(text: &str) -> anyhow::Result<SocketAddr> {
     let alone = |_| text.parse::<IpAddr>().map(|address| SocketAddr::new(address, DNS_PORT));
     text.parse().or_else(alone).with_context(|| format!("--dns {text} is not the address of a DNS server"))
@@ -187,4 +202,23 @@ fn machine_name() -> String {
     let read = |file| std::fs::read_to_string(file).ok().map(|name| name.trim().to_owned());
     let name = read("/proc/sys/kernel/hostname").or_else(|| read("/etc/hostname")).filter(|name| !name.is_empty());
     name.unwrap_or_else(|| "localhost".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rfc8058_3_1_the_pages_are_named_or_follow_from_a_public_address_by_https() {
+        let named = |url: &str| Some(Pages::parse(url).unwrap());
+        let own = Some("https://mail.example");
+        assert_eq!(pages(own, None).unwrap(), named("https://mail.example"));
+        assert_eq!(pages(own, Some("https://api.example")).unwrap(), named("https://mail.example"));
+        assert_eq!(pages(None, Some("https://api.example/")).unwrap(), named("https://api.example"));
+        // Twins: what recipients could not reach safely is none, and a wrong name is told.
+        assert_eq!(pages(None, Some("http://api.example")).unwrap(), None);
+        assert_eq!(pages(None, None).unwrap(), None);
+        let wrong = pages(Some("http://mail.example"), own).unwrap_err();
+        assert!(format!("{wrong:#}").starts_with("--pages-url http://mail.example: "), "{wrong:#}");
+    }
 }

@@ -83,7 +83,8 @@ async fn door() -> Door {
     let store = Store::open_sqlite(folder.path(), Options::new(Arc::new(Noon), folder.path())).await.unwrap();
     let shop = customer(&store, "shop", "sample.example", 1_000).await;
     let other = customer(&store, "other", "other.example", 2).await;
-    let submission = Arc::new(Submission::new(Arc::clone(&store)));
+    let pages = mta::Pages::parse("https://mail.example").unwrap();
+    let submission = Arc::new(Submission::new(Arc::clone(&store)).with_pages(Some(pages)));
     let readiness = Arc::new(Readiness::default());
     let figures = PrometheusBuilder::new().build_recorder();
     metrics::with_local_recorder(&figures, || metrics::counter!("postern_test_total").increment(17));

@@ -12,6 +12,7 @@ use mail::server::Limits;
 use metrics_exporter_prometheus::PrometheusHandle;
 use model::basis::BasisKind;
 use model::{ControllerId, CredentialId, MessageId, StreamId};
+use mta::Pages;
 use mta::delivery::Settings as DeliverySettings;
 use node::running::Running;
 use serde_json::{Value, json};
@@ -41,6 +42,9 @@ pub(crate) const BOB: &str = "bob@dest.example";
 
 pub(crate) const MINUTE: Duration = Duration::from_secs(60);
 pub(crate) const HOUR: Duration = Duration::from_secs(3_600);
+
+/// Where the pages for recipients are.
+pub(crate) const PAGES: &str = "https://mail.sample.example";
 
 const LOOPBACK: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 
@@ -339,6 +343,7 @@ fn plan(dns: &FakeDns, mx: &FakeMx) -> Plan {
     delivery.mx_port = mx.addr().port();
     delivery.timeouts.connect = Duration::from_secs(5);
     delivery.timeouts.quit = Duration::from_millis(200);
+    delivery.pages = Some(Pages::parse(PAGES).unwrap());
     Plan { delivery, limits: Limits::default(), metrics: None, connections: Bounds::default() }
 }
 
@@ -387,7 +392,7 @@ async fn serve(
     let readiness = Arc::new(Readiness::default());
     readiness.open();
     let (store, submission) = (Arc::clone(&running.store), Arc::clone(&running.submission));
-    let router = web::router(Api::new(store, submission, "https://mail.sample.example", metrics, readiness));
+    let router = web::router(Api::new(store, submission, PAGES, metrics, readiness));
     let listener = web::Listener::bind(LOOPBACK, router, None).await.unwrap();
     let http_at = listener.local_addr();
     let (stop, mut stopped) = watch::channel(false);

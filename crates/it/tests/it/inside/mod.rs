@@ -10,5 +10,6 @@ mod house;
 mod idempotency;
 mod isolation;
 mod ledger;
+mod marketing;
 mod routes;
 mod withdrawal;

@@ -91,19 +91,10 @@ async fn dkimpy(folder: &Path) -> Vec<String> {
     said.lines().map(|line| line.replace('\t', " ")).collect()
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn mail_by_swaks_smtplib_and_curl_arrives_signed_twice_in_the_eyes_of_dkimpy() {
-    let walk = Walk::begin().await;
+/// Messages with these subjects have come, each with two signatures that dkimpy finds valid, and broken once the message
+/// is changed.
+async fn dkimpy_agrees(walk: &Walk, subjects: &[&str]) {
     let demo = &walk.demo;
-    walk.swaks("submission", "", ADA, "swaks STARTTLS", &[]).await.good();
-    walk.swaks("submission_tls", "", ADA, "swaks TLS", &[]).await.good();
-    walk.smtplib(demo.text("/ca"), "smtplib").await.good();
-    let curl = message("transactional", ADA, "curl HTTP");
-    assert!(walk.curl("/http", demo.text("/api_key"), &curl, &[]).await.good().ends_with("\n202"));
-    let curl = message("transactional", ADA, "curl HTTPS");
-    let trust = ["--cacert", demo.text("/ca")];
-    assert!(walk.curl("/https", demo.text("/api_key"), &curl, &trust).await.good().ends_with("\n202"));
-
     // The keys as the sample's domain would publish them.
     let dns = demo.told["dns"].as_array().expect("the demo file has the records of the domain under `dns`");
     let keys: String = dns
@@ -113,9 +104,8 @@ async fn mail_by_swaks_smtplib_and_curl_arrives_signed_twice_in_the_eyes_of_dkim
     let eyes = walk.folder.path().join("dkimpy");
     fs::create_dir(&eyes).unwrap();
     fs::write(eyes.join("keys.txt"), keys).unwrap();
-    let subjects = ["swaks STARTTLS", "swaks TLS", "smtplib", "curl HTTP", "curl HTTPS"];
     let mut expected = Vec::new();
-    for (at, subject) in subjects.into_iter().enumerate() {
+    for (at, subject) in subjects.iter().enumerate() {
         let arrived = demo.arrived(subject).await;
         signed_twice(&arrived);
         assert_eq!(arrived["recipients"], serde_json::json!([ADA]), "{arrived}");
@@ -131,6 +121,22 @@ async fn mail_by_swaks_smtplib_and_curl_arrives_signed_twice_in_the_eyes_of_dkim
         }
     }
     assert_eq!(dkimpy(&eyes).await, expected);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn mail_by_swaks_smtplib_and_curl_arrives_signed_twice_in_the_eyes_of_dkimpy() {
+    let walk = Walk::begin().await;
+    let demo = &walk.demo;
+    walk.swaks("submission", "", ADA, "swaks STARTTLS", &[]).await.good();
+    walk.swaks("submission_tls", "", ADA, "swaks TLS", &[]).await.good();
+    walk.smtplib(demo.text("/ca"), "smtplib").await.good();
+    let curl = message("transactional", ADA, "curl HTTP");
+    assert!(walk.curl("/http", demo.text("/api_key"), &curl, &[]).await.good().ends_with("\n202"));
+    let curl = message("transactional", ADA, "curl HTTPS");
+    let trust = ["--cacert", demo.text("/ca")];
+    assert!(walk.curl("/https", demo.text("/api_key"), &curl, &trust).await.good().ends_with("\n202"));
+
+    dkimpy_agrees(&walk, &["swaks STARTTLS", "swaks TLS", "smtplib", "curl HTTP", "curl HTTPS"]).await;
     let python = demo.arrived("smtplib").await;
     assert_eq!(python["text"], "Sent by Python.\r\n.\r\n..dots at the beginning of lines\r\n");
 }
@@ -201,4 +207,41 @@ async fn art7_1_a_newsletter_goes_to_those_who_consented_and_to_nobody_else() {
     // It is the stream: who did not consent gets his receipt.
     walk.swaks("submission", "", &no, "a receipt", &[]).await.good();
     assert_eq!(walk.demo.arrived("a receipt").await["recipients"], serde_json::json!([no]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rfc8058_marketing_by_swaks_and_curl_carries_its_way_out_signed_in_the_eyes_of_dkimpy() {
+    let walk = Walk::begin().await;
+    let demo = &walk.demo;
+    let own = ["--header", "List-Unsubscribe: <mailto:x@elsewhere.example>", "--header", "Content-Language: de"];
+    walk.swaks("submission", "+newsletter", ADA, "news by swaks", &own).await.good();
+    let mut mail = message("newsletter", ADA, "news by curl");
+    mail["html"] = "<p>Zażółć gęślą jaźń.</p>".into();
+    assert!(walk.curl("/http", demo.text("/api_key"), &mail, &[]).await.good().ends_with("\n202"));
+    dkimpy_agrees(&walk, &["news by swaks", "news by curl"]).await;
+    let page = format!("{}/u/", demo.text("/https"));
+    for (subject, unsubscribe) in [("news by swaks", "Abbestellen"), ("news by curl", "Unsubscribe")] {
+        let arrived = demo.arrived(subject).await;
+        let raw = demo.mailbox(&format!("/api/messages/{}/raw", arrived["number"])).await;
+        let raw = String::from_utf8(raw).unwrap();
+        let head = raw.split("\r\n\r\n").next().unwrap().replace("\r\n ", " ").replace("\r\n\t", " ");
+        for field in ["List-Unsubscribe", "List-Unsubscribe-Post", "List-Id"] {
+            assert_eq!(head.matches(&format!("\r\n{field}: ")).count(), 1, "{field}: {head}");
+            let signatures = head.split("\r\n").filter(|line| line.starts_with("DKIM-Signature:"));
+            let covered = |tag: &str| tag.split(':').any(|name| name.trim().eq_ignore_ascii_case(field));
+            let tags = signatures.filter_map(|line| line.split(';').find_map(|tag| tag.trim().strip_prefix("h=")));
+            assert_eq!(tags.filter(|tag| covered(tag)).count(), 2, "{field} is not covered: {head}");
+        }
+        assert!(head.contains(&format!("\r\nList-Unsubscribe: <{page}")), "{head}");
+        assert!(!raw.contains("elsewhere.example"), "{raw}");
+        let text = arrived["text"].as_str().unwrap();
+        assert!(text.contains(&format!("\r\n{unsubscribe}: {page}")), "{text}");
+    }
+    let html = demo.arrived("news by curl").await["html"].to_string();
+    assert!(html.contains("Zażółć") && html.contains("Unsubscribe</a>"), "{html}");
+    // Twin: a receipt has none of it.
+    demo.send(ADA, "a receipt").await;
+    let receipt = demo.arrived("a receipt").await;
+    let raw = demo.mailbox(&format!("/api/messages/{}/raw", receipt["number"])).await;
+    assert!(!String::from_utf8(raw).unwrap().contains("List-"), "{receipt}");
 }

@@ -1,10 +1,13 @@
 //! A message as it leaves: signatures, header block, body, and the envelope around them.
 //!
 //! Invariants: the return path names the message by its public id alone, never by an address (A12 V1); one body hash
-//! for all signatures; neither header nor body is copied.
+//! for all signatures; neither header nor body is copied, but for marketing, whose every copy has its own way out.
 //! Standards: RFC 5321 §4.5.5 (return path), RFC 6376.
 
+use super::asking::{Facing, HELD_AGAIN};
+use super::{CONTENT_AGAIN, listed};
 use crate::delivery::engine::Engine;
+use gate::Rule;
 use mail::client::{BodyKind, Transaction};
 use model::Timestamp;
 use std::time::Duration;
@@ -20,27 +23,62 @@ pub(super) struct Letter {
     return_path: String,
 }
 
+/// Why a message is not ready to leave.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Unwritten {
+    /// There is no key for its domain, or it cannot be signed: it does not leave unsigned.
+    Unsigned,
+    /// Marketing of a purpose or stream that is not there, or not yet known here.
+    Unknown,
+    /// Marketing, and this node does not know where its recipients could stop it.
+    NoPages,
+    /// Marketing that cannot carry its way out.
+    NoWayOut,
+}
+
+impl Unwritten {
+    /// What becomes of it, should the gate have nothing else against it.
+    pub(super) const fn facing(self) -> Facing {
+        match self {
+            Self::Unsigned | Self::Unknown => Facing::Held(Rule::FactsUnavailable, CONTENT_AGAIN),
+            // The operator can mend it.
+            Self::NoPages => Facing::Held(Rule::OptOutMissing, HELD_AGAIN),
+            // ePrivacy Art. 13(4): never without. What is in the message does not change any more.
+            Self::NoWayOut => Facing::Stopped(Rule::OptOutMissing),
+        }
+    }
+}
+
 impl Letter {
-    /// Signs the message. `None` when there is no key for its domain, or it cannot be signed: it does not leave
-    /// unsigned.
-    pub(super) async fn write(engine: &Engine, row: &QueueRow, content: &Content, now: Timestamp) -> Option<Self> {
+    /// Makes the message ready and signs it.
+    ///
+    /// # Errors
+    /// [`Unwritten`]: it does not leave.
+    pub(super) async fn write(
+        engine: &Engine,
+        row: &QueueRow,
+        content: &Content,
+        now: Timestamp,
+    ) -> Result<Self, Unwritten> {
         let Engine { store, settings, signing, .. } = engine;
-        let signers = store.dkim_signers(row.controller, row.domain)?;
-        let at = u64::try_from(now.seconds()).ok()?;
-        let expires = at.saturating_add(SIGNATURE_LIFE.as_secs());
-        let signatures = match signing.sign(content, &signers, at, expires).await {
-            Ok(signatures) => signatures,
-            Err(error) => {
-                tracing::warn!(%error, message = row.id.0, "the message could not be signed");
-                return None;
-            }
+        let signers = store.dkim_signers(row.controller, row.domain).ok_or(Unwritten::Unsigned)?;
+        let domain = signers.first().ok_or(Unwritten::Unsigned)?.domain();
+        let content = if row.kind.is_marketing() {
+            listed::content(engine, row, content, domain).await?
+        } else {
+            // Handles to the same octets, not copies.
+            content.clone()
         };
+        let at = u64::try_from(now.seconds()).map_err(|_| Unwritten::Unsigned)?;
+        let expires = at.saturating_add(SIGNATURE_LIFE.as_secs());
+        let signatures = signing.sign(&content, &signers, at, expires).await.map_err(|error| {
+            tracing::warn!(%error, message = row.id.0, "the message could not be signed");
+            Unwritten::Unsigned
+        })?;
         let public = store.public_id(row.id);
         let token = public.strip_prefix("msg_").unwrap_or(&public);
-        let domain = signers.first()?.domain();
         let return_path = format!("b+{token}@{}{domain}", settings.return_path_prefix);
-        // Handles to the same octets, not copies.
-        Some(Self { signatures, content: content.clone(), return_path })
+        Ok(Self { signatures, content, return_path })
     }
 
     pub(super) fn transaction(&self) -> Transaction {
