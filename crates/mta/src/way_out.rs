@@ -53,6 +53,12 @@ impl Pages {
         if fits { Ok(pages) } else { Err(PagesError) }
     }
 
+    /// Their address, without a slash at its end.
+    #[must_use]
+    pub fn base(&self) -> &str {
+        &self.0
+    }
+
     fn page(&self, page: char, token: &str) -> String {
         format!("{}/{page}/{token}", self.0)
     }

@@ -90,7 +90,10 @@ async fn fill(
         let place = place("submission with TLS", address, "choose another address with --submission-tls");
         doors.submission(Kind::SubmissionTls, &place, running).await?;
     }
-    let api = doors.api(running, &base_url(settings), metrics);
+    let mut api = doors.api(running, &base_url(settings), metrics);
+    if let Some(pages) = &settings.delivery.pages {
+        api = api.with_pages(pages.base());
+    }
     let router = if settings.roles.contains(Roles::API) { web::router(api) } else { web::router::health(api) };
     if let Some(address) = addresses.https {
         doors.https(&place("HTTPS", address, "choose another address with --https"), router.clone()).await?;
