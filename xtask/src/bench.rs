@@ -5,6 +5,7 @@
 
 mod backlog;
 mod ground;
+mod import;
 mod ledger;
 mod load;
 mod machine;
@@ -39,7 +40,7 @@ struct Options {
 /// Runs one benchmark.
 pub(crate) fn run(repo: &Repo, arguments: &[String]) -> Result<()> {
     let Some((which, rest)) = arguments.split_first() else {
-        bail!("bench needs a name: smtp, backlog, nodes or ledger");
+        bail!("bench needs a name: smtp, backlog, nodes, ledger or import");
     };
     let options = Options::parse(rest)?;
     match which.as_str() {
@@ -47,7 +48,8 @@ pub(crate) fn run(repo: &Repo, arguments: &[String]) -> Result<()> {
         "backlog" => backlog::run(repo, &options),
         "nodes" => nodes::run(repo, &options),
         "ledger" => ledger::run(repo, &options),
-        other => bail!("no benchmark {other:?}; there are smtp, backlog, nodes and ledger"),
+        "import" => import::run(repo, &options),
+        other => bail!("no benchmark {other:?}; there are smtp, backlog, nodes, ledger and import"),
     }
 }
 

@@ -60,5 +60,5 @@ cargo xtask tidy                                walls, nevers, sizes and words
 cargo xtask deny                                banned crates, licences, sources
 cargo xtask citations [--check]                 write (or check) docs/citations.md
 cargo xtask bench smtp [--store postgres] [--messages N] [--runs K] [--no-postfix] [--no-postern] [--dir D] [--write]
-cargo xtask bench nodes|ledger [--messages N] [--runs K] [--dir D] [--write]
+cargo xtask bench nodes|ledger|import [--messages N] [--runs K] [--dir D] [--write]
 cargo xtask bench backlog [--messages N] [--dir D] [--write]";

@@ -57,6 +57,13 @@ pub(crate) fn testkit(repo: &Repo, program: &str) -> Result<PathBuf> {
     Ok(Path::new(target).join("debug").join(program))
 }
 
+/// Where a program of ours is that was built as it is shipped.
+pub(crate) fn release_binary(repo: &Repo, program: &str) -> Result<PathBuf> {
+    let metadata = metadata(repo, &["--no-deps"])?;
+    let target = metadata["target_directory"].as_str().context("cargo names no target folder")?;
+    Ok(Path::new(target).join("release").join(program))
+}
+
 /// Where a program is, in PATH or in the administrators' folders that a plain account's PATH often lacks.
 pub(crate) fn which(program: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();

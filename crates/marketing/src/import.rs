@@ -9,7 +9,8 @@
 //! Invariants: each row read has exactly one fate, and the counts of the report add up to the rows; memory does not
 //! grow with the file, but for 64-bit keyed hashes of the addresses seen, up to [`REMEMBERED_MAX`]; a claim in the
 //! file ("confirmed") never makes evidence better than it is; no fault repeats a value.
-//! Never: a clock, chance, the store, a network. The moment and the key of the hashes are given.
+//! [`run`] takes such a file into the store. Never: a clock, chance, a network. The moment and the key of the hashes
+//! are given.
 
 mod dates;
 mod duplicates;
@@ -23,10 +24,12 @@ mod mapping;
 mod provenance;
 mod reader;
 mod report;
+mod run;
 mod source;
 mod split;
 #[cfg(test)]
 mod tests;
+mod words;
 
 pub use self::dates::{DateOrder, Dates};
 pub use self::duplicates::Remember;
@@ -38,6 +41,8 @@ pub use self::mapping::Mapping;
 pub use self::provenance::{Collected, ConfirmedClaim, Evidence, Given, Method, Provenance};
 pub use self::reader::{FileDigest, Finished, ImportReader, Opened, Settings};
 pub use self::report::{Problem, Report, What};
+pub use self::run::{ImportError, Imported, Mode, Notes, Plan, Progress, Rows, Tell, run};
+pub use self::words::{WordFault, Words, format_from};
 
 /// Octets of one row, its quotes included. A longer row is malformed; it is read over, never kept.
 pub const ROW_OCTETS_MAX: usize = 64 * 1024;

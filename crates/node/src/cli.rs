@@ -1,5 +1,6 @@
 //! The command line. Errors are one sentence and its causes, on standard error, with exit code 1.
 
+mod import;
 mod ledger;
 mod nodes;
 mod serve;
@@ -27,6 +28,8 @@ enum Command {
     Serve(Box<serve::Arguments>),
     /// Show the nodes that share a store, and who holds what of it.
     Nodes(nodes::Arguments),
+    /// Take a file of contacts in, each with where it came from, or take an import back.
+    Import(Box<import::Arguments>),
     /// Check, prove, copy or rebuild a controller's ledger.
     #[command(subcommand)]
     Ledger(ledger::Command),
@@ -42,13 +45,14 @@ pub fn run(arguments: Arguments) -> ExitCode {
         Command::Demo(demo) if demo.quiet => log::Default::Silent,
         Command::Serve(serve) if serve.quiet => log::Default::Silent,
         Command::Demo(_) | Command::Serve(_) => log::Default::Usual,
-        Command::Nodes(_) | Command::Ledger(_) | Command::Store(_) => log::Default::Quiet,
+        Command::Import(_) | Command::Nodes(_) | Command::Ledger(_) | Command::Store(_) => log::Default::Quiet,
     });
     let outcome = runtime().and_then(|runtime| {
         runtime.block_on(async {
             match arguments.command {
                 Command::Demo(arguments) => demo::run(*arguments).await,
                 Command::Serve(arguments) => serve::run(*arguments).await,
+                Command::Import(arguments) => import::run(*arguments).await,
                 Command::Nodes(arguments) => nodes::run(arguments).await,
                 Command::Ledger(command) => ledger::run(command).await,
                 Command::Store(command) => store::run(command).await,

@@ -331,6 +331,7 @@ impl Store {
             instruction: None,
             counts: &[],
             detail: &terms::of(&Change::Suppress(row.clone())),
+            commitment: None,
             secret,
         })
     }
@@ -426,6 +427,7 @@ impl Store {
             instruction,
             counts: &[],
             detail: &terms::of(change),
+            commitment: None,
             secret: secret.as_ref(),
         })?;
         Ok(EntryRow { controller: controller.0, bytes })

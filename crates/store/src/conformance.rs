@@ -4,6 +4,7 @@
 mod accepting;
 mod accounts;
 mod delivering;
+mod importing;
 mod keeping;
 pub(crate) mod place;
 mod postgres;

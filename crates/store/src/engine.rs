@@ -5,11 +5,13 @@
 //! keeps nothing; what it answers is durable. `conformance` tells the story both engines must pass.
 
 mod account_rows;
+mod import_rows;
 mod mail_rows;
 mod rows;
 mod sharing;
 
 pub(crate) use account_rows::*;
+pub(crate) use import_rows::*;
 pub(crate) use mail_rows::*;
 pub(crate) use rows::*;
 pub(crate) use sharing::*;
@@ -47,6 +49,15 @@ pub(crate) trait Engine: Send + Sync + 'static {
     async fn persons(&self, queries: Vec<PersonQuery>) -> Result<Vec<PersonRow>>;
     /// The rows that a statement of the registry finds, as of one moment. Statements with many rows take a limit.
     async fn find(&self, finding: Finding) -> Result<Vec<Vec<Value>>>;
+    /// Secrets of persons, and whether their addresses are kept, in the order asked.
+    async fn import_known(&self, controller: i64, tags: Vec<[u8; 16]>) -> Result<Vec<Option<(SlotRef, bool)>>>;
+    /// Takes a slice of a running import in, and says what became of each person. Nothing that is recorded is replaced;
+    /// who does not wish it gets nothing. Tells nobody: an import only adds permission, so what is in memory of others
+    /// stays true, and what is in memory of these persons ("no basis") is set right when the import ends.
+    async fn import(&self, rows: ImportRows) -> Result<Vec<ImportAnswer>>;
+    /// Bulk work on one controller's persons, in one commit; then the controller's permission generation rises.
+    /// Answers how many rows each step touched.
+    async fn bulk(&self, controller: i64, steps: Vec<Step>) -> Result<Vec<usize>>;
     /// Messages accepted by a controller in a UTC day.
     async fn quota_used(&self, controller: i64, day: i64) -> Result<u64>;
 
@@ -104,6 +115,8 @@ pub(crate) trait Engine: Send + Sync + 'static {
     async fn destroy_key(&self, controller: i64, kind: u8, epoch: i64) -> Result<()>;
     /// Writes a block of sealed subject secrets (ahead of any use).
     async fn put_block(&self, block: i64, controller: i64, sealed: Vec<u8>) -> Result<()>;
+    /// Writes blocks of one controller (ahead of any use) in one commit.
+    async fn put_blocks(&self, controller: i64, blocks: Vec<(i64, Vec<u8>)>) -> Result<()>;
     /// Sealed secrets of slots, `None` where destroyed.
     async fn slots(&self, slots: Vec<SlotRef>) -> Result<Vec<Option<Vec<u8>>>>;
     /// Overwrites a slot in place.

@@ -7,6 +7,8 @@
 mod consents;
 mod documents;
 mod forms;
+mod importing;
+mod imports;
 mod links;
 mod method;
 mod people;
@@ -18,6 +20,10 @@ pub use consents::{Act, Confirming, Decision, Evidenced, Leaving, Renewed};
 pub(crate) use consents::{leave_basis, put_basis};
 pub use documents::{Document, DocumentKind, NewDocument, NewSignature, Side, Signature};
 pub use forms::{Form, FormState, NewForm};
+pub use importing::{ImportFate, ImportedBasis, ImportedPerson, ToldFates, WaitingRow};
+pub use imports::{
+    ImportCounts, ImportReceipt, ImportView, ImportedEvidence, QuarantineView, RunningImport, Undone, import_commitment,
+};
 pub use links::{Link, LinkTarget};
 pub use method::Method;
 pub use people::{BasisView, EventView, Preference, Standing, SuppressionView};

@@ -285,25 +285,15 @@ impl Policy {
                 entry.purposes.push(PurposePolicy { parent, purpose: Arc::new(purpose) });
             }
         }
-        // Oldest version first. One that is drafted or signed, proposed or held is not in the way of one in force.
+        // Oldest version first.
         for row in rows.agreements {
             if let Some(entry) = policy.controllers.get_mut(&ControllerId(row.controller)) {
-                let read = understood(row.id, agreement(&row));
-                let waits =
-                    matches!(&read, Some(one) if matches!(one.state, AgreementState::Draft | AgreementState::Signed));
-                if !waits || entry.agreement.is_none() {
-                    entry.agreement = read;
-                }
+                entry.agreement = understood(row.id, agreement(&row));
             }
         }
         for row in rows.instructions {
             if let Some(entry) = policy.controllers.get_mut(&ControllerId(row.controller)) {
-                let read = understood(row.id, instruction(&row));
-                let waits = matches!(&read, Some(one) if one.state != InstructionState::InForce);
-                let stands = matches!(&entry.instruction, Some(one) if one.state == InstructionState::InForce);
-                if !waits || !stands {
-                    entry.instruction = read;
-                }
+                entry.instruction = understood(row.id, instruction(&row));
             }
         }
         for row in rows.domains {

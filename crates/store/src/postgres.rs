@@ -18,6 +18,7 @@ mod entries;
 mod facts;
 mod general;
 mod grants;
+mod import;
 #[cfg(test)]
 mod interleavings;
 mod keep;
@@ -198,6 +199,26 @@ impl Engine for PostgresEngine {
         general::find(&self.core.main, &finding).await
     }
 
+    async fn import_known(&self, controller: i64, tags: Vec<[u8; 16]>) -> Result<Vec<Option<(SlotRef, bool)>>> {
+        import::known(&self.core.main, controller, &tags).await
+    }
+
+    async fn import(&self, rows: ImportRows) -> Result<Vec<ImportAnswer>> {
+        import::import(&self.core.main, &rows).await
+    }
+
+    async fn bulk(&self, controller: i64, steps: Vec<Step>) -> Result<Vec<usize>> {
+        let core = Arc::clone(&self.core);
+        let under_way = Arc::clone(&core.changing).read_owned().await;
+        // A task of its own: what changed is told also when the caller goes away.
+        let changed = tokio::spawn(async move {
+            let touched = import::bulk(&core, controller, &steps).await;
+            drop(under_way);
+            touched
+        });
+        changed.await.map_err(|_| Error::Unknown)?
+    }
+
     async fn message(&self, controller: i64, id: i64) -> Result<Option<MessageRecord>> {
         read::message(&self.core.main, controller, id).await
     }
@@ -252,6 +273,10 @@ impl Engine for PostgresEngine {
 
     async fn put_block(&self, block: i64, controller: i64, sealed: Vec<u8>) -> Result<()> {
         vault::put_block(&self.core.keys, block, controller, &sealed).await
+    }
+
+    async fn put_blocks(&self, controller: i64, blocks: Vec<(i64, Vec<u8>)>) -> Result<()> {
+        vault::put_blocks(&self.core.keys, controller, &blocks).await
     }
 
     async fn slots(&self, slots: Vec<SlotRef>) -> Result<Vec<Option<Vec<u8>>>> {

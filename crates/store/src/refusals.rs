@@ -49,6 +49,7 @@ impl Store {
                 instruction: None,
                 counts: &[(rule.id(), *count)],
                 detail: self.public_id(*credential).as_bytes(),
+                commitment: None,
                 secret: None,
             })?;
             entries.push(EntryRow { controller: controller.0, bytes });

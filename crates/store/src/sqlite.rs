@@ -12,6 +12,7 @@ pub(crate) mod bare;
 mod connect;
 mod facts;
 mod housekeeper;
+mod import;
 mod ledger_rows;
 mod migrate;
 mod policy;
@@ -238,6 +239,21 @@ impl Engine for SqliteEngine {
         self.walk(move |connection| rows::find(connection, &finding)).await
     }
 
+    async fn import_known(&self, controller: i64, tags: Vec<[u8; 16]>) -> Result<Vec<Option<(SlotRef, bool)>>> {
+        self.walk(move |connection| import::known(connection, controller, &tags)).await
+    }
+
+    async fn import(&self, rows: ImportRows) -> Result<Vec<ImportAnswer>> {
+        self.write_bulk(move |connection| import::import(connection, &rows)).await
+    }
+
+    async fn bulk(&self, controller: i64, steps: Vec<Step>) -> Result<Vec<usize>> {
+        let told = Arc::clone(&self.told);
+        let work = move |connection: &Connection| import::bulk(connection, &steps);
+        let then = move |_: &mut Vec<usize>| tell(&told, Changed { controllers: vec![controller], policy: None });
+        self.main.write_then(Lane::Bulk, work, then).await
+    }
+
     async fn quota_used(&self, controller: i64, day: i64) -> Result<u64> {
         self.main_readers.read(|connection| facts::quota_used(connection, controller, day))
     }
@@ -367,6 +383,13 @@ impl Engine for SqliteEngine {
 
     async fn put_block(&self, block: i64, controller: i64, sealed: Vec<u8>) -> Result<()> {
         self.keys.write(Lane::Short, move |connection| vault::put_block(connection, block, controller, &sealed)).await
+    }
+
+    async fn put_blocks(&self, controller: i64, blocks: Vec<(i64, Vec<u8>)>) -> Result<()> {
+        let work = move |connection: &Connection| {
+            blocks.iter().try_for_each(|(block, sealed)| vault::put_block(connection, *block, controller, sealed))
+        };
+        self.keys.write(Lane::Bulk, work).await
     }
 
     async fn slots(&self, slots: Vec<SlotRef>) -> Result<Vec<Option<Vec<u8>>>> {

@@ -371,6 +371,16 @@ impl Vault {
         self.blocks.allocate(self, controller, tag, block_id).await
     }
 
+    /// Slots for many persons who have none yet, written ahead together.
+    pub(crate) async fn new_slots(
+        &self,
+        controller: i64,
+        count: usize,
+        block_id: impl FnMut() -> i64 + Send,
+    ) -> Result<Vec<(SlotRef, Secret)>> {
+        Blocks::many(self, controller, count, block_id).await
+    }
+
     /// Hash of a password or API key for comparison. The secrets are random and long, so a keyed hash
     /// is enough; a slow one would only slow the door.
     pub(crate) fn secret_hash(&self, label: &str, secret: &str) -> [u8; 32] {

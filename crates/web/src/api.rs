@@ -21,6 +21,7 @@ pub(crate) mod body;
 pub(crate) mod consents;
 pub(crate) mod flight;
 pub(crate) mod forms;
+pub(crate) mod imports;
 pub(crate) mod json;
 pub(crate) mod messages;
 pub(crate) mod notices;
@@ -44,6 +45,7 @@ struct Shared {
     readiness: Arc<Readiness>,
     keys: flight::Keys,
     budget: body::Budget,
+    turn: imports::Turn,
     openapi: Bytes,
     pages_url: String,
     throttle: Throttle,
@@ -84,11 +86,23 @@ impl Api {
         let base_url = base_url.trim_end_matches('/').to_owned();
         let openapi = openapi::document(&base_url);
         let keys = flight::Keys::default();
-        let budget = body::Budget::default();
+        let (budget, turn) = (body::Budget::default(), imports::Turn::default());
         let (pages_url, throttle) = (base_url.clone(), Throttle::default());
-        let shared =
-            Shared { store, submission, base_url, metrics, readiness, keys, budget, openapi, pages_url, throttle };
-        Self { shared: Arc::new(shared) }
+        Self {
+            shared: Arc::new(Shared {
+                store,
+                submission,
+                base_url,
+                metrics,
+                readiness,
+                keys,
+                budget,
+                turn,
+                openapi,
+                pages_url,
+                throttle,
+            }),
+        }
     }
 
     /// The same, where recipients reach the pages under another address than clients the interface: links in mail
@@ -137,6 +151,10 @@ impl Api {
 
     pub(crate) fn budget(&self) -> &body::Budget {
         &self.shared.budget
+    }
+
+    pub(crate) fn turn(&self) -> &imports::Turn {
+        &self.shared.turn
     }
 
     pub(crate) fn openapi(&self) -> Bytes {

@@ -122,6 +122,11 @@ impl Drop for Server {
     }
 }
 
+/// The most MiB that a process of ours ever had in use; 0 when it is gone.
+pub(super) fn peak_mib_of(pid: u32) -> f64 {
+    mib(field(pid, "status", "VmHWM:"))
+}
+
 /// What /proc/PID/stat says.
 struct Stat {
     parent: u32,

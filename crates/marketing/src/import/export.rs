@@ -57,6 +57,10 @@ impl<W: Write> ReportWriter<W> {
     pub fn write(&mut self, fate: &RowFate) -> io::Result<()> {
         let entry = Entry::of(fate);
         let address = fate.address().filter(|_| self.echo == Echo::Address).map(mail::address::Address::to_wire);
+        self.write_entry(&entry, address)
+    }
+
+    fn write_entry(&mut self, entry: &Entry, address: Option<String>) -> io::Result<()> {
         self.buffer.clear();
         match self.format {
             ReportFormat::Csv => {
@@ -72,6 +76,16 @@ impl<W: Write> ReportWriter<W> {
             }
         }
         self.out.write_all(self.buffer.as_bytes())
+    }
+
+    /// Writes what became of a contact in the store, which is known after the row went by.
+    ///
+    /// # Errors
+    /// Those of the writer.
+    pub fn settled(&mut self, line: u64, fate: &'static str, missing: Fields) -> io::Result<()> {
+        let (column, formulas) = (Column::default(), Fields::default());
+        let entry = Entry { line, fate, reason: None, column, first_line: None, missing, formulas };
+        self.write_entry(&entry, None)
     }
 
     /// Ends the report.
@@ -195,5 +209,19 @@ fn push_text(out: &mut String, key: &str, text: &str) {
 fn push_words(out: &mut String, key: &str, fields: Fields) {
     if !fields.is_empty() {
         let _ = write!(out, ",\"{key}\":{}", serde_json::Value::from(words(fields)));
+    }
+}
+
+impl<W: Write + Send> super::Rows for ReportWriter<W> {
+    fn read(&mut self, fate: &RowFate) -> io::Result<()> {
+        self.write(fate)
+    }
+
+    fn settled(&mut self, line: u64, word: &'static str, missing: Fields) -> io::Result<()> {
+        Self::settled(self, line, word, missing)
+    }
+
+    fn end(&mut self) -> io::Result<()> {
+        self.out.flush()
     }
 }

@@ -39,6 +39,9 @@ pub(crate) struct SystemEvent<'a> {
     pub(crate) counts: &'a [(&'a str, u64)],
     /// Committed to, not shown.
     pub(crate) detail: &'a [u8],
+    /// A commitment that opens with a nonce which the controller holds (`architecture.md` §4), instead of one to
+    /// `detail`.
+    pub(crate) commitment: Option<[u8; 32]>,
     /// That of the person it is about. Without one nothing in the leaf refers to a person, and the controller's own
     /// key blinds it.
     pub(crate) secret: Option<&'a Secret>,
@@ -86,7 +89,7 @@ impl Store {
             instruction: instruction.as_deref(),
             agreement: agreement.as_deref(),
             subject_ref: subject_ref.as_ref(),
-            commitment: Some(&commitment),
+            commitment: Some(event.commitment.as_ref().unwrap_or(&commitment)),
             counts: event.counts,
         })
     }

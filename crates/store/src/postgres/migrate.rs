@@ -24,6 +24,7 @@ pub(super) struct Step {
 pub(super) const MAIN: &[Step] = &[
     Step { name: "main_0001", text: include_str!("migrations/main_0001.sql") },
     Step { name: "main_0002", text: include_str!("migrations/main_0002.sql") },
+    Step { name: "main_0003", text: include_str!("migrations/main_0003.sql") },
 ];
 
 /// Steps of the keys database.

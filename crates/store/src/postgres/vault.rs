@@ -86,19 +86,33 @@ pub(super) async fn destroy_key(db: &Db, controller: i64, kind: u8, epoch: i64) 
 
 /// See [`crate::engine::Engine::put_block`].
 pub(super) async fn put_block(db: &Db, block: i64, controller: i64, sealed: &[u8]) -> Result<()> {
-    if sealed.is_empty() || !sealed.len().is_multiple_of(SLOTS) {
+    put_blocks(db, controller, &[(block, sealed.to_vec())]).await
+}
+
+/// See [`crate::engine::Engine::put_blocks`].
+pub(super) async fn put_blocks(db: &Db, controller: i64, blocks: &[(i64, Vec<u8>)]) -> Result<()> {
+    if blocks.iter().any(|(_, sealed)| sealed.is_empty() || !sealed.len().is_multiple_of(SLOTS)) {
         return Err(Error::Row { column: "subject_block.sealed" });
     }
-    let (numbers, slots): (Vec<i64>, Vec<&[u8]>) = (0_i64..).zip(sealed.chunks_exact(sealed.len() / SLOTS)).unzip();
     let mut runs = 0;
     let written: Result<(), Fault> = transact!(db, Repeat::Safe, tx => {
         runs += 1;
-        let first = slots.first().copied().unwrap_or_default();
-        if runs > 1 && let Some(row) = one(&tx, &sql::SLOTS, &[&[block].as_slice(), &[0_i64].as_slice()]).await? {
-            let there: &[u8] = column(&row, 1, "subject_block.sealed")?;
-            return if there == first { Ok(()) } else { Err(Fault::Conflict) };
+        for (block, sealed) in blocks {
+            let slots = sealed.chunks_exact(sealed.len() / SLOTS);
+            let (numbers, slots): (Vec<i64>, Vec<&[u8]>) = (0_i64..).zip(slots).unzip();
+            let first = slots.first().copied().unwrap_or_default();
+            let row = match runs {
+                1 => None,
+                _ => one(&tx, &sql::SLOTS, &[&[*block].as_slice(), &[0_i64].as_slice()]).await?,
+            };
+            match row {
+                // Sealed octets are never the same twice: it is ours, of a COMMIT that was not answered.
+                Some(row) if column::<&[u8]>(&row, 1, "subject_block.sealed")? == first => {}
+                Some(_) => return Err(Fault::Conflict),
+                None => run(&tx, &sql::BLOCK_WRITE, &[block, &controller, &numbers, &slots]).await.map(drop)?,
+            }
         }
-        run(&tx, &sql::BLOCK_WRITE, &[&block, &controller, &numbers, &slots]).await.map(drop)
+        Ok(())
     });
     exists(written, "block of subject secrets")
 }

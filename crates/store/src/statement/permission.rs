@@ -51,14 +51,14 @@ statements! { PERMISSION:
         ON CONFLICT (controller, tag, purpose) DO UPDATE \
         SET kind = excluded.kind, given = excluded.given, confirmed = excluded.confirmed, \
         withdrawn = excluded.withdrawn, expires = excluded.expires, evidence = excluded.evidence, \
-        notice = excluded.notice, batch = excluded.batch WHERE basis.withdrawn IS NULL";
+        notice = excluded.notice, batch = excluded.batch, origin = excluded.origin WHERE basis.withdrawn IS NULL";
     /// The person himself consents (anew): in the place of whatever was before. An older word never replaces a newer.
     BASIS_RENEW(11) = "INSERT INTO basis (controller, tag, purpose, kind, given, confirmed, withdrawn, expires, \
         evidence, notice, batch) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) \
         ON CONFLICT (controller, tag, purpose) DO UPDATE \
         SET kind = excluded.kind, given = excluded.given, confirmed = excluded.confirmed, \
         withdrawn = excluded.withdrawn, expires = excluded.expires, evidence = excluded.evidence, \
-        notice = excluded.notice, batch = excluded.batch \
+        notice = excluded.notice, batch = excluded.batch, origin = excluded.origin \
         WHERE basis.withdrawn IS NULL OR basis.withdrawn <= excluded.given";
     /// What withdraws nothing is still evidence: no row is needed.
     BASIS_LEAVE(4) = "UPDATE basis SET withdrawn = ?4 \
@@ -94,6 +94,50 @@ statements! { PERMISSION:
     /// It is answered, once and in time.
     CONFIRMATION_DONE(4) = "UPDATE confirmation SET done = ?4 WHERE controller = ?1 AND id = ?2 AND tag = ?3 \
         AND done IS NULL AND ends > ?4";
+
+    /// An import begins.
+    BATCH_INSERT(6) = "INSERT INTO batch (id, controller, at, state, contacts, quarantined, blocked, hash, event, \
+        sealed) VALUES (?1, ?2, ?3, 'running', 0, 0, 0, ?4, ?5, ?6)";
+    /// It has come to its end.
+    BATCH_DONE(6) = "UPDATE batch SET state = 'done', contacts = ?3, quarantined = ?4, blocked = ?5, hash = ?6 \
+        WHERE controller = ?1 AND id = ?2 AND state = 'running'";
+    /// From now on nothing comes in with it.
+    BATCH_UNDOING(2) = "UPDATE batch SET state = 'undoing' WHERE controller = ?1 AND id = ?2 AND state <> 'undone'";
+    /// What came with it is gone.
+    BATCH_UNDONE(2) = "UPDATE batch SET state = 'undone' WHERE controller = ?1 AND id = ?2 AND state = 'undoing'";
+    /// An import.
+    BATCH(2) = "SELECT id, at, state, contacts, quarantined, blocked, hash, event, sealed FROM batch \
+        WHERE controller = ?1 AND id = ?2";
+    /// Imports, newest first, below an id.
+    BATCHES(3) = "SELECT id, at, state, contacts, quarantined, blocked, hash, event, sealed FROM batch \
+        WHERE controller = ?1 AND id < ?2 ORDER BY id DESC LIMIT ?3";
+    /// What waits of an import, from a line on, with the secret under which it lies.
+    QUARANTINE_FROM(4) = "SELECT quarantine.line, quarantine.missing, quarantine.sealed, subject.block, subject.slot \
+        FROM quarantine JOIN subject ON subject.controller = quarantine.controller AND subject.tag = quarantine.tag \
+        WHERE quarantine.controller = ?1 AND quarantine.batch = ?2 AND quarantine.line > ?3 \
+        ORDER BY quarantine.line LIMIT ?4";
+    /// What imported bases of a person rest on.
+    IMPORTED(2) = "SELECT basis.purpose, basis.batch, basis.origin, batch.sealed FROM basis JOIN batch \
+        ON batch.id = basis.batch WHERE basis.controller = ?1 AND basis.tag = ?2 ORDER BY basis.purpose";
+    /// Persons of a controller, in order, after one.
+    SUBJECTS_AFTER(3) = "SELECT tag FROM subject WHERE controller = ?1 AND tag > ?2 ORDER BY tag LIMIT ?3";
+    /// Lines that wait, in order, after one.
+    LINES_AFTER(4) = "SELECT line FROM quarantine WHERE controller = ?1 AND batch = ?2 AND line > ?3 \
+        ORDER BY line LIMIT ?4";
+    /// Bases that came with an import and are still what they were then. What was renewed since names no import; what
+    /// was withdrawn stays.
+    UNDO_BASES(4) = "DELETE FROM basis WHERE controller = ?1 AND tag > ?2 AND tag <= ?3 AND batch = ?4 \
+        AND withdrawn IS NULL";
+    /// Addresses that came with an import, of persons whom nothing else is recorded of.
+    UNDO_ADDRESSES(4) = "UPDATE subject SET address = NULL, batch = NULL WHERE controller = ?1 AND tag > ?2 \
+        AND tag <= ?3 AND batch = ?4 \
+        AND NOT EXISTS (SELECT 1 FROM basis WHERE basis.controller = subject.controller AND basis.tag = subject.tag) \
+        AND NOT EXISTS (SELECT 1 FROM consent_event WHERE consent_event.controller = subject.controller \
+        AND consent_event.tag = subject.tag) \
+        AND NOT EXISTS (SELECT 1 FROM suppression WHERE suppression.controller = subject.controller \
+        AND suppression.tag = subject.tag)";
+    /// What waited.
+    UNDO_QUARANTINE(4) = "DELETE FROM quarantine WHERE controller = ?1 AND batch = ?2 AND line > ?3 AND line <= ?4";
 
     /// A person's preferences.
     PREFERENCE_PUT(7) = "INSERT INTO preference (controller, tag, language, frequency, tracking, paused, since) \

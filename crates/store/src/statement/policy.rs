@@ -72,6 +72,23 @@ statements! { POLICY_SQLITE:
     /// A person gets a secret; the first one stays.
     SUBJECT_INSERT(5) = "INSERT INTO subject (controller, tag, block, slot, normaliser) VALUES (?1, ?2, ?3, ?4, ?5) \
         ON CONFLICT (controller, tag) DO NOTHING";
+    /// Where an import stands.
+    BATCH_STATE(2) = "SELECT state FROM batch WHERE controller = ?1 AND id = ?2";
+    /// A person's secret, and whether his address is kept.
+    SUBJECT_KEPT(2) = "SELECT block, slot, address IS NOT NULL FROM subject WHERE controller = ?1 AND tag = ?2";
+    /// A person comes with an import, or his address does. No row for one who has another secret by now.
+    SUBJECT_IMPORT(7) = "INSERT INTO subject (controller, tag, block, slot, normaliser, address, batch) \
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (controller, tag) DO UPDATE \
+        SET batch = CASE WHEN subject.address IS NULL THEN excluded.batch ELSE subject.batch END, \
+        address = COALESCE(subject.address, excluded.address) \
+        WHERE subject.block = excluded.block AND subject.slot = excluded.slot";
+    /// A basis comes with an import, where there is none. What is recorded already stands before what a file says.
+    BASIS_IMPORT(10) = "INSERT INTO basis (controller, tag, purpose, kind, given, confirmed, evidence, notice, batch, \
+        origin) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) \
+        ON CONFLICT (controller, tag, purpose) DO NOTHING";
+    /// A row waits for its provenance.
+    QUARANTINE_IMPORT(6) = "INSERT INTO quarantine (batch, line, controller, tag, missing, sealed) \
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (batch, line) DO NOTHING";
     /// Every scope in which a person is suppressed.
     SUPPRESSIONS(2) = "SELECT scope, reason, since, ends FROM suppression WHERE controller = ?1 AND tag = ?2 \
         ORDER BY scope";

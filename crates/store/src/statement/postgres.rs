@@ -35,6 +35,35 @@ statements! { POSTGRES:
         ?4::BIGINT[], ?5::BIGINT[]) AS wanted (controller, tag, block, slot, normaliser) \
         ON CONFLICT (controller, tag) DO UPDATE SET slot = subject.slot \
         WHERE subject.block = excluded.block AND subject.slot = excluded.slot";
+    /// Where an import stands; nobody undoes it until the transaction ends.
+    BATCH_HELD(2) = "SELECT state FROM batch WHERE controller = ?1 AND id = ?2 FOR SHARE";
+    /// Secrets of persons, and whether their addresses are kept.
+    SUBJECTS_KEPT(2) = "SELECT asked.number, subject.block, subject.slot, \
+        CAST(subject.address IS NOT NULL AS INTEGER)::BIGINT FROM UNNEST(?2::BYTEA[]) WITH ORDINALITY \
+        AS asked (tag, number) JOIN subject ON subject.controller = ?1 AND subject.tag = asked.tag";
+    /// Wishes and restrictions of persons who come with an import.
+    STANDING_OF(2) = "SELECT asked.number, restriction.kind, suppression.scope, suppression.reason, suppression.ends \
+        FROM UNNEST(?2::BYTEA[]) WITH ORDINALITY AS asked (tag, number) LEFT JOIN restriction \
+        ON restriction.controller = ?1 AND restriction.tag = asked.tag LEFT JOIN suppression \
+        ON suppression.controller = ?1 AND suppression.tag = asked.tag";
+    /// Persons come with an import, or their addresses do. No row for one who has another secret by now.
+    SUBJECTS_IMPORT(7) = "INSERT INTO subject (controller, tag, block, slot, normaliser, address, batch) SELECT \
+        ?1, wanted.tag, wanted.block, wanted.slot, ?2, wanted.address, wanted.batch FROM UNNEST(?3::BYTEA[], \
+        ?4::BIGINT[], ?5::BIGINT[], ?6::BYTEA[], ?7::BIGINT[]) AS wanted (tag, block, slot, address, batch) \
+        ON CONFLICT (controller, tag) DO UPDATE \
+        SET batch = CASE WHEN subject.address IS NULL THEN excluded.batch ELSE subject.batch END, \
+        address = COALESCE(subject.address, excluded.address) \
+        WHERE subject.block = excluded.block AND subject.slot = excluded.slot RETURNING tag";
+    /// Bases come with an import, where there are none. What is recorded already stands before what a file says.
+    BASES_IMPORT(10) = "INSERT INTO basis (controller, batch, tag, purpose, kind, given, confirmed, evidence, notice, \
+        origin) SELECT ?1, ?2, wanted.tag, wanted.purpose, wanted.kind, wanted.given, wanted.confirmed, \
+        wanted.evidence, wanted.notice, wanted.origin FROM UNNEST(?3::BYTEA[], ?4::BIGINT[], ?5::TEXT[], \
+        ?6::BIGINT[], ?7::BIGINT[], ?8::TEXT[], ?9::BIGINT[], ?10::BYTEA[]) AS wanted (tag, purpose, kind, given, \
+        confirmed, evidence, notice, origin) ON CONFLICT (controller, tag, purpose) DO NOTHING RETURNING tag";
+    /// Rows wait for their provenance.
+    QUARANTINES_IMPORT(6) = "INSERT INTO quarantine (batch, controller, line, tag, missing, sealed) SELECT ?1, ?2, \
+        UNNEST(?3::BIGINT[]), UNNEST(?4::BYTEA[]), UNNEST(?5::TEXT[]), UNNEST(?6::BYTEA[]) \
+        ON CONFLICT (batch, line) DO NOTHING";
     /// How many of these persons were erased.
     ERASED_AMONG(2) = "SELECT COUNT(*) FROM UNNEST(?1::BIGINT[], ?2::BYTEA[]) AS person (controller, tag) JOIN \
         restriction ON restriction.controller = person.controller AND restriction.tag = person.tag WHERE \

@@ -44,6 +44,8 @@ tables! {
     Suppression = "suppression",
     Restriction = "restriction",
     Basis = "basis",
+    Batch = "batch",
+    Quarantine = "quarantine",
     Message = "message",
     Queue = "queue",
     Body = "body",

@@ -103,7 +103,42 @@ impl Blocks {
         Ok((slot, secret, Lease { pending: Arc::clone(&self.pending), who }))
     }
 
+    /// So many slots for persons who may have none yet, in as few commits as may be. Those that no commit gives away
+    /// are lost: that costs 60 octets each.
+    pub(super) async fn many(
+        vault: &Vault,
+        controller: i64,
+        count: usize,
+        mut block_id: impl FnMut() -> i64 + Send,
+    ) -> Result<Vec<(SlotRef, Secret)>> {
+        let mut slots = {
+            let mut free = vault.blocks.free.lock().await;
+            let free = free.entry(controller).or_default();
+            free.split_off(free.len().saturating_sub(count))
+        };
+        // Made without the lock: an acceptance that needs one slot does not wait for a file.
+        let mut blocks = Vec::new();
+        while slots.len() < count {
+            let block = block_id();
+            let (sealed, more) = Self::make(vault, controller, block)?;
+            blocks.push((block, sealed));
+            slots.extend(more);
+        }
+        if !blocks.is_empty() {
+            vault.engine.put_blocks(controller, blocks).await?;
+            vault.blocks.free.lock().await.entry(controller).or_default().extend(slots.drain(count..));
+        }
+        Ok(slots)
+    }
+
     async fn generate(vault: &Vault, controller: i64, block: i64) -> Result<Vec<(SlotRef, Secret)>> {
+        let (sealed, slots) = Self::make(vault, controller, block)?;
+        // Durable before any slot of it is given away.
+        vault.engine.put_block(block, controller, sealed).await?;
+        Ok(slots)
+    }
+
+    fn make(vault: &Vault, controller: i64, block: i64) -> Result<(Vec<u8>, Vec<(SlotRef, Secret)>)> {
         let under = crypto::derive(&*vault.key(controller, KeyKind::Wrap, 0)?, "subject block");
         let mut sealed = Vec::with_capacity(BLOCK * (32 + crypto::OVERHEAD));
         let mut slots = Vec::with_capacity(BLOCK);
@@ -113,9 +148,7 @@ impl Blocks {
             sealed.extend_from_slice(&crypto::seal(&under, &context(slot), secret.as_slice())?);
             slots.push((slot, Secret::of(&secret)));
         }
-        // Durable before any slot of it is given away.
-        vault.engine.put_block(block, controller, sealed).await?;
-        Ok(slots)
+        Ok((sealed, slots))
     }
 
     /// Secrets in the order asked; `None` for one that was destroyed or does not open.

@@ -34,6 +34,9 @@ mod tests;
         crate::api::consents::post_withdrawal,
         crate::api::notices::post_notice,
         crate::api::forms::post_form,
+        crate::api::imports::post_import,
+        crate::api::imports::get_import,
+        crate::api::imports::post_undo,
         get_openapi,
     ),
     tags(

@@ -290,7 +290,10 @@ impl House {
 
     /// Records confirmed consent to the shop's newsletter, over HTTP.
     pub(crate) async fn consent(&self, to: &str) {
-        let body = json!({"email": to, "stream": "newsletter", "kind": "consent", "confirmed": true});
+        let words = json!({"name": "news", "version": 1, "language": "en", "text": "We send you our news."});
+        let notice = json_of(&self.post(&self.shop, "/v1/notices", &words).await)["id"].clone();
+        let body = json!({"email": to, "stream": "newsletter", "kind": "consent", "confirmed": true,
+            "notice": notice, "action": "checkbox-ticked"});
         assert_eq!(self.post(&self.shop, "/v1/consents", &body).await.status, 201);
     }
 

@@ -91,8 +91,8 @@ async fn dkimpy(folder: &Path) -> Vec<String> {
     said.lines().map(|line| line.replace('\t', " ")).collect()
 }
 
-/// Messages with these subjects have come, each with two signatures that dkimpy finds valid, and broken once the message
-/// is changed.
+/// Messages with these subjects have come, each with two signatures that dkimpy finds valid, and broken once the
+/// message is changed.
 async fn dkimpy_agrees(walk: &Walk, subjects: &[&str]) {
     let demo = &walk.demo;
     // The keys as the sample's domain would publish them.

@@ -3,8 +3,8 @@
 use crate::conformance::place::Place;
 use crate::open::{Options, Store};
 use crate::permission::{
-    Act, Confirming, Decision, DocumentKind, FormState, Method, NewDocument, NewForm, NewSignature, Preference, Right,
-    Side,
+    Act, Confirming, Decision, DocumentKind, FormState, ImportFate, ImportedPerson, Method, NewDocument, NewForm,
+    NewSignature, Preference, Right, Side, WaitingRow,
 };
 use crate::spool::{Acceptance, Idempotency, Item, Lane, Outcome, OutcomeKind, QueueRow, Start, Started, Suppress};
 use crate::{
@@ -84,7 +84,7 @@ pub(super) fn large_body() -> Bytes {
     Bytes::from(octets.take(300 * 1_024).collect::<Vec<_>>())
 }
 
-async fn authority(store: &Store) -> Authority {
+async fn authority(store: &Arc<Store>) -> Authority {
     let shop = store.create_controller("Shop").await.unwrap();
     store.sign_agreement(shop, None).await.unwrap();
     let receipts = store.create_stream(shop, "shop", StreamKind::Transactional, "receipts").await.unwrap();
@@ -126,7 +126,7 @@ async fn authority(store: &Store) -> Authority {
 }
 
 /// Something in every table of permission.
-async fn permission(store: &Store, shop: ControllerId, news: model::StreamId) {
+async fn permission(store: &Arc<Store>, shop: ControllerId, news: model::StreamId) {
     let news = PurposeId::of_stream(news);
     let words = NewDocument { kind: DocumentKind::Notice, name: "news", version: 1, language: "en", octets: b"words" };
     let notice = store.keep_document(shop, &words).await.unwrap();
@@ -145,6 +145,11 @@ async fn permission(store: &Store, shop: ControllerId, news: model::StreamId) {
     let (_, tag) = store.ask_confirmation(shop, &address("asked"), &asked, &act).await.unwrap().unwrap();
     store.set_preference(shop, tag, &Preference { language: "de".into(), ..Preference::default() }).await.unwrap();
     store.exercise_right(shop, tag, Right::Access).await.unwrap();
+    let import = store.begin_import(shop, "{}").await.unwrap();
+    let row = WaitingRow { missing: "source".into(), row: "{}".into() };
+    let (address, bases) = (address("asked").to_wire(), Vec::new());
+    let person = ImportedPerson { line: 1, tag, address, bases, waiting: Some(row) };
+    store.import_people(&import, std::iter::once(person), &mut |_: &[(u64, ImportFate)]| ()).await.unwrap();
 }
 
 /// Sends one message to some people.

@@ -1,0 +1,337 @@
+//! `POST /v1/imports`, `GET /v1/imports/{id}`, `POST /v1/imports/{id}/undo`: files of contacts, each contact with where
+//! it came from (GDPR Art. 5(2), 7(1), 14).
+//!
+//! Invariants: the file is read as it comes, never whole into memory; one import at a time on a node, for it needs some
+//! 150 MB; a body that ends early, or a client that goes away, leaves nothing of it; an import beside a node at work
+//! lets its mail pass first.
+
+use std::io::{self, Read};
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Json;
+use axum::body::Body;
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Path, Query, Request, State};
+use bytes::{Buf, Bytes};
+use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
+use http::{HeaderMap, StatusCode};
+use http_body_util::BodyExt;
+use marketing::import::{Format, ImportError, Mode, Plan, Tell, Words, format_from, run};
+use model::BatchId;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use store::permission::ImportView;
+use tokio::sync::{Semaphore, mpsc};
+use utoipa::{IntoParams, ToSchema};
+
+use crate::api::{Api, store_failed, to_the_end};
+use crate::problem::Problem;
+use crate::router::Fault;
+use crate::timestamp::rfc3339;
+
+/// Frames of a body that wait for the reader.
+const FRAMES: usize = 8;
+/// Seconds without a frame after which a body has ended early.
+const FRAME_S_MAX: u64 = 60;
+
+/// One import at a time.
+pub(crate) struct Turn(Arc<Semaphore>);
+
+impl Default for Turn {
+    fn default() -> Self {
+        Self(Arc::new(Semaphore::new(1)))
+    }
+}
+
+/// What is said of the whole file. Whatever a row says itself stands before it.
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct Asked {
+    /// Names of purposes, separated by commas, for rows that name none.
+    #[serde(default)]
+    purpose: String,
+    /// Where the contacts came from, in words.
+    source: Option<String>,
+    /// How: form, double_opt_in, paper, verbal, api, existing_customer, other.
+    method: Option<String>,
+    /// The notice that was shown: id or SHA-256 of a document that is kept, NAME:VERSION:LANGUAGE, or any reference.
+    notice: Option<String>,
+    /// The lawful basis: consent, soft-opt-in, contract, legal-obligation.
+    basis: Option<String>,
+    /// The first day on which they were collected.
+    collected_from: Option<String>,
+    /// The last day.
+    collected_until: Option<String>,
+    /// FIELD=COLUMN pairs, separated by commas.
+    #[serde(default)]
+    map: String,
+    /// csv, jsonl or list; without it, what the Content-Type says.
+    format: Option<String>,
+    /// utf-8, utf-16le, utf-16be or windows-1252.
+    encoding: Option<String>,
+    /// first or absent: whether the first row names the columns.
+    header: Option<String>,
+    /// day or month: which comes first in dates such as 03/04/2021.
+    date_order: Option<String>,
+    /// Write nothing, and say what would come of it.
+    #[serde(default)]
+    dry_run: bool,
+}
+
+/// An import.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Import {
+    /// Its id.
+    id: String,
+    /// When it began.
+    at: String,
+    /// `running` (or cut short), `done`, `undoing`, `undone`.
+    state: String,
+    /// Rows whose contact is on record.
+    contacts: u64,
+    /// Rows that wait for their provenance.
+    quarantined: u64,
+    /// Rows of people whose own wish, or a restriction, stands against it.
+    blocked: u64,
+    /// Its leaf in the ledger.
+    event: String,
+    /// What was said of the whole file.
+    about: Value,
+}
+
+/// What undoing took away.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Undoing {
+    /// Bases.
+    bases: u64,
+    /// Addresses of people of whom nothing else is recorded.
+    addresses: u64,
+    /// Rows in quarantine.
+    quarantined: u64,
+}
+
+/// Imports the file that is the body. The answer comes when everything is in force; its `nonce` is kept by nobody else,
+/// and opens what the ledger's leaf commits to.
+#[utoipa::path(
+    post, path = "/v1/imports", tag = "people", params(Asked),
+    request_body(content = String, content_type = "text/csv", description = "The file", example = "email,consent_at,source\nada@dest.example,2025-03-01,sign-up form\n"),
+    responses(
+        (status = 200, description = "A dry run: what would come of it", body = Value),
+        (status = 201, description = "Imported, and in force: the receipt", body = Value),
+        (status = 400, description = "The file, or what is said of it, is at fault: nothing was kept",
+         body = Problem, content_type = "application/problem+json"),
+        (status = 401, description = "No valid key", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "Refused for the sender as a whole: agreement, instruction or credential",
+         body = Problem, content_type = "application/problem+json"),
+        (status = 415, description = "Neither CSV nor JSON Lines nor a list",
+         body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "Not at the moment, or another import is under way",
+         body = Problem, content_type = "application/problem+json"),
+    ),
+    security(("key" = []))
+)]
+pub(crate) async fn post_import(
+    State(api): State<Api>,
+    asked: Result<Query<Asked>, QueryRejection>,
+    request: Request,
+) -> Result<(StatusCode, Json<Value>), Problem> {
+    let (parts, body) = request.into_parts();
+    let authority = api.authenticate(&parts.headers)?;
+    let Query(asked) =
+        asked.map_err(|_| Problem::field("", "a parameter is not known, stands twice, or is no word"))?;
+    // GDPR Art. 28(3): contacts are kept only where mail might go to them.
+    if let Some(refusal) = api.submission().check_sender(&authority) {
+        return Err(Problem::refused(refusal.rule(), api.base_url()));
+    }
+    let turn = Arc::clone(&api.turn().0)
+        .try_acquire_owned()
+        .map_err(|_| Problem::of(Fault::Busy).saying("another import is under way on this node"))?;
+    let format = format(asked.format.as_deref(), &parts.headers)?;
+    let mode = if asked.dry_run { Mode::DryRun } else { Mode::Write };
+    let store = api.store();
+    let plan = asked.words().plan(store, authority.controller(), store.now(), format, mode);
+    let plan = plan.map_err(|fault| Problem::field(fault.field, fault.fault))?;
+    to_the_end(async move {
+        let imported = take_in(&api, plan, body).await;
+        drop(turn);
+        let status = if mode == Mode::DryRun { StatusCode::OK } else { StatusCode::CREATED };
+        imported.map(|imported| (status, Json(imported)))
+    })
+    .await
+}
+
+async fn take_in(api: &Api, plan: Plan, body: Body) -> Result<Value, Problem> {
+    let (give, frames) = mpsc::channel(FRAMES);
+    let feeding = tokio::spawn(feed(body, give));
+    let tell: Tell = Arc::new(|_| ());
+    let imported = run(api.store(), plan, Frames { frames, now: Bytes::new() }, None, &tell).await;
+    feeding.abort();
+    match imported {
+        Ok(imported) => Ok(imported.to_json(api.store())),
+        Err(ImportError::Store(error)) => Err(store_failed(&error)),
+        Err(fault @ (ImportError::Open(_) | ImportError::File(_) | ImportError::Purpose)) => {
+            Err(Problem::field("", fault.to_string()))
+        }
+        Err(fault) => {
+            tracing::error!(%fault, "an import failed");
+            Err(Problem::of(Fault::Internal))
+        }
+    }
+}
+
+/// Hands frames on as they come; a body that ends early ends with an error, so that no half file counts as a whole one.
+async fn feed(mut body: Body, give: mpsc::Sender<io::Result<Bytes>>) {
+    loop {
+        let frame = tokio::time::timeout(Duration::from_secs(FRAME_S_MAX), body.frame()).await;
+        let frame = match frame {
+            Ok(None) => return,
+            Ok(Some(Ok(frame))) => Ok(frame.into_data().unwrap_or_default()),
+            Ok(Some(Err(_))) => Err(io::ErrorKind::UnexpectedEof.into()),
+            Err(_) => Err(io::ErrorKind::TimedOut.into()),
+        };
+        let is_over = frame.is_err();
+        if give.send(frame).await.is_err() || is_over {
+            return;
+        }
+    }
+}
+
+/// A body, for a thread that reads.
+struct Frames {
+    frames: mpsc::Receiver<io::Result<Bytes>>,
+    now: Bytes,
+}
+
+impl Read for Frames {
+    fn read(&mut self, room: &mut [u8]) -> io::Result<usize> {
+        while self.now.is_empty() {
+            match self.frames.blocking_recv() {
+                Some(frame) => self.now = frame?,
+                None => return Ok(0),
+            }
+        }
+        let count = self.now.len().min(room.len());
+        room.get_mut(..count).unwrap_or_default().copy_from_slice(self.now.get(..count).unwrap_or_default());
+        self.now.advance(count);
+        Ok(count)
+    }
+}
+
+fn format(asked: Option<&str>, fields: &HeaderMap) -> Result<Format, Problem> {
+    let plain = fields.get(CONTENT_ENCODING).is_none_or(|coding| coding.as_bytes().eq_ignore_ascii_case(b"identity"));
+    if !plain {
+        return Err(Problem::of(Fault::MediaType).saying("the file is taken without Content-Encoding"));
+    }
+    if let Some(word) = asked {
+        return format_from(word).ok_or_else(|| Problem::field("format", "expected csv, jsonl or list"));
+    }
+    let kind = fields.get(CONTENT_TYPE).and_then(|field| field.to_str().ok()).unwrap_or_default();
+    let word = match kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase().as_str() {
+        "text/csv" | "text/tab-separated-values" => "csv",
+        "application/jsonl" | "application/x-ndjson" | "application/json-lines" => "jsonl",
+        "text/plain" => "list",
+        _ => "",
+    };
+    let expected = "send the file as text/csv, application/jsonl or text/plain (one address a line)";
+    format_from(word).ok_or_else(|| Problem::of(Fault::MediaType).saying(expected))
+}
+
+impl Asked {
+    fn words(&self) -> Words {
+        let list = |text: &str| -> Vec<String> {
+            text.split(',').map(str::trim).filter(|part| !part.is_empty()).map(str::to_owned).collect()
+        };
+        Words {
+            purposes: list(&self.purpose),
+            source: self.source.clone(),
+            method: self.method.clone(),
+            notice: self.notice.clone(),
+            basis: self.basis.clone(),
+            collected_from: self.collected_from.clone(),
+            collected_until: self.collected_until.clone(),
+            map: list(&self.map),
+            encoding: self.encoding.clone(),
+            header: self.header.clone(),
+            date_order: self.date_order.clone(),
+        }
+    }
+}
+
+/// Shows an import.
+#[utoipa::path(
+    get, path = "/v1/imports/{id}", tag = "people", params(("id" = String, Path, description = "The import's id")),
+    responses(
+        (status = 200, description = "The import", body = Import),
+        (status = 401, description = "No valid key", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "No import of this controller by that id", body = Problem,
+         content_type = "application/problem+json"),
+        (status = 503, description = "Not at the moment", body = Problem, content_type = "application/problem+json"),
+    ),
+    security(("key" = []))
+)]
+pub(crate) async fn get_import(
+    State(api): State<Api>,
+    Path(id): Path<String>,
+    fields: HeaderMap,
+) -> Result<Json<Import>, Problem> {
+    let authority = api.authenticate(&fields)?;
+    let id = batch(&api, &id)?;
+    match api.store().import_view(authority.controller(), id).await {
+        Ok(Some(view)) => Ok(Json(shown(&api, view))),
+        Ok(None) => Err(Problem::of(Fault::NotFound)),
+        Err(error) => Err(store_failed(&error)),
+    }
+}
+
+/// Takes back what came with an import: bases that were neither renewed nor withdrawn since, addresses that nothing else
+/// needs, rows in quarantine. Wishes stay. Doing it again is as good as doing it once.
+#[utoipa::path(
+    post, path = "/v1/imports/{id}/undo", tag = "people",
+    params(("id" = String, Path, description = "The import's id")),
+    responses(
+        (status = 200, description = "Undone, and in force", body = Undoing),
+        (status = 401, description = "No valid key", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "No import of this controller by that id", body = Problem,
+         content_type = "application/problem+json"),
+        (status = 503, description = "Not at the moment", body = Problem, content_type = "application/problem+json"),
+    ),
+    security(("key" = []))
+)]
+pub(crate) async fn post_undo(
+    State(api): State<Api>,
+    Path(id): Path<String>,
+    fields: HeaderMap,
+) -> Result<Json<Undoing>, Problem> {
+    let authority = api.authenticate(&fields)?;
+    let id = batch(&api, &id)?;
+    to_the_end(async move {
+        match api.store().undo_import(authority.controller(), id).await {
+            Ok(undone) => {
+                let (bases, addresses, quarantined) = (undone.bases, undone.addresses, undone.quarantined);
+                Ok(Json(Undoing { bases, addresses, quarantined }))
+            }
+            Err(store::Error::NotFound { .. }) => Err(Problem::of(Fault::NotFound)),
+            Err(error) => Err(store_failed(&error)),
+        }
+    })
+    .await
+}
+
+fn batch(api: &Api, text: &str) -> Result<BatchId, Problem> {
+    api.store().parse_public(text).ok_or_else(|| Problem::of(Fault::NotFound))
+}
+
+fn shown(api: &Api, view: ImportView) -> Import {
+    Import {
+        id: api.store().public_id(view.id),
+        at: rfc3339(view.at),
+        state: view.state,
+        contacts: view.contacts,
+        quarantined: view.quarantined,
+        blocked: view.blocked,
+        event: view.event.to_hex(),
+        about: serde_json::from_str(&view.about).unwrap_or_default(),
+    }
+}
