@@ -204,6 +204,7 @@ async fn tell_of_a_second_time(shop: &Shop) {
     shop.store.finish_import(&again, [8; 32], counts).await.unwrap();
 }
 
+#[expect(clippy::cognitive_complexity, reason = "assertions in a row, each expanded by its macro")]
 async fn tell_of_undoing(shop: &Shop, import: &RunningImport) {
     let (store, controller, act) = (&shop.store, shop.controller, Act::by(Method::Api));
     store.record_basis(controller, shop.news, &address("renewed@dest.example"), CONFIRMED, &act).await.unwrap();

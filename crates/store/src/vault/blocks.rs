@@ -63,6 +63,9 @@ impl Drop for Lease {
     }
 }
 
+/// A block: its sealed octets, and the secrets in it.
+type Made = (Vec<u8>, Vec<(SlotRef, Secret)>);
+
 /// Secrets remembered.
 #[derive(Default)]
 struct Cache {
@@ -138,7 +141,7 @@ impl Blocks {
         Ok(slots)
     }
 
-    fn make(vault: &Vault, controller: i64, block: i64) -> Result<(Vec<u8>, Vec<(SlotRef, Secret)>)> {
+    fn make(vault: &Vault, controller: i64, block: i64) -> Result<Made> {
         let under = crypto::derive(&*vault.key(controller, KeyKind::Wrap, 0)?, "subject block");
         let mut sealed = Vec::with_capacity(BLOCK * (32 + crypto::OVERHEAD));
         let mut slots = Vec::with_capacity(BLOCK);
