@@ -113,7 +113,7 @@ fn measure(program: &Path, options: &Options, file: &Path, contacts: u32) -> Res
         bail!("the import ended with {}", said.status);
     }
     let said: Value = serde_json::from_slice(&said.stdout).context("the receipt is not JSON")?;
-    if said["counts"]["contacts"] != Value::from(contacts) {
+    if said["counts"]["contacts"] != contacts {
         bail!("not every contact came in: {said}");
     }
     let octets: u64 = ["main.db", "keys.db"]

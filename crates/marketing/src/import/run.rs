@@ -189,12 +189,13 @@ impl Imported {
         let (counts, digest) = (&self.counts, &self.digest);
         let shown: serde_json::Map<_, _> =
             counts.shown().iter().map(|(name, count)| ((*name).to_owned(), json!(count))).collect();
+        let missing: BTreeMap<_, _> = self.report.missing.iter().map(|(field, rows)| (field.as_str(), *rows)).collect();
         let mut all = json!({
             "rows": counts.rows(),
             "counts": shown,
             "added": self.added,
             "already_there": counts.contacts - self.added,
-            "missing": self.report.missing.iter().map(|(field, rows)| (field.as_str(), *rows)).collect::<BTreeMap<_, _>>(),
+            "missing": missing,
             "reasons": self.report.reasons,
             "columns_not_used": self.report.ignored,
             "file_sha256": hex(&digest.sha256),

@@ -25,7 +25,8 @@ pub(super) struct Arguments {
     /// The file: CSV, JSON Lines, or one address a line.
     #[arg(value_name = "FILE", required_unless_present = "undo", conflicts_with = "undo")]
     file: Option<PathBuf>,
-    /// The data folder. On SQLite no node may use it meanwhile; on PostgreSQL name an empty one, for this command alone.
+    /// The data folder. On SQLite no node may use it meanwhile; on PostgreSQL name an empty one, for this command
+    /// alone.
     #[arg(long, value_name = "DIR", default_value = "postern-data")]
     data: PathBuf,
     #[command(flatten)]

@@ -116,7 +116,10 @@ pub(crate) struct Undoing {
 /// and opens what the ledger's leaf commits to.
 #[utoipa::path(
     post, path = "/v1/imports", tag = "people", params(Asked),
-    request_body(content = String, content_type = "text/csv", description = "The file", example = "email,consent_at,source\nada@dest.example,2025-03-01,sign-up form\n"),
+    request_body(
+        content = String, content_type = "text/csv", description = "The file",
+        example = "email,consent_at,source\nada@dest.example,2025-03-01,sign-up form\n"
+    ),
     responses(
         (status = 200, description = "A dry run: what would come of it", body = Value),
         (status = 201, description = "Imported, and in force: the receipt", body = Value),
@@ -285,8 +288,8 @@ pub(crate) async fn get_import(
     }
 }
 
-/// Takes back what came with an import: bases that were neither renewed nor withdrawn since, addresses that nothing else
-/// needs, rows in quarantine. Wishes stay. Doing it again is as good as doing it once.
+/// Takes back what came with an import: bases that were neither renewed nor withdrawn since, addresses that nothing
+/// else needs, rows in quarantine. Wishes stay. Doing it again is as good as doing it once.
 #[utoipa::path(
     post, path = "/v1/imports/{id}/undo", tag = "people",
     params(("id" = String, Path, description = "The import's id")),

@@ -77,7 +77,7 @@ impl Packer {
                 break;
             }
         }
-        rows.sort_unstable_by(|a: &Packed, b: &Packed| (a.tag, a.line).cmp(&(b.tag, b.line)));
+        rows.sort_unstable_by_key(|row: &Packed| (row.tag, row.line));
         let before = rows.len();
         let mut repeated_lines = Vec::new();
         rows.dedup_by(|later, first| {

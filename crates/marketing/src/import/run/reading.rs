@@ -5,7 +5,7 @@ use std::io::Read;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
-use super::super::{FileFault, Finished, ImportReader, Input, Mapping, OpenError, Opened, RowFate, Settings};
+use super::super::{FileFault, Finished, ImportReader, Input, Mapping, Opened, RowFate, Settings};
 use super::{ImportError, Progress, Tell};
 
 /// Rows handed on together.
@@ -32,7 +32,7 @@ impl<R: Read + Send + 'static> Reading<R> {
         let opening = tokio::task::spawn_blocking(move || {
             let opened = Opened::read(reader, input)?;
             let mapping = mapping.unwrap_or_else(|| Mapping::suggest(opened.header()));
-            Ok::<_, OpenError>(opened.import(&mapping, settings)?)
+            opened.import(&mapping, settings)
         });
         let reader = opening.await.map_err(|_| ImportError::Broken)??;
         let (give, fates) = mpsc::channel(BATCHES);
