@@ -63,7 +63,7 @@ pub struct WishView {
     /// When the controller had it.
     pub forwarded: Option<Timestamp>,
     /// The person's address, as long as it is kept.
-    pub address: Option<Address>,
+    pub address: Option<String>,
 }
 
 /// What a controller was told.
@@ -85,13 +85,29 @@ pub struct NoticeView {
 
 const SEALED: &str = "controller notice";
 
+/// Bytes moved to another row do not open.
+fn context(id: WishId) -> Vec<u8> {
+    [b"wish".as_slice(), &id.0.to_be_bytes()].concat()
+}
+
 impl Store {
-    /// Records that a person exercises a right, and tells the controller, in one commit.
+    /// Records that a person exercises a right, and tells the controller, in one commit. The address is kept under
+    /// the person's secret: without it the controller could not answer (GDPR Art. 12(2)).
     ///
     /// # Errors
     /// Those of the engine.
-    pub async fn exercise_right(&self, controller: ControllerId, tag: RecipientTag, right: Right) -> Result<WishId> {
+    pub async fn exercise_right(
+        &self,
+        controller: ControllerId,
+        tag: RecipientTag,
+        right: Right,
+        address: Option<&str>,
+    ) -> Result<WishId> {
         let (id, at, event) = (WishId(self.next_id()), self.now(), EventId(crypto::random()?));
+        let sealed = match (address, self.secret_of(controller, tag).await?) {
+            (Some(address), Some(secret)) => crypto::seal(&secret.wrap, &context(id), address.as_bytes())?,
+            _ => Vec::new(),
+        };
         let steps = vec![
             Step::new(
                 &sql::WISH_INSERT,
@@ -102,7 +118,7 @@ impl Store {
                     right.as_str().into(),
                     at.into(),
                     event.0.into(),
-                    Vec::<u8>::new().into(),
+                    sealed.into(),
                 ],
             ),
             self.told(controller, "right-exercised", id.0, right.as_str())?,
@@ -111,6 +127,25 @@ impl Store {
         let writes = super::consents::rows(controller, tag, event, detail, steps);
         self.act(EventType::RightExercised, writes).await?;
         Ok(id)
+    }
+
+    /// The controller has been sent a person's wish (GDPR Art. 28(3)(e)).
+    ///
+    /// # Errors
+    /// Those of the engine.
+    pub async fn wish_forwarded(&self, controller: ControllerId, id: WishId) -> Result<()> {
+        let at = self.now();
+        let values = vec![controller.0.into(), id.0.into(), at.into()];
+        let writes = Writes {
+            controller: controller.0,
+            person: None,
+            reach: Reach::Nothing,
+            what: "wish",
+            event: None,
+            detail: crypto::sha256_of_fields(&[b"forwarded", &id.0.to_be_bytes(), &at.micros().to_be_bytes()]),
+            steps: vec![Step::new(&sql::WISH_FORWARDED, values)],
+        };
+        self.act(EventType::ControllerTold, writes).await.map(drop)
     }
 
     fn told(&self, controller: ControllerId, kind: &str, about: i64, text: &str) -> Result<Step> {
@@ -172,7 +207,13 @@ impl Store {
             let (id, tag) = (WishId(row.number()?), RecipientTag(row.array()?));
             let right = Right::from_word(&row.text()?).ok_or(Error::Row { column: "wish.kind" })?;
             let (at, forwarded) = (row.moment()?, row.moment_if_any()?);
-            let address = self.address_of(controller, tag).await?;
+            let sealed = row.octets()?;
+            // Nothing of a person who was erased meanwhile.
+            let kept = match self.secret_of(controller, tag).await? {
+                Some(secret) => crypto::open(&secret.wrap, &context(id), &sealed, "wish").ok(),
+                None => None,
+            };
+            let address = kept.and_then(|plain| String::from_utf8(plain).ok());
             wishes.push(WishView { id, tag, right, at, forwarded, address });
         }
         Ok(wishes)

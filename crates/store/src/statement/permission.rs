@@ -150,6 +150,8 @@ statements! { PERMISSION:
     /// A person exercises a right.
     WISH_INSERT(7) = "INSERT INTO wish (id, controller, tag, kind, at, forwarded, event, sealed) \
         VALUES (?1, ?2, ?3, ?4, ?5, NULL, ?6, ?7)";
+    /// The controller has it; the first time counts.
+    WISH_FORWARDED(3) = "UPDATE wish SET forwarded = ?3 WHERE controller = ?1 AND id = ?2 AND forwarded IS NULL";
     /// Wishes of a controller's people, newest first, below an id.
     WISHES(3) = "SELECT id, tag, kind, at, forwarded, sealed FROM wish WHERE controller = ?1 AND id < ?2 \
         ORDER BY id DESC LIMIT ?3";

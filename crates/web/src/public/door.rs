@@ -80,6 +80,12 @@ impl Owner {
         Ok(Self { controller, profile, processor: operator.unwrap_or_else(|| PROCESSOR.to_owned()) })
     }
 
+    /// May anything be collected for this controller now (GDPR Art. 28(3))? Taking away needs no leave.
+    fn may_collect(&self, api: &Api) -> bool {
+        let authority = api.store().system_authority(self.controller);
+        authority.is_some_and(|authority| api.submission().check_sender(&authority).is_none())
+    }
+
     fn frame<'a>(&'a self, language: Language, here: Option<&'a str>) -> Frame<'a> {
         let profile = &self.profile;
         let contact = Contact {

@@ -144,7 +144,7 @@ async fn permission(store: &Arc<Store>, shop: ControllerId, news: model::StreamI
     let act = Act { method: Method::Form, notice: Some(notice), form: Some(form), details: "{}" };
     let (_, tag) = store.ask_confirmation(shop, &address("asked"), &asked, &act).await.unwrap().unwrap();
     store.set_preference(shop, tag, &Preference { language: "de".into(), ..Preference::default() }).await.unwrap();
-    store.exercise_right(shop, tag, Right::Access).await.unwrap();
+    store.exercise_right(shop, tag, Right::Access, Some("asked@dest.example")).await.unwrap();
     let import = store.begin_import(shop, "{}").await.unwrap();
     let row = WaitingRow { missing: "source".into(), row: "{}".into() };
     let (address, bases) = (address("asked").to_wire(), Vec::new());

@@ -82,6 +82,9 @@ pub(crate) async fn post_confirm(State(api): State<Api>, Path(token): Path<Strin
 async fn confirm(api: &Api, token: &str, visit: &Visit) -> Result<Response, Response> {
     let (found, id, _) = asked(api, token, visit).await?;
     let owner = Owner::load(api, found.controller).await?;
+    if !owner.may_collect(api) {
+        return Err(unusable(visit));
+    }
     let details = serde_json::json!({
         "action": "button",
         "page": "confirm",

@@ -1,5 +1,5 @@
-//! The platform's own mail to a recipient: the request to confirm. It takes the one way in, as all mail does, on the
-//! controller's `service` stream (`architecture.md` §10).
+//! The platform's own mail: the request to confirm, to a recipient; a right that was exercised, to the controller. It
+//! takes the one way in, as all mail does, on the controller's `service` stream (`architecture.md` §10).
 
 use bytes::Bytes;
 use mail::address::Address;
@@ -10,6 +10,9 @@ use model::{ControllerId, MessageId};
 use crate::api::Api;
 use crate::public::words::{self, fill};
 use crate::public::{Language, date};
+use store::permission::Right;
+
+use super::Owner;
 
 /// What is asked.
 pub(super) struct Request<'a> {
@@ -28,64 +31,109 @@ pub(super) struct Request<'a> {
     pub(super) valid: std::time::Duration,
 }
 
-/// Sends it. False when it was not taken in: the gate has something against it, or there is nobody to send it as.
-pub(super) async fn send(api: &Api, request: &Request<'_>) -> bool {
-    let store = api.store();
-    let Some(authority) = store.system_authority(request.controller) else { return false };
-    let Some(from) = sender(api, request) else { return false };
-    let (subject, text) = texts(request);
-    let fields = [("Auto-Submitted".to_owned(), "auto-generated".to_owned())];
-    let letter = Letter {
-        from: Mailbox { address: from.clone(), name: Some(request.name.to_owned()).filter(|name| !name.is_empty()) },
-        cc: Vec::new(),
-        reply_to: Vec::new(),
-        subject: &subject,
-        text: Some(&text),
-        html: None,
-        headers: &fields,
-        attachments: Vec::new(),
-    };
-    let id = store.new_message_id();
-    let to = Mailbox { address: request.to.clone(), name: None };
-    let message_id = format!("{}@{}", store.public_id(id), from.domain());
-    let date = u64::try_from(store.now().seconds()).unwrap_or_default();
-    let composed = compose(&letter).and_then(|composed| {
-        let head = composed.head_for(std::slice::from_ref(&to), &message_id, date)?;
-        Ok((head, composed.body))
-    });
-    let (head, body) = match composed {
-        Ok(composed) => composed,
-        Err(error) => {
-            tracing::error!(%error, "a request to confirm could not be written");
-            return false;
-        }
-    };
-    let draft = Draft {
-        stream: authority.stream().id,
-        purpose: authority.stream().default_purpose(),
-        from,
-        recipients: vec![request.to.clone()],
-        heads: Heads::Same(Bytes::from(head)),
-        body,
-        metadata: String::new(),
-    };
-    let ids: Vec<MessageId> = vec![id];
-    match api.submission().accept_all(&authority, draft, ids).await {
-        Ok(answers) => answers.iter().all(|answer| !matches!(answer, mta::submission::Answer::Refused(_))),
-        Err(error) => {
-            tracing::warn!(%error, "a request to confirm was not taken in");
-            false
-        }
-    }
+/// A right that a person exercised, for the controller.
+pub(super) struct Wish<'a> {
+    pub(super) owner: &'a Owner,
+    pub(super) right: Right,
+    pub(super) address: Option<&'a str>,
+    pub(super) reference: &'a str,
 }
 
-/// The profile's sender, or one at the controller's first verified domain.
-fn sender(api: &Api, request: &Request<'_>) -> Option<Address> {
-    if let Ok(address) = Address::parse(request.sender) {
-        return Some(address);
+/// Asks a person to confirm. False when it was not taken in.
+pub(super) async fn send(api: &Api, request: &Request<'_>) -> bool {
+    let (subject, text) = texts(request);
+    let mail = Mail { controller: request.controller, name: request.name, sender: request.sender, to: request.to };
+    mail.send(api, &subject, &text).await
+}
+
+/// Tells the controller (GDPR Art. 28(3)(e)). False when he cannot be told by mail; he finds it by the API.
+pub(super) async fn forward(api: &Api, wish: &Wish<'_>) -> bool {
+    let profile = &wish.owner.profile;
+    let Ok(to) = Address::parse(&profile.email) else { return false };
+    let mail = Mail { controller: wish.owner.controller, name: &profile.name, sender: &profile.sender, to: &to };
+    let right = wish.right.as_str();
+    let person = wish.address.unwrap_or("(the address is not kept any more)");
+    let text = format!(
+        "A person used the page \"why did I get this?\" to exercise a right.\n\n\
+         Right: {right}\nPerson: {person}\nReference: {}\n\n\
+         You answer it, without undue delay and within one month (GDPR Art. 12(3)). We have told the person that it \
+         was passed on to you, and have not answered it ourselves.",
+        wish.reference
+    );
+    mail.send(api, &format!("A right was exercised: {right} ({})", wish.reference), &text).await
+}
+
+/// Who sends what to whom.
+struct Mail<'a> {
+    controller: ControllerId,
+    name: &'a str,
+    sender: &'a str,
+    to: &'a Address,
+}
+
+impl Mail<'_> {
+    /// Sends it. False when it was not taken in: the gate has something against it, or there is nobody to send it as.
+    async fn send(&self, api: &Api, subject: &str, text: &str) -> bool {
+        let request = self;
+        let store = api.store();
+        let Some(authority) = store.system_authority(request.controller) else { return false };
+        let Some(from) = request.sender(api) else { return false };
+        let fields = [("Auto-Submitted".to_owned(), "auto-generated".to_owned())];
+        let letter = Letter {
+            from: Mailbox {
+                address: from.clone(),
+                name: Some(request.name.to_owned()).filter(|name| !name.is_empty()),
+            },
+            cc: Vec::new(),
+            reply_to: Vec::new(),
+            subject,
+            text: Some(text),
+            html: None,
+            headers: &fields,
+            attachments: Vec::new(),
+        };
+        let id = store.new_message_id();
+        let to = Mailbox { address: request.to.clone(), name: None };
+        let message_id = format!("{}@{}", store.public_id(id), from.domain());
+        let date = u64::try_from(store.now().seconds()).unwrap_or_default();
+        let composed = compose(&letter).and_then(|composed| {
+            let head = composed.head_for(std::slice::from_ref(&to), &message_id, date)?;
+            Ok((head, composed.body))
+        });
+        let (head, body) = match composed {
+            Ok(composed) => composed,
+            Err(error) => {
+                tracing::error!(%error, "a message of the platform could not be written");
+                return false;
+            }
+        };
+        let draft = Draft {
+            stream: authority.stream().id,
+            purpose: authority.stream().default_purpose(),
+            from,
+            recipients: vec![request.to.clone()],
+            heads: Heads::Same(Bytes::from(head)),
+            body,
+            metadata: String::new(),
+        };
+        let ids: Vec<MessageId> = vec![id];
+        match api.submission().accept_all(&authority, draft, ids).await {
+            Ok(answers) => answers.iter().all(|answer| !matches!(answer, mta::submission::Answer::Refused(_))),
+            Err(error) => {
+                tracing::warn!(%error, "a message of the platform was not taken in");
+                false
+            }
+        }
     }
-    let domain = api.store().first_domain(request.controller)?;
-    Address::parse(&format!("no-reply@{domain}")).ok()
+
+    /// The profile's sender, or one at the controller's first verified domain.
+    fn sender(&self, api: &Api) -> Option<Address> {
+        if let Ok(address) = Address::parse(self.sender) {
+            return Some(address);
+        }
+        let domain = api.store().first_domain(self.controller)?;
+        Address::parse(&format!("no-reply@{domain}")).ok()
+    }
 }
 
 fn texts(request: &Request<'_>) -> (String, String) {

@@ -197,7 +197,9 @@ async fn save(api: &Api, link: &Link, sent: &Fields, visit: Visit) -> Result<Vis
             }
         }
     }
-    for row in rows.iter().filter(|row| row.choice == Choice::Off && wanted(row)) {
+    let owner = Owner::load(api, link.controller).await?;
+    let given = rows.iter().filter(|row| owner.may_collect(api) && row.choice == Choice::Off && wanted(row));
+    for row in given {
         store.come_back(link.controller, link.tag, SuppressionScope::Marketing).await.map_err(fault)?;
         store.consent(link.controller, link.tag, row.id, &act).await.map_err(fault)?;
     }

@@ -48,6 +48,9 @@ impl Opened {
         let found = form::open(api.store(), id, name).await.map_err(|error| failed(api, &error))?;
         let Some(form) = found else { return Err(unpublished()) };
         let owner = Owner::load(api, id).await?;
+        if !owner.may_collect(api) {
+            return Err(unpublished());
+        }
         let words = form.words(api.store(), id, visit.language.tag()).await.map_err(|error| failed(api, &error))?;
         let purposes = form.form.purposes.iter().map(|purpose| {
             let (title, description) = told(api, id, *purpose, visit.language);

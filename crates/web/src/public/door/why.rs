@@ -13,6 +13,7 @@ use store::MessageView;
 use store::permission::{Act, BasisView, Leaving, Link, LinkTarget, Method, Right as Kept};
 
 use super::fields::Fields;
+use super::mailing;
 use super::{Owner, Visit, failed, link, notice_words, told, unusable};
 use crate::api::Api;
 use crate::public::{Authority, BasisShown, Means, Notice, Post, Purpose, Right, Why, WishRecorded, respond};
@@ -129,8 +130,15 @@ async fn wish(api: &Api, token: &str, right: Right, visit: &Visit) -> Result<Res
             if right == Kept::Objection {
                 object(api, &link, root).await.map_err(fault)?;
             }
-            let id = api.store().exercise_right(link.controller, link.tag, right).await.map_err(fault)?;
-            api.store().public_id(id)
+            let address = message.to.as_deref();
+            let recorded = api.store().exercise_right(link.controller, link.tag, right, address).await;
+            let id = recorded.map_err(fault)?;
+            let reference = api.store().public_id(id);
+            let wish = mailing::Wish { owner: &owner, right, address, reference: &reference };
+            if mailing::forward(api, &wish).await {
+                api.store().wish_forwarded(link.controller, id).await.map_err(fault)?;
+            }
+            reference
         }
     };
     let (now, back) = (api.store().now(), format!("/w/{token}"));

@@ -66,6 +66,14 @@ impl Pages {
         text.split_whitespace().find(|word| word.contains("/c/")).expect("a link in the mail").to_owned()
     }
 
+    /// What the controller is told of his people's rights.
+    async fn requests(&self) -> Value {
+        let key = format!("Bearer {}", self.demo.text("/api_key"));
+        let answer = self.http().get("/v1/requests", &[("Authorization", &key)]).await.unwrap();
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        serde_json::from_slice::<Value>(&answer.body).unwrap()["requests"].take()
+    }
+
     /// What the gate says of a newsletter to this person: nothing when it goes.
     pub(super) async fn refusal(&self, address: &str, subject: &str) -> Option<String> {
         let answer = self.demo.post(&message("newsletter", address, subject)).await;
@@ -180,4 +188,33 @@ async fn the_answer_to_a_sign_up_says_nothing_and_asks_an_address_once() {
     assert_eq!(faulty.status, 422);
     assert_eq!(pages.get("/f/ctl_unknown/newsletter").await.status, 404);
     assert_eq!(pages.get(&format!("/f/{}/other", pages.demo.text("/controller"))).await.status, 404);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn art28_3_e_a_right_that_is_exercised_reaches_the_controller_and_nobody_else() {
+    let pages = Pages::open().await;
+    let ada = pages.demo.text("/consented/0").to_owned();
+    assert_eq!(pages.refusal(&ada, "news for ada").await, None);
+    let news = pages.demo.arrived("news for ada").await;
+    let text = news["text"].as_str().unwrap();
+    let why = text.split_whitespace().find(|word| word.contains("/w/")).expect("why, in the footer");
+    let page = pages.get(path(why)).await;
+    assert!(page.text().contains("Sample Shop") && !page.text().contains(&ada), "{}", page.text());
+    assert_eq!(pages.requests().await, json!([]), "looking is no request");
+    assert_eq!(pages.post(path(why), "right=access").await.status, 200);
+
+    let told = pages.requests().await;
+    assert_eq!((&told[0]["right"], &told[0]["email"]), (&json!("access"), &json!(ada)), "{told:#}");
+    assert!(told[0]["forwarded"].is_string() && told.as_array().unwrap().len() == 1, "{told:#}");
+    let reference = told[0]["id"].as_str().unwrap();
+    let subject = format!("A right was exercised: access ({reference})");
+    let mail = pages.demo.arrived_for("privacy@sample.example", &subject).await;
+    assert!(mail["text"].as_str().unwrap().contains(&ada));
+    assert_eq!(pages.refusal(&ada, "asking is no objection").await, None);
+    // An objection holds when it is answered.
+    assert_eq!(pages.post(path(why), "right=object").await.status, 200);
+    assert_eq!(pages.refusal(&ada, "after the objection").await.as_deref(), Some("objected"));
+    assert_eq!(pages.post(path(why), "right=nonsense").await.status, 404);
+    let stranger = pages.http().get("/v1/requests", &[]).await.unwrap();
+    assert_eq!(stranger.status, 401);
 }
