@@ -1,32 +1,28 @@
-//! Admission of a controller: agreement, streams, instruction, domain keys, credential, in this order, so
-//! that at no moment mail could be sent without what comes before it (GDPR Art. 28(3)).
+//! Admission of a controller: agreement, instruction, domain keys, credential, in this order, so that at no moment mail
+//! could be sent without what comes before it (GDPR Art. 28(3)).
 
+use crate::agreement::{self, NotAgreed};
+use crate::document::instruction::preset;
+use crate::document::terms::{Date, Language, Party, Private, Role};
 use crate::error::Error;
+use crate::instruction::{self, NotInstructed, Outcome};
+use crate::operator::Signatory;
 use mail::address::Domain;
 use mail::dkim::SigningKey;
-use model::basis::BasisKind;
-use model::instruction::Operation;
-use model::purpose::PurposeText;
-use model::stream::Terms;
-use model::{ControllerId, DomainId, StreamId, StreamKind};
-use std::collections::BTreeMap;
-use store::{Created, DomainKeys, NewCredential, NewPurpose, NewStream, Store, Verified};
+use model::{ControllerId, DomainId, StreamId};
+use store::permission::Side;
+use store::{Created, DomainKeys, NewCredential, Store, Verified};
 
-/// A preset for instructions: the common cases in one step.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Preset {
-    /// Receipts, passwords, notices.
-    Transactional,
-    /// A newsletter with confirmed consent.
-    Newsletter,
-    /// Both.
-    Both,
-}
+pub use crate::document::Preset;
 
 /// What is asked of a new controller.
 pub struct Admission<'a> {
     /// Its name.
     pub name: &'a str,
+    /// Its legal name, postal address and contact for data protection, as they stand in the agreement.
+    pub identity: [&'a str; 3],
+    /// Who signs the agreement and gives the instruction for it.
+    pub signatory: &'a Signatory,
     /// Its sending domain.
     pub domain: &'a Domain,
     /// Was the domain shown to be its own?
@@ -37,6 +33,26 @@ pub struct Admission<'a> {
     pub username: &'a str,
     /// Messages a UTC day that the instruction allows.
     pub messages_per_day_max: u64,
+}
+
+/// Why a controller was not admitted.
+#[derive(Debug, thiserror::Error)]
+pub enum NotAdmitted {
+    /// Nothing was agreed.
+    #[error(transparent)]
+    Agreement(#[from] NotAgreed),
+    /// Nothing was instructed.
+    #[error(transparent)]
+    Instruction(#[from] NotInstructed),
+    /// The store, or the keys.
+    #[error(transparent)]
+    Other(#[from] Error),
+}
+
+impl From<store::Error> for NotAdmitted {
+    fn from(error: store::Error) -> Self {
+        Self::Other(error.into())
+    }
 }
 
 /// What a new controller has.
@@ -58,42 +74,40 @@ pub struct Admitted {
 /// Selectors of a new domain.
 const RSA_SELECTOR: &str = "p1";
 const ED25519_SELECTOR: &str = "p2";
+/// The stream of the platform's own messages (`architecture.md` §10).
+const SERVICE: &str = "service";
+/// How the first signatures are given.
+const METHOD: &str = "admission";
+/// Days until agreement and instruction are looked at again.
+const REVIEW_DAYS: u16 = 365;
 
-/// Admits a controller.
+/// Admits a controller: drafts the agreement from the template, signs it for both sides, and gives the instruction of
+/// the preset.
 ///
 /// # Errors
-/// Those of the store; a name that is taken. What was written before stays: nothing in it can send.
-pub async fn admit(store: &Store, admission: &Admission<'_>) -> Result<Admitted, Error> {
+/// [`NotAdmitted`]; a name that is taken. What was written before stays: nothing in it can send.
+pub async fn admit(store: &Store, admission: &Admission<'_>) -> Result<Admitted, NotAdmitted> {
     let controller = store.create_controller(admission.name).await?;
-    store.sign_agreement(controller, None).await?;
-    let (mut transactional, mut newsletter) = (None, None);
-    if admission.preset != Preset::Newsletter {
-        let purpose = "messages about the recipient's own transactions";
-        transactional =
-            Some(store.create_stream(controller, "transactional", StreamKind::Transactional, purpose).await?);
-    }
-    if admission.preset != Preset::Transactional {
-        let purpose = "the controller's newsletter";
-        newsletter = Some(store.create_stream(controller, "newsletter", StreamKind::Marketing, purpose).await?);
-    }
-    let streams: Vec<StreamId> = transactional.into_iter().chain(newsletter).collect();
-    let service = service_stream(store, controller).await?;
-    let instructed: Vec<StreamId> = streams.iter().copied().chain([service]).collect();
-    store.issue_instruction(controller, &Operation::ALL, &instructed, admission.messages_per_day_max).await?;
+    agree(store, controller, admission).await?;
+    let streams = store.streams(controller);
+    let named = |name: &str| streams.iter().find(|stream| stream.name == name).map(|stream| stream.id);
+    let service = named(SERVICE).ok_or(store::Error::NotFound { what: "stream" })?;
+    let own: Vec<StreamId> = streams.iter().map(|stream| stream.id).filter(|id| *id != service).collect();
+    let (transactional, newsletter) = (named("transactional"), named("newsletter"));
     let keys = DomainKeys {
         rsa_selector: RSA_SELECTOR.into(),
-        rsa: SigningKey::generate_rsa()?,
+        rsa: SigningKey::generate_rsa().map_err(Error::from)?,
         ed25519_selector: ED25519_SELECTOR.into(),
-        ed25519: SigningKey::generate_ed25519()?,
+        ed25519: SigningKey::generate_ed25519().map_err(Error::from)?,
     };
     let name = admission.domain.as_str();
     let dns = vec![
-        (format!("{RSA_SELECTOR}._domainkey.{name}"), keys.rsa.public_dns_value()?),
-        (format!("{ED25519_SELECTOR}._domainkey.{name}"), keys.ed25519.public_dns_value()?),
+        (format!("{RSA_SELECTOR}._domainkey.{name}"), keys.rsa.public_dns_value().map_err(Error::from)?),
+        (format!("{ED25519_SELECTOR}._domainkey.{name}"), keys.ed25519.public_dns_value().map_err(Error::from)?),
     ];
     let domain = store.add_domain(controller, admission.domain, &keys, admission.verified).await?;
-    let default_stream = streams.first().copied().ok_or(store::Error::NotFound { what: "stream" })?;
-    let new = NewCredential { username: admission.username, default_stream, streams: &streams, expires: None };
+    let default_stream = own.first().copied().ok_or(store::Error::NotFound { what: "stream" })?;
+    let new = NewCredential { username: admission.username, default_stream, streams: &own, expires: None };
     let credential = store.create_credential(controller, new).await?;
     // The platform's own messages to recipients speak with a credential that nobody was shown.
     let username = store.system_username(controller);
@@ -102,27 +116,21 @@ pub async fn admit(store: &Store, admission: &Admission<'_>) -> Result<Admitted,
     Ok(Admitted { controller, transactional, newsletter, domain, credential, dns })
 }
 
-/// The stream of the platform's own messages to recipients: what they asked for on a page, and answers to it
-/// (`architecture.md` §10). Their basis is the interest in confirming who asked, which the person started himself.
-async fn service_stream(store: &Store, controller: ControllerId) -> Result<StreamId, Error> {
-    let text = PurposeText {
-        title: "Confirmations".to_owned(),
-        description: "Confirming what you asked for on a page".to_owned(),
-    };
-    let purpose = NewPurpose {
-        name: "confirmations",
-        kind: StreamKind::Service,
-        bases: vec![BasisKind::LegitimateInterest],
-        reference: "confirming that a request came from the holder of the mailbox, asked for by himself",
-        texts: BTreeMap::from([("en".to_owned(), text)]),
-    };
-    let purpose = store.create_purpose(controller, &purpose).await?;
-    let stream = NewStream {
-        name: "service",
-        kind: StreamKind::Service,
-        about: "the platform's own messages to recipients",
-        purposes: &[purpose],
-        terms: Terms::default(),
-    };
-    Ok(store.create_stream_for(controller, &stream).await?)
+async fn agree(store: &Store, controller: ControllerId, admission: &Admission<'_>) -> Result<(), NotAdmitted> {
+    let (language, review) = (Language::English, Date::of(store.now()).plus_days(REVIEW_DAYS));
+    let [name, address, contact] = admission.identity.map(Private::from);
+    let party = Party { role: Role::Controller, name, address, contact };
+    let offer = agreement::offer(store, controller, party, (admission.preset, language), review).await?;
+    agreement::sign(store, controller, offer, (Side::Controller, admission.signatory, METHOD)).await?;
+    let mut content = preset(admission.preset, language, &admission.signatory.name, review);
+    content.messages_per_day_max = admission.messages_per_day_max;
+    for stream in &mut content.streams {
+        stream.messages_per_day_max = admission.messages_per_day_max;
+    }
+    let paper = instruction::draft(store, controller, content).await?;
+    match instruction::give(store, controller, paper, (admission.signatory, METHOD)).await? {
+        Outcome::InForce(_) => Ok(()),
+        // A preset has no finding; if one had, it would not be in force, and the caller is told so.
+        Outcome::Held(_, found) => Err(NotInstructed::MustBeAmended(found).into()),
+    }
 }

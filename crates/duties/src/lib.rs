@@ -2,10 +2,13 @@
 //!
 //! Never: SMTP, HTTP, SQL. What is here is called by the console, the API and the CLI, and writes through the store.
 
+pub mod agreement;
 pub mod controller;
 pub mod document;
 mod error;
 pub mod form;
+pub mod instruction;
+pub mod operator;
 pub mod profile;
 pub mod wish;
 

@@ -61,7 +61,8 @@ pub async fn keep(store: &Store, controller: ControllerId, profile: &Profile) ->
 /// Those of the store; [`Error::Document`] when it cannot be read.
 pub async fn load(store: &Store, controller: ControllerId) -> Result<Option<Profile>, Error> {
     let known = store.documents(controller, DocumentKind::Profile).await?;
-    let Some(newest) = known.into_iter().max_by_key(|known| known.version) else { return Ok(None) };
+    let newest = known.into_iter().filter(|known| known.name == NAME).max_by_key(|known| known.version);
+    let Some(newest) = newest else { return Ok(None) };
     let Some(document) = store.document(controller, newest.id).await? else { return Ok(None) };
     serde_json::from_slice(&document.octets).map(Some).map_err(|_| Error::Document("profile"))
 }

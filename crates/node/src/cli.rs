@@ -1,5 +1,6 @@
 //! The command line. Errors are one sentence and its causes, on standard error, with exit code 1.
 
+mod agreement;
 mod import;
 mod ledger;
 mod nodes;
@@ -30,6 +31,8 @@ enum Command {
     Nodes(nodes::Arguments),
     /// Take a file of contacts in, each with where it came from, or take an import back.
     Import(Box<import::Arguments>),
+    /// Read, sign, suspend or end a controller's agreement, for the operator.
+    Agreement(Box<agreement::Arguments>),
     /// Check, prove, copy or rebuild a controller's ledger.
     #[command(subcommand)]
     Ledger(ledger::Command),
@@ -45,7 +48,11 @@ pub fn run(arguments: Arguments) -> ExitCode {
         Command::Demo(demo) if demo.quiet => log::Default::Silent,
         Command::Serve(serve) if serve.quiet => log::Default::Silent,
         Command::Demo(_) | Command::Serve(_) => log::Default::Usual,
-        Command::Import(_) | Command::Nodes(_) | Command::Ledger(_) | Command::Store(_) => log::Default::Quiet,
+        Command::Agreement(_)
+        | Command::Import(_)
+        | Command::Nodes(_)
+        | Command::Ledger(_)
+        | Command::Store(_) => log::Default::Quiet,
     });
     let outcome = runtime().and_then(|runtime| {
         runtime.block_on(async {
@@ -53,6 +60,7 @@ pub fn run(arguments: Arguments) -> ExitCode {
                 Command::Demo(arguments) => demo::run(*arguments).await,
                 Command::Serve(arguments) => serve::run(*arguments).await,
                 Command::Import(arguments) => import::run(*arguments).await,
+                Command::Agreement(arguments) => agreement::run(*arguments).await,
                 Command::Nodes(arguments) => nodes::run(arguments).await,
                 Command::Ledger(command) => ledger::run(command).await,
                 Command::Store(command) => store::run(command).await,

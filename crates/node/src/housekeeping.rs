@@ -1,4 +1,5 @@
-//! What is due from time to time: places in the ledger, checkpoints, refusal counts, old keys.
+//! What is due from time to time: places in the ledger, checkpoints, refusal counts, agreements whose day has come, old
+//! keys.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,7 +10,7 @@ use tokio::sync::watch;
 const SEQUENCE_EVERY: Duration = Duration::from_millis(150);
 /// Checkpoints are signed this often (1-10 s).
 const EXPORT_EVERY: u32 = 14;
-/// Refusal counts: one leaf a credential, rule and minute.
+/// Refusal counts: one leaf a credential, rule and minute. Agreements begin and end by the minute, too.
 const COUNT_EVERY: u32 = 400;
 /// Keys that nothing needs any more, answers kept for repeats.
 const TIDY_EVERY: u32 = 4_000;
@@ -37,6 +38,7 @@ async fn one_round(store: &Store, round: u32) -> store::Result<()> {
     }
     if round.is_multiple_of(COUNT_EVERY) {
         store.flush_refusals().await?;
+        store.turn_agreements().await?;
     }
     if round.is_multiple_of(TIDY_EVERY) {
         store.tidy().await?;

@@ -30,6 +30,9 @@ pub async fn run(settings: Settings, telling: &Telling) -> anyhow::Result<()> {
     let shared = Shared::new(settings.hostname.clone(), settings.certificate.load(&data)?);
     let joining = Joining { name: settings.name.clone(), roles: settings.roles, homing: homing(&settings.delivery) };
     let store = settings.store.open(&data, joining).await?;
+    if let Some(operator) = &settings.operator {
+        duties::operator::keep(&store, operator).await.context("cannot keep what --operator says")?;
+    }
     let running = start(&settings, store).await?;
     let served = async {
         let doors = Doors::open(&shared, async |doors| fill(doors, &settings, &running, metrics).await).await?;

@@ -14,6 +14,7 @@ pub use store_url::{StoreKind, StoreUrl};
 use crate::certificates::Certificate;
 use ::store::{Homing, Roles};
 use anyhow::{Context as _, bail};
+use duties::operator::Operator;
 use mail::address::Domain;
 use mta::delivery::{Settings as DeliverySettings, Smarthost};
 use smtpd::Network;
@@ -41,6 +42,8 @@ pub struct Settings {
     pub doors: DoorSettings,
     /// How it delivers, where it has that role.
     pub delivery: DeliverySettings,
+    /// Who runs it, when that is said anew.
+    pub operator: Option<Operator>,
 }
 
 /// Where a node listens. A door without an address is not opened.

@@ -4,17 +4,20 @@
 //! with one leaf, and its details are sealed under the person's secret; an opt-out is taken back by the person alone.
 //! Never: an address in a column in clear, or anything of one controller seen by another.
 
+mod agreements;
 mod consents;
 mod documents;
 mod forms;
 mod importing;
 mod imports;
+mod instructions;
 mod links;
 mod method;
 mod people;
 mod suppressions;
 mod wishes;
 
+pub use agreements::{AgreementView, Concluded};
 pub use consents::{Act, Confirming, Decision, Evidenced, Leaving, Renewed};
 #[cfg(test)]
 pub(crate) use consents::{leave_basis, put_basis};
@@ -24,6 +27,7 @@ pub use importing::{ImportFate, ImportedBasis, ImportedPerson, ToldFates, Waitin
 pub use imports::{
     ImportCounts, ImportReceipt, ImportView, ImportedEvidence, QuarantineView, RunningImport, Undone, import_commitment,
 };
+pub use instructions::{Given, GivenPurpose, GivenStream, InstructionView};
 pub use links::{Link, LinkTarget};
 pub use method::Method;
 pub use people::{BasisView, EventView, Preference, Standing, SuppressionView};

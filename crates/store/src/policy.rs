@@ -287,13 +287,24 @@ impl Policy {
         }
         // Oldest version first.
         for row in rows.agreements {
+            let read = understood(row.id, agreement(&row));
+            // One whose day has not come replaces nothing yet.
+            if read.as_ref().is_some_and(|read| read.state == AgreementState::Signed) {
+                continue;
+            }
             if let Some(entry) = policy.controllers.get_mut(&ControllerId(row.controller)) {
-                entry.agreement = understood(row.id, agreement(&row));
+                entry.agreement = read;
             }
         }
         for row in rows.instructions {
+            let read = understood(row.id, instruction(&row));
             if let Some(entry) = policy.controllers.get_mut(&ControllerId(row.controller)) {
-                entry.instruction = understood(row.id, instruction(&row));
+                // GDPR Art. 28(3), last subparagraph: one that is held is not obeyed; what was said before is.
+                let waits = read.as_ref().is_some_and(|read| read.state != InstructionState::InForce);
+                let obeyed = entry.instruction.as_ref().is_some_and(|known| known.state == InstructionState::InForce);
+                if !(waits && obeyed) {
+                    entry.instruction = read;
+                }
             }
         }
         for row in rows.domains {

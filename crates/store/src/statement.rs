@@ -5,6 +5,7 @@
 //! ids and times are bound; `ON CONFLICT` names its columns. A test prepares every text on SQLite.
 //! Never: a value pasted into a text.
 
+mod authority;
 mod cluster;
 mod journal;
 mod permission;
@@ -17,6 +18,7 @@ mod table;
 mod tests;
 mod vault;
 
+pub(crate) use authority::*;
 pub(crate) use cluster::*;
 pub(crate) use journal::*;
 pub(crate) use permission::*;

@@ -17,17 +17,21 @@ use crate::problem::Problem;
 use crate::public::door::Throttle;
 use crate::router::Fault;
 
+pub(crate) mod agreements;
 pub(crate) mod body;
 pub(crate) mod consents;
 pub(crate) mod flight;
 pub(crate) mod forms;
 pub(crate) mod imports;
+pub(crate) mod instructions;
 pub(crate) mod json;
 pub(crate) mod messages;
 pub(crate) mod notices;
+pub(crate) mod notifications;
 pub(crate) mod openapi;
 pub(crate) mod requests;
 pub(crate) mod send;
+pub(crate) mod signing;
 pub(crate) mod suppressions;
 
 pub(crate) use send::answer::Disposition;

@@ -34,9 +34,9 @@ pub(crate) enum Use {
 impl Use {
     pub(crate) const fn id(self) -> &'static str {
         match self {
-            Self::Transactions => "transactions",
+            Self::Transactions => "transactional",
             Self::Newsletter => "newsletter",
-            Self::Confirmation => "subscription-confirmation",
+            Self::Confirmation => "confirmations",
             Self::SimilarProducts => "similar-products",
             Self::LegalNotices => "legal-notices",
         }
@@ -57,10 +57,10 @@ impl Use {
                 "Newsletter des Verantwortlichen über eigene Angebote und Neuigkeiten an Personen, die einwilligten"
             }
             (Self::Confirmation, Language::English) => {
-                "one message that asks a person to confirm the subscription that was asked for with this address"
+                "confirming what a person asked for with this address, and telling the controller of requests made to him"
             }
             (Self::Confirmation, Language::German) => {
-                "eine Nachricht mit der Bitte, das mit der Adresse angeforderte Abonnement zu bestätigen"
+                "Bestätigung dessen, was mit dieser Adresse verlangt wurde, und Mitteilung von Anträgen an den Verantwortlichen"
             }
             (Self::SimilarProducts, Language::English) => {
                 "offers of the controller's own products similar to those the recipient bought"
@@ -81,11 +81,11 @@ impl Use {
 impl Preset {
     pub(crate) const fn uses(self) -> &'static [Use] {
         match self {
-            Self::Transactional => &[Use::Transactions],
+            Self::Transactional => &[Use::Transactions, Use::Confirmation],
             Self::Newsletter => &[Use::Newsletter, Use::Confirmation],
             Self::Both => &[Use::Transactions, Use::Newsletter, Use::Confirmation],
-            Self::SoftOptInShop => &[Use::Transactions, Use::SimilarProducts],
-            Self::LegalNotices => &[Use::LegalNotices],
+            Self::SoftOptInShop => &[Use::Transactions, Use::SimilarProducts, Use::Confirmation],
+            Self::LegalNotices => &[Use::LegalNotices, Use::Confirmation],
         }
     }
 

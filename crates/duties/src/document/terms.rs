@@ -45,6 +45,26 @@ impl Date {
         (1970..=9999).contains(&year).then_some(Self(date)).ok_or(NotADate)
     }
 
+    /// The day that a moment lies in, in UTC.
+    #[must_use]
+    pub fn of(moment: model::Timestamp) -> Self {
+        let at = jiff::Timestamp::from_second(moment.seconds()).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
+        Self(at.to_zoned(jiff::tz::TimeZone::UTC).date())
+    }
+
+    /// Its first moment, in UTC.
+    #[must_use]
+    pub fn begin(self) -> model::Timestamp {
+        let zoned = self.0.to_zoned(jiff::tz::TimeZone::UTC);
+        zoned.map_or(model::Timestamp::MAX, |zoned| model::Timestamp::from_seconds(zoned.timestamp().as_second()))
+    }
+
+    /// So many days later; the last day of the calendar when there is none.
+    #[must_use]
+    pub fn plus_days(self, days: u16) -> Self {
+        self.0.checked_add(jiff::Span::new().days(i64::from(days))).map_or(self, Self)
+    }
+
     /// From `2026-05-31` and from no other spelling.
     ///
     /// # Errors

@@ -6,11 +6,12 @@ use crate::settings::{
 };
 use crate::telling::Telling;
 use anyhow::{Context as _, bail};
+use duties::operator::Operator;
 use mail::address::Domain;
 use mta::Pages;
 use mta::delivery::{Settings as DeliverySettings, Shaping};
 use std::net::{IpAddr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use store::{CreateKey, Roles};
 
 /// The first of the ports when no door is named.
@@ -89,6 +90,10 @@ pub(super) struct Arguments {
     /// of the machine.
     #[arg(long, value_name = "NAME")]
     ehlo: Option<String>,
+    /// Who runs this platform, as JSON: name, address, contact, and signatory with name and capacity. That is the
+    /// processor in every agreement. Kept in the store: it is needed once, and again when it changes.
+    #[arg(long, value_name = "FILE")]
+    operator: Option<PathBuf>,
     /// Write addresses there as JSON, once everything listens.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
@@ -131,6 +136,7 @@ impl Arguments {
             _ => Certificate::Own { authority: "Postern node CA", names: vec![hostname.as_str().to_owned()] },
         };
         let place = self.store.place()?;
+        let operator = self.operator.as_deref().map(operator).transpose()?;
         Ok(Settings {
             data: self.data,
             name: self.name.unwrap_or(machine),
@@ -146,6 +152,7 @@ impl Arguments {
             public_url: self.public_url,
             doors,
             delivery,
+            operator,
         })
     }
 
@@ -190,6 +197,19 @@ fn pages(named: Option<&str>, public: Option<&str>) -> anyhow::Result<Option<Pag
         Some(url) => Pages::parse(url).map(Some).with_context(|| format!("--pages-url {url}")),
         None => Ok(public.and_then(|url| Pages::parse(url).ok())),
     }
+}
+
+/// What the operator says of himself.
+fn operator(file: &Path) -> anyhow::Result<Operator> {
+    let text = std::fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
+    let said: Operator = serde_json::from_slice(&text).with_context(|| {
+        format!("{} is not {{\"name\", \"address\", \"contact\", \"signatory\": {{\"name\", \"capacity\"}}}}", file.display())
+    })?;
+    let blank = [&said.name, &said.address, &said.contact].into_iter().any(|text| text.trim().is_empty());
+    if blank || !said.signatory.is_named() {
+        bail!("{}: name, address, contact and the signatory's name and capacity are all needed", file.display());
+    }
+    Ok(said)
 }
 
 fn resolver(text: &str) -> anyhow::Result<SocketAddr> {

@@ -3,7 +3,8 @@
 use super::sample_form;
 use crate::files;
 use anyhow::Context as _;
-use duties::controller::{Admission, Preset, admit};
+use duties::controller::{Admission, NotAdmitted, Preset, admit};
+use duties::operator::{self, Operator, Signatory};
 use mail::address::{Address, Domain};
 use model::basis::{BasisKind, Evidence};
 use model::person::{SuppressionReason, SuppressionScope};
@@ -83,6 +84,8 @@ pub(super) async fn load_or_make(data: &Path, store: &Store) -> anyhow::Result<S
 
 async fn make(store: &Store, file: &Path) -> anyhow::Result<Sample> {
     let domain = Domain::parse(DOMAIN)?;
+    operator::keep(store, &processor()).await?;
+    let signatory = Signatory { name: "Sam Sample".to_owned(), capacity: "owner".to_owned() };
     // A first start that was cut short leaves a controller without a file, and on a shared store other demos have
     // theirs: this one gets the next name that is free.
     let mut number = 1;
@@ -94,6 +97,8 @@ async fn make(store: &Store, file: &Path) -> anyhow::Result<Sample> {
         }
         let admission = Admission {
             name: &name,
+            identity: ["Sample Shop", "1 Example Street, 1000 Sampletown", "privacy@sample.example"],
+            signatory: &signatory,
             domain: &domain,
             verified: Verified::Yes,
             preset: Preset::Both,
@@ -102,7 +107,7 @@ async fn make(store: &Store, file: &Path) -> anyhow::Result<Sample> {
         };
         match admit(store, &admission).await {
             // Another node was quicker.
-            Err(duties::Error::Store(store::Error::Exists { .. })) if number <= SAMPLES_MAX => {}
+            Err(NotAdmitted::Other(duties::Error::Store(store::Error::Exists { .. }))) if number <= SAMPLES_MAX => {}
             admitted => break admitted?,
         }
     };
@@ -116,6 +121,16 @@ async fn make(store: &Store, file: &Path) -> anyhow::Result<Sample> {
     };
     files::write(file, &serde_json::to_vec_pretty(&sample)?)?;
     Ok(sample)
+}
+
+/// Who runs the demo.
+fn processor() -> Operator {
+    Operator {
+        name: "The operator of this demo".to_owned(),
+        address: "this machine".to_owned(),
+        contact: "postmaster@localhost".to_owned(),
+        signatory: Signatory { name: "Olga Operator".to_owned(), capacity: "operator".to_owned() },
+    }
 }
 
 async fn people(store: &Store, controller: ControllerId, newsletter: StreamId) -> anyhow::Result<()> {

@@ -269,7 +269,7 @@ impl Change {
     /// Does it change the accounts, which every decision has in memory?
     pub(crate) const fn is_account(&self) -> bool {
         match self {
-            Self::Rows(_) => false,
+            Self::Rows(writes) => matches!(writes.reach, Reach::Accounts),
             _ => self.person().is_none(),
         }
     }

@@ -48,6 +48,8 @@ pub(crate) struct Writes {
 pub(crate) enum Reach {
     /// The controller's permission generation alone rises.
     Rows,
+    /// That, and the picture of all accounts in memory is read anew.
+    Accounts,
     /// Nothing: no decision depends on it.
     Nothing,
 }

@@ -148,7 +148,7 @@ impl Store {
         self.act(EventType::ControllerTold, writes).await.map(drop)
     }
 
-    fn told(&self, controller: ControllerId, kind: &str, about: i64, text: &str) -> Result<Step> {
+    pub(super) fn told(&self, controller: ControllerId, kind: &str, about: i64, text: &str) -> Result<Step> {
         let sealed = self.vault.seal_for_controller(controller.0, SEALED, text.as_bytes())?;
         let values = vec![
             self.next_id().into(),

@@ -29,7 +29,8 @@ statements! { POLICY:
         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
     /// The newest agreement's state; an end that is known stays when none is given.
     AGREEMENT_STATE(3) = "UPDATE agreement SET state = ?2, ends = COALESCE(?3, ends) WHERE controller = ?1 \
-        AND version = (SELECT MAX(newest.version) FROM agreement AS newest WHERE newest.controller = ?1)";
+        AND version = (SELECT MAX(newest.version) FROM agreement AS newest WHERE newest.controller = ?1 \
+        AND newest.state <> 'signed')";
     /// Every earlier instruction gives way to the new one.
     INSTRUCTION_SUPERSEDE(1) = "UPDATE instruction SET state = 'superseded' \
         WHERE controller = ?1 AND state <> 'superseded'";

@@ -53,6 +53,15 @@ pub(crate) async fn get_accent(Path(file): Path<String>) -> Response {
     accent.map_or_else(|| Problem::of(Fault::NotFound).into_response(), accent_style)
 }
 
+/// Tells a controller by mail that his instruction is held.
+pub(crate) async fn tell_held(api: &Api, controller: ControllerId, reference: &str, why: &str) {
+    if let Ok(owner) = Owner::load(api, controller).await
+        && !mailing::tell_held(api, &owner, reference, why).await
+    {
+        tracing::info!("a controller could not be told by mail that an instruction is held");
+    }
+}
+
 /// Whose page it is.
 pub(crate) struct Owner {
     pub(crate) controller: ControllerId,
@@ -76,8 +85,9 @@ impl Owner {
             authority: None,
             sender: String::new(),
         });
-        let operator = store.controller_name(ControllerId::OPERATOR);
-        Ok(Self { controller, profile, processor: operator.unwrap_or_else(|| PROCESSOR.to_owned()) })
+        let operator = duties::operator::load(store).await.map_err(|error| failed(api, &error))?;
+        let processor = operator.map_or_else(|| PROCESSOR.to_owned(), |operator| operator.name);
+        Ok(Self { controller, profile, processor })
     }
 
     /// May anything be collected for this controller now (GDPR Art. 28(3))? Taking away needs no leave.

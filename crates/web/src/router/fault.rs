@@ -25,6 +25,8 @@ pub(crate) enum Fault {
     IdempotencyInProgress,
     /// The person withdrew what is to be recorded anew.
     Withdrawn,
+    /// What is asked about is not in a state for it.
+    OutOfTurn,
     /// The body is too large.
     TooLarge,
     /// The body is no JSON by its own word.
@@ -57,7 +59,7 @@ pub(crate) struct FaultRow {
 
 impl Fault {
     /// Every fault.
-    pub(crate) const ALL: [Self; 15] = [
+    pub(crate) const ALL: [Self; 16] = [
         Self::Malformed,
         Self::NotAuthenticated,
         Self::NotFound,
@@ -66,6 +68,7 @@ impl Fault {
         Self::IdempotencyConflict,
         Self::IdempotencyInProgress,
         Self::Withdrawn,
+        Self::OutOfTurn,
         Self::TooLarge,
         Self::MediaType,
         Self::RecipientsRefused,
@@ -107,6 +110,12 @@ impl Fault {
                 "Every recipient was refused",
                 "each entry of `results` says which rule refused it and what to do",
                 StatusCode::UNPROCESSABLE_ENTITY,
+            ),
+            Self::OutOfTurn => row(
+                "out-of-turn",
+                "It is not in a state for that",
+                "look at where it stands; the text says what comes first",
+                StatusCode::CONFLICT,
             ),
             Self::TooLarge => row(
                 "too-large",

@@ -88,6 +88,15 @@ impl FindingId {
     }
 }
 
+impl FindingId {
+    /// Can the controller, having been told, still want it? Only what turns on facts that he alone knows. What the law
+    /// leaves no room for, or the agreement does not cover, is amended.
+    #[must_use]
+    pub const fn can_be_confirmed(self) -> bool {
+        matches!(self, Self::ConsentConditional | Self::RetentionTooLong | Self::PurposeGeneric)
+    }
+}
+
 /// Something that looks infringing.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Finding {

@@ -292,8 +292,9 @@ words! {
     pub enum Footer {
         /// It is added.
         Add = "add", "it is added", "wird angefügt";
-        /// A message that does not bring its own is refused.
-        RefuseWithout = "refuse-without", "a message without one is refused", "Nachricht ohne wird abgewiesen";
+        /// Nothing is added: the header fields alone say the way out.
+        HeadersAlone = "headers-alone", "none; the header fields say the way out",
+            "keiner; die Kopfzeilen nennen die Abmeldung";
         /// None.
         None = "none", "none", "keiner";
     }

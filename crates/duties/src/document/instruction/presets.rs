@@ -27,21 +27,23 @@ pub fn preset(preset: Preset, language: Language, issued_by: &str, review_due: D
         issued_by: Private::from(issued_by),
         operations: Operation::ALL.iter().copied().filter(|one| *one != Operation::Align).collect(),
         purposes: preset.purposes(language),
-        streams: preset.uses().iter().map(|one| stream(*one)).collect(),
+        streams: preset.uses().iter().map(|one| stream(*one, preset)).collect(),
         messages_per_day_max: MESSAGES_PER_DAY,
         review_due,
     }
 }
 
-fn stream(purpose: Use) -> Stream {
+fn stream(purpose: Use, preset: Preset) -> Stream {
     use SubjectCategory::{AccountHolders, Customers, Subscribers};
     let (name, kind, bases, subjects) = match purpose {
         Use::Transactions => {
             ("transactional", MailKind::Transactional, LawfulBasis::Contract, vec![Customers, AccountHolders])
         }
         Use::Newsletter => ("newsletter", MailKind::Marketing, LawfulBasis::Consent, vec![Subscribers]),
-        // GDPR Art. 7(1): the interest is to be able to show the consent.
-        Use::Confirmation => ("confirmations", MailKind::Service, LawfulBasis::LegitimateInterest, vec![Subscribers]),
+        // GDPR Art. 7(1), 12(2): the interest is to know that a request came from the holder of the mailbox.
+        Use::Confirmation => {
+            ("service", MailKind::Service, LawfulBasis::LegitimateInterest, preset.subject_categories())
+        }
         Use::SimilarProducts => ("offers", MailKind::Marketing, LawfulBasis::SoftOptIn, vec![Customers]),
         Use::LegalNotices => {
             ("legal-notices", MailKind::Legal, LawfulBasis::LegalObligation, vec![Customers, AccountHolders])

@@ -6,6 +6,7 @@
 
 use super::ground::Ground;
 use duties::controller::{Admission, Preset, admit};
+use duties::operator::{self, Operator, Signatory};
 use mail::address::{Address, Domain};
 use mail::reply::ReceivedReply;
 use mail::server::Limits;
@@ -350,10 +351,23 @@ fn plan(dns: &FakeDns, mx: &FakeMx) -> Plan {
     Plan { delivery, limits: Limits::default(), metrics: None, connections: Bounds::default() }
 }
 
+fn processor() -> Operator {
+    Operator {
+        name: "Operator Ltd".to_owned(),
+        address: "2 Test Street".to_owned(),
+        contact: "privacy@operator.example".to_owned(),
+        signatory: Signatory { name: "Olga Operator".to_owned(), capacity: "director".to_owned() },
+    }
+}
+
 async fn admitted(store: &Store, name: &str, domain: &str) -> Tenant {
     let parsed = Domain::parse(domain).unwrap();
+    operator::keep(store, &processor()).await.unwrap();
+    let signatory = Signatory { name: "Sam Signatory".to_owned(), capacity: "owner".to_owned() };
     let admission = Admission {
         name,
+        identity: [name, "1 Test Street", "privacy@example.com"],
+        signatory: &signatory,
         domain: &parsed,
         verified: Verified::Yes,
         preset: Preset::Both,

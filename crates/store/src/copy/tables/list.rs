@@ -31,6 +31,7 @@ pub(in crate::copy) const TABLES: &[Table] = &[
             octets("document"),
             or_none(integer("paper")),
             or_none(integer("review")),
+            or_none(text("moved_by")),
         ],
     ),
     main(
@@ -47,6 +48,7 @@ pub(in crate::copy) const TABLES: &[Table] = &[
             integer("messages_per_day_max"),
             or_none(integer("paper")),
             or_none(integer("review")),
+            or_none(octets("document")),
         ],
     ),
     main(

@@ -63,6 +63,20 @@ pub(super) async fn forward(api: &Api, wish: &Wish<'_>) -> bool {
     mail.send(api, &format!("A right was exercised: {right} ({})", wish.reference), &text).await
 }
 
+/// Tells the controller that his instruction is held, and why (GDPR Art. 28(3), last subparagraph). False when he
+/// cannot be told by mail; he finds it among his notifications.
+pub(super) async fn tell_held(api: &Api, owner: &Owner, reference: &str, why: &str) -> bool {
+    let profile = &owner.profile;
+    let Ok(to) = Address::parse(&profile.email) else { return false };
+    let mail = Mail { controller: owner.controller, name: &profile.name, sender: &profile.sender, to: &to };
+    let text = format!(
+        "The instruction {reference} looks infringing to us, and we have to tell you so at once (GDPR Art. 28(3), last \
+         subparagraph). It is neither carried out nor dropped: the one before stays in force until you amend or confirm \
+         it.\n\n{why}\n\nThis is not legal advice."
+    );
+    mail.send(api, &format!("An instruction is held ({reference})"), &text).await
+}
+
 /// Who sends what to whom.
 struct Mail<'a> {
     controller: ControllerId,

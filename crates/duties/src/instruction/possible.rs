@@ -1,0 +1,43 @@
+//! What this node cannot carry out. An instruction that asks for it is refused when it is written: obeyed halfway, it
+//! would be a promise that nobody keeps (GDPR Art. 28(3)(a)).
+
+use crate::document::instruction::{
+    Confirmation, Footer, Instruction, Keep, RetentionClass, Stream, TlsFloor, Tracking,
+};
+
+/// Something that cannot be done here.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Impossible {
+    /// Where, as in `streams[0].tracking`.
+    pub path: String,
+    /// What, and what to say instead.
+    pub sentence: &'static str,
+}
+
+/// Everything that cannot be done.
+pub(super) fn check(instruction: &Instruction) -> Vec<Impossible> {
+    let mut list = Vec::new();
+    for (index, stream) in instruction.streams.iter().enumerate() {
+        let mut when = |wrong: bool, field: &str, sentence: &'static str| {
+            if wrong {
+                list.push(Impossible { path: format!("streams[{index}].{field}"), sentence });
+            }
+        };
+        let marketing = stream.kind.kind().is_marketing();
+        when(stream.tracking != Tracking::None, "tracking", "nothing is tracked here; say `none`");
+        let verified = "the receiving server's name is not verified here yet; say `encrypted`";
+        when(stream.tls_floor == TlsFloor::Verified, "tls_floor", verified);
+        let body = "the content of a message is destroyed when it has left; say `{\"days\": 0}`";
+        when(keeps_bodies(stream), "retention.body", body);
+        let single = "unconfirmed consent carries no mail here; say `double-opt-in`";
+        let unconfirmed = stream.consent.is_some_and(|terms| terms.confirmation == Confirmation::Single);
+        when(unconfirmed, "consent.confirmation", single);
+        let alone = "only marketing has a footer; say `none`";
+        when(!marketing && stream.footer == Footer::Add, "footer", alone);
+    }
+    list
+}
+
+fn keeps_bodies(stream: &Stream) -> bool {
+    stream.retention.get(&RetentionClass::Body).is_some_and(|keep| *keep != Keep::Days(0))
+}

@@ -1,0 +1,4 @@
+-- Agreements and instructions as signed documents: which side moved an agreement last, and the hash that an
+-- instruction's entry in the ledger is about.
+ALTER TABLE agreement ADD COLUMN moved_by TEXT;
+ALTER TABLE instruction ADD COLUMN document BLOB;
