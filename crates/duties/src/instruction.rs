@@ -124,7 +124,8 @@ fn impossible(list: &[Impossible]) -> String {
 }
 
 fn found(list: &[Finding]) -> String {
-    let words: Vec<String> = list.iter().map(|one| format!("{}: {} ({})", one.path, one.sentence, one.article)).collect();
+    let words: Vec<String> =
+        list.iter().map(|one| format!("{}: {} ({})", one.path, one.sentence, one.article)).collect();
     words.join("; ")
 }
 
@@ -160,7 +161,11 @@ pub async fn draft(
 ///
 /// # Errors
 /// [`NotInstructed::NoAgreement`], and those of the store.
-pub async fn look(store: &Store, controller: ControllerId, content: &Instruction) -> Result<Vec<Finding>, NotInstructed> {
+pub async fn look(
+    store: &Store,
+    controller: ControllerId,
+    content: &Instruction,
+) -> Result<Vec<Finding>, NotInstructed> {
     let agreement = agreement::in_force(store, controller).await?.ok_or(NotInstructed::NoAgreement)?;
     Ok(findings(content, &agreement))
 }

@@ -48,11 +48,9 @@ pub fn run(arguments: Arguments) -> ExitCode {
         Command::Demo(demo) if demo.quiet => log::Default::Silent,
         Command::Serve(serve) if serve.quiet => log::Default::Silent,
         Command::Demo(_) | Command::Serve(_) => log::Default::Usual,
-        Command::Agreement(_)
-        | Command::Import(_)
-        | Command::Nodes(_)
-        | Command::Ledger(_)
-        | Command::Store(_) => log::Default::Quiet,
+        Command::Agreement(_) | Command::Import(_) | Command::Nodes(_) | Command::Ledger(_) | Command::Store(_) => {
+            log::Default::Quiet
+        }
     });
     let outcome = runtime().and_then(|runtime| {
         runtime.block_on(async {

@@ -57,10 +57,10 @@ impl Use {
                 "Newsletter des Verantwortlichen über eigene Angebote und Neuigkeiten an Personen, die einwilligten"
             }
             (Self::Confirmation, Language::English) => {
-                "confirming what a person asked for with this address, and telling the controller of requests made to him"
+                "confirming what a person asked for with this address, and telling the controller of requests"
             }
             (Self::Confirmation, Language::German) => {
-                "Bestätigung dessen, was mit dieser Adresse verlangt wurde, und Mitteilung von Anträgen an den Verantwortlichen"
+                "Bestätigung dessen, was mit dieser Adresse verlangt wurde, und Mitteilung von Anträgen"
             }
             (Self::SimilarProducts, Language::English) => {
                 "offers of the controller's own products similar to those the recipient bought"

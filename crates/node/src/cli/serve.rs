@@ -203,7 +203,10 @@ fn pages(named: Option<&str>, public: Option<&str>) -> anyhow::Result<Option<Pag
 fn operator(file: &Path) -> anyhow::Result<Operator> {
     let text = std::fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
     let said: Operator = serde_json::from_slice(&text).with_context(|| {
-        format!("{} is not {{\"name\", \"address\", \"contact\", \"signatory\": {{\"name\", \"capacity\"}}}}", file.display())
+        format!(
+            "{} is not {{\"name\", \"address\", \"contact\", \"signatory\": {{\"name\", \"capacity\"}}}}",
+            file.display()
+        )
     })?;
     let blank = [&said.name, &said.address, &said.contact].into_iter().any(|text| text.trim().is_empty());
     if blank || !said.signatory.is_named() {

@@ -138,8 +138,7 @@ impl Store {
             let known = self.agreements(controller).await?.into_iter().find(|known| known.id == id);
             let Some(known) = known else { continue };
             if state == AgreementState::Signed {
-                let begun =
-                    Step::new(&sql::AGREEMENT_BEGUN, vec![controller.0.into(), id.0.into(), now.into()]);
+                let begun = Step::new(&sql::AGREEMENT_BEGUN, vec![controller.0.into(), id.0.into(), now.into()]);
                 let steps = vec![begun, replaced(controller, version, now)];
                 let word = AgreementState::InForce.as_str();
                 self.authority_act(controller, (Some(id), None), "agreement", word, &known.document, steps).await?;
@@ -162,8 +161,13 @@ impl Store {
         {
             for mut row in self.found(statement, vec![now.into()]).await? {
                 let (about, controller) = (row.number()?, ControllerId(row.number()?));
-                self.tell_controller(controller, kind, about, "the day on which you wanted to look at it again has come")
-                    .await?;
+                self.tell_controller(
+                    controller,
+                    kind,
+                    about,
+                    "the day on which you wanted to look at it again has come",
+                )
+                .await?;
             }
         }
         Ok(())

@@ -153,10 +153,7 @@ fn not_agreed(error: NotAgreed) -> Problem {
     }
 }
 
-pub(crate) async fn read<T: DeserializeOwned>(
-    api: &Api,
-    request: Request,
-) -> Result<(store::Authority, T), Problem> {
+pub(crate) async fn read<T: DeserializeOwned>(api: &Api, request: Request) -> Result<(store::Authority, T), Problem> {
     let (parts, body) = request.into_parts();
     let authority = api.authenticate(&parts.headers)?;
     let received = body::read(api.budget(), &parts.headers, body).await?;

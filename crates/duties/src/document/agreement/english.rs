@@ -39,8 +39,7 @@ pub(super) const TEMPLATE: Template = Template {
             rests on it until the controller confirms or amends it. The processor does not use the data for purposes \
             of its own or of others.",
         "Persons who may process the data are bound to confidentiality in writing or by statute, are trained, and \
-            have access only as far as and as long as their task needs it. Access of the processor's staff to \
-            recipients' data is recorded with its reason and shown to the controller.",
+            have access only as far as and as long as their task needs it.",
         "The processor takes the measures of Annex III and all others that GDPR Art. 32 requires. They may be \
             improved; they may not fall below the level stated there. A measure found not to work is shown to the \
             controller.",
@@ -86,14 +85,14 @@ pub(super) const TEMPLATE: Template = Template {
         (B, "Data of different controllers are kept apart by separate keys and are never joined, scored or compared."),
         (
             B,
-            "Access is given by role and for a time, with more than one factor for who can export data or change \
-                instructions; each access of staff to recipients' data is recorded.",
+            "Access to the interfaces is by credentials of the controller's own, bound to its streams, kept as hashes \
+                and revoked at once; they never reach another controller's data.",
         ),
         (B, "Logs and measurements of operation hold no addresses, subject lines or content."),
         (
             C,
-            "Backups are encrypted under keys that run out. After a restore erasures, withdrawals and objections \
-                made since are applied before anything is sent.",
+            "Data and keys are copied apart, and copies of keys are kept for a short time. After a restore erasures, \
+                withdrawals and objections made since are applied before anything is sent.",
         ),
         (
             D,

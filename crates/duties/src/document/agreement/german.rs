@@ -39,8 +39,7 @@ pub(super) const TEMPLATE: Template = Template {
             er den Verantwortlichen sofort und hält an, was auf ihr beruht, bis der Verantwortliche sie bestätigt \
             oder ändert. Zu eigenen Zwecken oder Zwecken anderer verwendet er die Daten nicht.",
         "Zur Verarbeitung befugte Personen sind schriftlich oder kraft Gesetzes zur Vertraulichkeit verpflichtet, \
-            geschult und haben Zugang nur soweit und solange ihre Aufgabe es erfordert. Zugriffe des Personals auf \
-            Empfängerdaten werden mit Grund aufgezeichnet und dem Verantwortlichen gezeigt.",
+            geschult und haben Zugang nur soweit und solange ihre Aufgabe es erfordert.",
         "Der Auftragsverarbeiter trifft die Maßnahmen des Anhangs III und alle weiteren, die Art. 32 DSGVO verlangt. \
             Sie dürfen verbessert werden, das dort genannte Niveau aber nicht unterschreiten. Eine Maßnahme, die \
             nicht wirkt, wird dem Verantwortlichen gezeigt.",
@@ -91,13 +90,13 @@ pub(super) const TEMPLATE: Template = Template {
         ),
         (
             B,
-            "Zugang wird nach Rolle und auf Zeit gewährt, mit mehr als einem Faktor für alle, die Daten ausführen \
-            oder Weisungen ändern können; jeder Zugriff des Personals auf Empfängerdaten wird aufgezeichnet.",
+            "Zugang zu den Schnittstellen haben eigene Zugangsdaten des Verantwortlichen, an seine Ströme gebunden, \
+            als Prüfwert gespeichert und sofort widerrufbar; sie reichen nie zu den Daten anderer.",
         ),
         (B, "Betriebsprotokolle und Messwerte enthalten keine Adressen, Betreffzeilen oder Inhalte."),
         (
             C,
-            "Sicherungen sind unter ablaufenden Schlüsseln verschlüsselt. Nach einer Wiederherstellung werden \
+            "Daten und Schlüssel werden getrennt gesichert, Schlüssel nur kurz. Nach einer Wiederherstellung werden \
             seither erfolgte Löschungen, Widerrufe und Widersprüche angewandt, bevor etwas gesendet wird.",
         ),
         (

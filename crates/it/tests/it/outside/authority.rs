@@ -2,6 +2,8 @@
 //! nothing; what looks infringing is held, told with its article, and neither obeyed nor dropped.
 
 use super::harness::demo::message;
+use super::harness::tools::run_postern;
+use super::harness::{Demo, Place};
 use super::pages::Pages;
 use serde_json::{Value, json};
 use testkit::http::Http;
@@ -17,12 +19,7 @@ impl Authority {
     }
 
     async fn ask(&self, method: &str, path: &str, body: Option<&Value>) -> (u16, Value) {
-        let key = format!("Bearer {}", self.pages.demo.text("/api_key"));
-        let fields = [("Authorization", key.as_str()), ("Content-Type", "application/json")];
-        let body = body.map(|body| serde_json::to_vec(body).unwrap()).unwrap_or_default();
-        let http = Http::plain(self.pages.demo.address("http"));
-        let answer = http.request(method, path, &fields, &body).await.unwrap();
-        (answer.status, serde_json::from_slice(&answer.body).unwrap_or_default())
+        ask(&self.pages.demo, method, path, body).await
     }
 
     async fn get(&self, path: &str) -> Value {
@@ -39,7 +36,8 @@ impl Authority {
     /// Writes an instruction that says what the newest says, with a change, and gives it.
     async fn instruct(&self, change: impl Fn(&mut Value)) -> Value {
         let newest = self.newest("instructions").await;
-        let mut content = self.get(&format!("/v1/instructions/{}/document", text(&newest, "id"))).await["content"].take();
+        let mut content =
+            self.get(&format!("/v1/instructions/{}/document", text(&newest, "id"))).await["content"].take();
         change(&mut content);
         let (status, draft) = self.ask("POST", "/v1/instructions", Some(&json!({"content": content}))).await;
         assert_eq!((status, &draft["state"]), (201, &json!("proposed")), "{draft:#}");
@@ -62,6 +60,14 @@ impl Authority {
         let receipt = (receipt.status != 202).then(|| told["rule"].as_str().unwrap().to_owned());
         [news, receipt]
     }
+}
+
+async fn ask(demo: &Demo, method: &str, path: &str, body: Option<&Value>) -> (u16, Value) {
+    let key = format!("Bearer {}", demo.text("/api_key"));
+    let fields = [("Authorization", key.as_str()), ("Content-Type", "application/json")];
+    let body = body.map(|body| serde_json::to_vec(body).unwrap()).unwrap_or_default();
+    let answer = Http::plain(demo.address("http")).request(method, path, &fields, &body).await.unwrap();
+    (answer.status, serde_json::from_slice(&answer.body).unwrap_or_default())
 }
 
 fn text<'v>(value: &'v Value, name: &str) -> &'v str {
@@ -206,7 +212,8 @@ async fn art28_3_a_stream_that_is_instructed_no_more_carries_nothing_and_a_narro
     assert_eq!(text(&given, "state"), "in-force", "{given:#}");
     assert_eq!(shop.refusals("receipts alone").await, [Some("operation-not-instructed".to_owned()), None]);
 
-    let (status, draft) = shop.ask("POST", "/v1/instructions", Some(&json!({"preset": "both", "issued_by": "S"}))).await;
+    let (status, draft) =
+        shop.ask("POST", "/v1/instructions", Some(&json!({"preset": "both", "issued_by": "S"}))).await;
     assert_eq!((status, draft["findings"].as_array().unwrap().len()), (201, 0), "{draft:#}");
     let path = format!("/v1/instructions/{}/issue", text(&draft, "id"));
     assert_eq!(text(&shop.ask("POST", &path, Some(&signer())).await.1, "state"), "in-force");
@@ -214,7 +221,8 @@ async fn art28_3_a_stream_that_is_instructed_no_more_carries_nothing_and_a_narro
 
     // An agreement for newsletters alone covers no receipts: the instruction is held, and mail waits.
     let party = json!({"name": "Sample Shop Ltd", "address": "1 Example Street", "contact": "privacy@sample.example"});
-    let (_, offer) = shop.ask("POST", "/v1/agreements", Some(&json!({"preset": "newsletter", "controller": party}))).await;
+    let (_, offer) =
+        shop.ask("POST", "/v1/agreements", Some(&json!({"preset": "newsletter", "controller": party}))).await;
     let path = format!("/v1/agreements/{}/signature", text(&offer, "id"));
     assert_eq!(shop.ask("POST", &path, Some(&signer())).await.0, 200);
     assert_eq!(text(&shop.newest("instructions").await, "state"), "held");
@@ -223,4 +231,38 @@ async fn art28_3_a_stream_that_is_instructed_no_more_carries_nothing_and_a_narro
     let receipt = shop.pages.demo.post(&message("transactional", shop.pages.demo.text("/consented/0"), "waits")).await;
     let answer: Value = serde_json::from_slice(&receipt.body).unwrap();
     assert_eq!((receipt.status, &answer["results"][0]["status"]), (202, &json!("held")), "{answer:#}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn art28_9_the_operator_signs_what_was_proposed_to_him_at_the_command_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut demo = Demo::start(Place::on_sqlite(folder.path())).await;
+    let (_, known) = ask(&demo, "GET", "/v1/agreements", None).await;
+    let first = text(&known["agreements"][0], "id").to_owned();
+    let mut content = ask(&demo, "GET", &format!("/v1/agreements/{first}/document"), None).await.1["content"].take();
+    content["audit"]["notice_days"] = json!(2);
+    let (_, draft) = ask(&demo, "POST", "/v1/agreements", Some(&json!({"content": content}))).await;
+    let id = text(&draft, "id").to_owned();
+    assert_eq!(ask(&demo, "POST", &format!("/v1/agreements/{id}/signature"), Some(&signer())).await.0, 200);
+    let (data, controller) = (demo.text("/data").to_owned(), demo.text("/controller").to_owned());
+    let whose = ["--controller", &controller, "--data", &data];
+    let in_use = run_postern(&[&["agreement", "list"][..], &whose].concat()).await.refusal();
+    assert!(in_use.contains("in use"), "{in_use}");
+    assert!(demo.terminate().await.success());
+
+    let said = run_postern(&[&["agreement", "show", &id][..], &whose].concat()).await.good();
+    assert!(said.contains(text(&draft, "sha256")), "{said}");
+    let by = ["--name", "Olga Operator", "--capacity", "director"];
+    let said = run_postern(&[&["agreement", "sign", &id][..], &by, &whose].concat()).await.good();
+    assert!(said.contains("in-force") && said.contains("controller and processor"), "{said}");
+    let said = run_postern(&[&["agreement", "suspend", &id][..], &whose].concat()).await.good();
+    assert!(said.contains("suspended"), "{said}");
+
+    // What the operator suspended, the controller cannot take up; the one before does not come back.
+    let demo = Demo::start(Place::on_sqlite(folder.path())).await;
+    let asked = message("transactional", "ada@dest.example", "suspended");
+    assert_eq!(demo.post(&asked).await.status, 403);
+    let path = format!("/v1/agreements/{id}/state");
+    assert_eq!(ask(&demo, "POST", &path, Some(&json!({"state": "in-force"}))).await.0, 409);
+    assert_eq!(text(&ask(&demo, "GET", &format!("/v1/agreements/{first}"), None).await.1, "state"), "ended");
 }

@@ -71,8 +71,8 @@ pub(super) async fn tell_held(api: &Api, owner: &Owner, reference: &str, why: &s
     let mail = Mail { controller: owner.controller, name: &profile.name, sender: &profile.sender, to: &to };
     let text = format!(
         "The instruction {reference} looks infringing to us, and we have to tell you so at once (GDPR Art. 28(3), last \
-         subparagraph). It is neither carried out nor dropped: the one before stays in force until you amend or confirm \
-         it.\n\n{why}\n\nThis is not legal advice."
+         subparagraph). It is neither carried out nor dropped: the one before stays in force until you amend or \
+         confirm it.\n\n{why}\n\nThis is not legal advice."
     );
     mail.send(api, &format!("An instruction is held ({reference})"), &text).await
 }
