@@ -3,6 +3,7 @@
 
 mod accepting;
 mod accounts;
+mod authority;
 mod delivering;
 mod importing;
 mod keeping;

@@ -32,7 +32,12 @@ impl Place {
     /// Opens the store, a second later than the last time: ids are made of the time.
     pub(crate) async fn open(&self) -> crate::Result<Arc<Store>> {
         self.clock.0.fetch_add(1_000_000, Ordering::Relaxed);
-        Store::open_sqlite(self.path(), Options::new(Arc::clone(&self.clock) as Arc<dyn Clock>, self.path())).await
+        Store::open_sqlite(self.path(), self.options()).await
+    }
+
+    /// With the clock that is moved.
+    pub(crate) fn options(&self) -> Options {
+        Options::new(Arc::clone(&self.clock) as Arc<dyn Clock>, self.path())
     }
 
     pub(crate) fn path(&self) -> &Path {

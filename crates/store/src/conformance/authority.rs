@@ -1,0 +1,192 @@
+//! Agreements and instructions, told in the verbs of the store on both engines: what begins, what it replaces, what is
+//! held, what is reminded of.
+
+use super::place::Place;
+use crate::Error;
+use crate::cluster::{ClockSource, Roles};
+use crate::open::{PostgresSettings, Store};
+use crate::permission::{AgreementView, Concluded, DocumentKind, Given, GivenPurpose, GivenStream, NewDocument, Side};
+use crate::spool::BodyPlacement;
+use model::agreement::AgreementState;
+use model::basis::BasisKind;
+use model::instruction::{InstructionState, Operation};
+use model::stream::Terms;
+use model::{ControllerId, DocumentId, StreamKind};
+use std::sync::Arc;
+use std::time::Duration;
+
+const HOUR: Duration = Duration::from_secs(3_600);
+
+struct Shop {
+    place: Place,
+    store: Arc<Store>,
+    controller: ControllerId,
+}
+
+impl Shop {
+    async fn paper(&self, kind: DocumentKind, version: u32) -> DocumentId {
+        let octets = version.to_be_bytes();
+        let new = NewDocument { kind, name: "paper", version, language: "en", octets: &octets };
+        self.store.keep_document(self.controller, &new).await.unwrap()
+    }
+
+    /// An agreement that begins in so many hours, is looked at again an hour later and ends an hour after that.
+    async fn conclude(&self, version: u32, hours: u32) -> AgreementView {
+        let from = self.store.now().plus(HOUR * hours);
+        let (review, until) = (Some(from.plus(HOUR)), Some(from.plus(HOUR * 2)));
+        let paper = self.paper(DocumentKind::Agreement, version).await;
+        let document = [u8::try_from(version).unwrap(); 32];
+        let new = Concluded { paper, document, version, from, until, review };
+        let id = self.store.conclude_agreement(self.controller, &new).await.unwrap();
+        let again = self.store.conclude_agreement(self.controller, &new).await;
+        assert!(matches!(again, Err(Error::Exists { .. })), "a version is concluded once");
+        self.agreements().await.into_iter().find(|known| known.id == id).unwrap()
+    }
+
+    async fn agreements(&self) -> Vec<AgreementView> {
+        self.store.agreements(self.controller).await.unwrap()
+    }
+
+    async fn states(&self) -> Vec<AgreementState> {
+        self.agreements().await.iter().map(|known| known.state).collect()
+    }
+
+    /// What a decision would rest on.
+    fn counts(&self) -> Option<(u32, bool)> {
+        let policy = self.store.policy.current();
+        let known = policy.controller(self.controller)?.agreement.as_ref()?;
+        Some((known.version, known.in_force_at(self.store.now())))
+    }
+
+    fn obeyed(&self) -> Option<(u32, InstructionState, u64)> {
+        let policy = self.store.policy.current();
+        let known = policy.controller(self.controller)?.instruction.as_ref()?;
+        Some((known.version, known.state, known.messages_per_day_max))
+    }
+
+    async fn given(&self, version: u32, streams: &[(&str, StreamKind)]) -> Given {
+        let stream = |(name, kind): &(&str, StreamKind)| GivenStream {
+            name: (*name).to_owned(),
+            kind: *kind,
+            purposes: vec![GivenPurpose {
+                name: format!("{name}-purpose"),
+                bases: vec![BasisKind::Consent],
+                text: format!("version {version}"),
+                language: "en".to_owned(),
+            }],
+            terms: Terms::default(),
+        };
+        Given {
+            paper: self.paper(DocumentKind::Instruction, version).await,
+            document: [9; 32],
+            version,
+            operations: Operation::ALL.to_vec(),
+            messages_per_day_max: u64::from(version) * 10,
+            review: self.store.now().plus(HOUR * 10),
+            streams: streams.iter().map(stream).collect(),
+        }
+    }
+
+    async fn told(&self) -> Vec<String> {
+        let told = self.store.notices(self.controller, i64::MAX, 100).await.unwrap();
+        told.into_iter().rev().map(|one| one.kind).collect()
+    }
+}
+
+async fn of_agreements(shop: &Shop) {
+    use AgreementState::{Ended, InForce, Signed, Suspended};
+    let first = shop.conclude(1, 0).await;
+    assert_eq!(shop.counts(), Some((1, true)));
+    shop.conclude(2, 1).await;
+    assert_eq!(shop.states().await, [InForce, Signed], "one whose day has not come replaces nothing");
+    assert_eq!(shop.counts(), Some((1, true)));
+    let generation = shop.store.generation(shop.controller);
+    let paused = shop.store.move_agreement(shop.controller, &first, Suspended, Side::Processor).await.unwrap();
+    assert!(paused && shop.store.generation(shop.controller) > generation, "whoever decides learns of it");
+    assert_eq!(shop.counts(), Some((1, false)));
+    let stale = shop.store.move_agreement(shop.controller, &first, Suspended, Side::Processor).await.unwrap();
+    assert!(!stale, "it stands elsewhere by now");
+    assert_eq!(shop.agreements().await[0].moved_by.as_deref(), Some("processor"));
+
+    shop.store.turn_agreements().await.unwrap();
+    assert_eq!(shop.states().await, [Suspended, Signed]);
+    shop.place.wait_hours(1);
+    shop.store.turn_agreements().await.unwrap();
+    assert_eq!(shop.states().await, [Ended, InForce]);
+    assert_eq!(shop.counts(), Some((2, true)));
+    assert!(shop.told().await.is_empty());
+    shop.place.wait_hours(1);
+    shop.store.turn_agreements().await.unwrap();
+    shop.store.turn_agreements().await.unwrap();
+    assert_eq!(shop.told().await, ["agreement-review"], "reminded once");
+    shop.place.wait_hours(1);
+    assert_eq!(shop.counts(), Some((2, false)), "over at its end, whoever notes it when");
+    shop.store.turn_agreements().await.unwrap();
+    assert_eq!(shop.states().await, [Ended, Ended]);
+}
+
+async fn of_instructions(shop: &Shop) {
+    use InstructionState::{Held, InForce, Superseded};
+    let (store, owner) = (&shop.store, shop.controller);
+    let states = async || -> Vec<InstructionState> {
+        store.instructions(owner).await.unwrap().iter().map(|known| known.state).collect()
+    };
+    let news = ("news", StreamKind::Marketing);
+    let first = shop.given(1, &[news]).await;
+    store.hold_instruction(owner, &first, "why").await.unwrap();
+    assert_eq!(shop.obeyed(), Some((1, Held, 10)), "none is in force: mail is held");
+    assert!(store.streams(owner).is_empty(), "what is held makes nothing");
+    let second = shop.given(2, &[news]).await;
+    store.give_instruction(owner, &second).await.unwrap();
+    assert_eq!((shop.obeyed(), states().await), (Some((2, InForce, 20)), vec![Superseded, InForce]));
+    let stream = store.streams(owner)[0].clone();
+    let third = shop.given(3, &[news, ("receipts", StreamKind::Transactional)]).await;
+    let held = store.hold_instruction(owner, &third, "why").await.unwrap();
+    assert_eq!(shop.obeyed(), Some((2, InForce, 20)), "the one before stays in force");
+    assert!(store.confirm_instruction(owner, held, &third, "we do").await.unwrap());
+    assert!(!store.confirm_instruction(owner, held, &third, "we do").await.unwrap(), "once");
+    assert_eq!((shop.obeyed(), states().await), (Some((3, InForce, 30)), vec![Superseded, Superseded, InForce]));
+    assert_eq!(store.streams(owner)[0].id, stream.id, "a stream keeps its id");
+    assert_eq!(store.streams(owner).len(), 2);
+    assert_eq!(store.purposes(owner)[0].texts["en"].description, "version 3");
+    let other = shop.given(4, &[("news", StreamKind::Transactional)]).await;
+    let refused = store.give_instruction(owner, &other).await;
+    assert!(matches!(refused, Err(Error::Exists { what: "stream" })), "a stream never changes its kind");
+    let rows = store.instructions(owner).await.unwrap();
+    assert!(store.hold_in_force(owner, &rows[2], "the agreement is narrower").await.unwrap());
+    assert_eq!(shop.obeyed(), Some((3, Held, 30)));
+    let told = shop.told().await;
+    assert_eq!(told[1..], ["instruction-held", "instruction-held", "instruction-confirmed", "instruction-held"]);
+}
+
+async fn story(place: Place, store: Arc<Store>) {
+    let controller = store.create_controller("Shop").await.unwrap();
+    let shop = Shop { place, store, controller };
+    of_agreements(&shop).await;
+    of_instructions(&shop).await;
+    shop.store.close().await;
+}
+
+#[tokio::test]
+async fn art28_3_agreements_and_instructions_on_sqlite() {
+    let place = Place::new();
+    let store = place.open().await.unwrap();
+    story(place, store).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn art28_3_agreements_and_instructions_on_postgresql() {
+    let (database, place) = (testkit::postgres::database().await, Place::new());
+    let settings = PostgresSettings {
+        url: database.url.clone(),
+        keys_url: Some(database.keys_url.clone()),
+        ca: None,
+        name: "authority".to_owned(),
+        roles: Roles::ALL,
+        clock: ClockSource::Given,
+        bodies: BodyPlacement::Rows,
+    };
+    let options = place.options();
+    let store = Store::open_postgres(place.path(), settings, options).await.unwrap();
+    story(place, store).await;
+}
