@@ -1,6 +1,8 @@
 //! How a controller appears to recipients (GDPR Art. 12(1), 13(1)(a), (b)): kept in versions, as a document.
 
+use crate::document::Mistake;
 use crate::error::Error;
+use mail::address::Address;
 use model::ControllerId;
 use serde::{Deserialize, Serialize};
 use store::Store;
@@ -35,6 +37,43 @@ pub struct Profile {
     pub sender: String,
 }
 
+impl Profile {
+    /// What makes no sense, with its place.
+    #[must_use]
+    pub fn mistakes(&self) -> Vec<Mistake> {
+        let mut list = Vec::new();
+        let mut when = |wrong: bool, path: &str, sentence: &'static str| {
+            if wrong {
+                list.push(Mistake::at(path, sentence));
+            }
+        };
+        let one_line = |text: &str| text.chars().count() <= LINE_MAX && !text.chars().any(char::is_control);
+        when(self.name.trim().is_empty() || !one_line(&self.name), "name", "is one line of 1 to 200 characters");
+        let lines = self.postal_address.lines();
+        let fits = (1..=LINES_MAX).contains(&lines.clone().count()) && lines.clone().all(one_line);
+        when(!fits, "postal_address", "is 1 to 8 lines of at most 200 characters");
+        when(Address::parse(&self.email).is_err(), "email", "is no address");
+        when(Address::parse(&self.sender).is_err(), "sender", "is no address");
+        for (field, path) in [
+            (&self.telephone, "telephone"),
+            (&self.officer, "officer"),
+            (&self.privacy_policy, "privacy_policy"),
+            (&self.authority, "authority"),
+        ] {
+            when(field.as_deref().is_some_and(|text| !one_line(text)), path, "is one line of at most 200 characters");
+        }
+        let not_https = self.privacy_policy.as_deref().is_some_and(|url| !url.starts_with("https://"));
+        when(not_https, "privacy_policy", "is an address that begins with https://");
+        let no_colour = |text: &str| text.len() != 6 || !text.bytes().all(|byte| byte.is_ascii_hexdigit());
+        when(self.accent.as_deref().is_some_and(no_colour), "accent", "is a colour of six hexadecimal digits");
+        list
+    }
+}
+
+/// Characters of a line.
+const LINE_MAX: usize = 200;
+/// Lines of a postal address.
+const LINES_MAX: usize = 8;
 const NAME: &str = "public";
 /// Profiles have no language of their own.
 const LANGUAGE: &str = "und";
@@ -45,6 +84,9 @@ const LANGUAGE: &str = "und";
 /// Those of the store.
 pub async fn keep(store: &Store, controller: ControllerId, profile: &Profile) -> Result<(), Error> {
     let octets = serde_json::to_vec(profile).map_err(|_| Error::Document("profile"))?;
+    if store.controller_shown(controller).as_deref() != Some(profile.name.as_str()) {
+        store.show_controller_as(controller, &profile.name).await?;
+    }
     if load(store, controller).await?.as_ref() == Some(profile) {
         return Ok(());
     }

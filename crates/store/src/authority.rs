@@ -110,6 +110,14 @@ impl Store {
         self.policy.current().stream(controller, id).map(Arc::clone)
     }
 
+    /// What people know a controller by: the name it gave itself for them, or that of its account.
+    #[must_use]
+    pub fn controller_shown(&self, id: ControllerId) -> Option<String> {
+        let policy = self.policy.current();
+        let known = policy.controller(id)?;
+        Some(known.shown.clone().unwrap_or_else(|| known.name.clone()))
+    }
+
     /// What a controller is called.
     #[must_use]
     pub fn controller_name(&self, id: ControllerId) -> Option<String> {

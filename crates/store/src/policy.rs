@@ -31,6 +31,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 pub(crate) struct ControllerPolicy {
     pub(crate) id: ControllerId,
     pub(crate) name: String,
+    /// As people know it, where it said so.
+    pub(crate) shown: Option<String>,
     pub(crate) agreement: Option<Agreement>,
     pub(crate) instruction: Option<Instruction>,
     pub(crate) streams: Vec<Arc<Stream>>,
@@ -257,11 +259,12 @@ impl Policy {
     /// counts, so one that is not understood leaves its controller with none: an older one must not come back.
     fn build(rows: PolicyRows, keys: &Keyring, before: &Self) -> Self {
         let mut policy = Self { version: rows.version, ..Self::default() };
-        for (id, name) in rows.controllers {
+        for (id, name, shown) in rows.controllers {
             let id = ControllerId(id);
             let entry = ControllerPolicy {
                 id,
                 name,
+                shown,
                 agreement: None,
                 instruction: None,
                 streams: Vec::new(),

@@ -29,6 +29,7 @@ pub(crate) mod messages;
 pub(crate) mod notices;
 pub(crate) mod notifications;
 pub(crate) mod openapi;
+pub(crate) mod profile;
 pub(crate) mod requests;
 pub(crate) mod send;
 pub(crate) mod signing;

@@ -85,6 +85,7 @@ pub(crate) fn table() -> Vec<Route> {
         Route::post("/v1/instructions/{id}/issue", api::instructions::post_instruction_issue),
         Route::post("/v1/instructions/{id}/confirmation", api::instructions::post_instruction_confirmation),
         Route::get("/v1/notifications", api::notifications::get_notifications),
+        Route::both("/v1/profile", api::profile::get_profile, api::profile::post_profile),
         Route::post("/v1/notices", api::notices::post_notice),
         Route::post("/v1/forms", api::forms::post_form),
         Route::both("/f/{controller}/{form}", door::get_sign_up, door::post_sign_up),

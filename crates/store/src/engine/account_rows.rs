@@ -9,7 +9,7 @@ pub(crate) struct PolicyRows {
     /// Rises with each change where several nodes share the data; 0 where one is alone.
     pub(crate) version: i64,
     /// Controllers: id and name.
-    pub(crate) controllers: Vec<(i64, String)>,
+    pub(crate) controllers: Vec<(i64, String, Option<String>)>,
     /// Agreements.
     pub(crate) agreements: Vec<AgreementRow>,
     /// Instructions.

@@ -167,6 +167,23 @@ impl Store {
         Ok(id)
     }
 
+    /// From now on people are told this name of the controller (ePrivacy Art. 13(4)).
+    ///
+    /// # Errors
+    /// Those of the engine.
+    pub async fn show_controller_as(&self, controller: ControllerId, name: &str) -> Result<()> {
+        let writes = Writes {
+            controller: controller.0,
+            person: None,
+            reach: Reach::Accounts,
+            what: "controller",
+            event: None,
+            detail: crypto::sha256_of_fields(&[b"shown", name.as_bytes()]),
+            steps: vec![Step::new(&sql::CONTROLLER_SHOWN, vec![controller.0.into(), name.into()])],
+        };
+        self.act(EventType::DocumentKept, writes).await.map(drop)
+    }
+
     /// A document of this controller, with its octets.
     ///
     /// # Errors

@@ -119,3 +119,64 @@ impl Store {
         self.vault.make_link_key(self.now()).await
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::conformance::place::Place;
+    use proptest::prelude::*;
+
+    fn link(kind: u8, numbers: [i64; 4], tag: [u8; 16]) -> Link {
+        let [controller, first, second, message] = numbers.map(|number| number.saturating_abs().max(1));
+        let target = match kind {
+            0 => LinkTarget::Unsubscribe { purpose: PurposeId(first), list: None },
+            1 => LinkTarget::Unsubscribe { purpose: PurposeId(first), list: Some(ListId(second)) },
+            2 => LinkTarget::Preferences,
+            _ => LinkTarget::Confirm(ConfirmationId(first)),
+        };
+        let message = (message % 2 == 0).then_some(MessageId(message));
+        Link { controller: ControllerId(controller), tag: RecipientTag(tag), target, message }
+    }
+
+    /// RFC 8058 §3.1: the URI is opaque and hard to forge, and works as long as the mail lies around.
+    #[tokio::test]
+    async fn rfc8058_3_1_a_token_outlives_its_key_and_an_altered_one_is_none() {
+        let place = Place::new();
+        let store = place.open().await.unwrap();
+        let links: Vec<Link> = (0..4).map(|kind| link(kind, [7, 8, 9, i64::from(kind) + 1], [kind; 16])).collect();
+        let tokens: Vec<String> = links.iter().map(|link| store.link_token(link).unwrap()).collect();
+        store.rotate_link_key().await.unwrap();
+        let later = store.link_token(&links[0]).unwrap();
+        store.close().await;
+        // And a new start.
+        let store = place.open().await.unwrap();
+        for (link, token) in links.iter().zip(&tokens) {
+            assert_eq!(store.open_link(token), Some(*link));
+            for at in 0..token.len() {
+                let mut octets = base64url::decode(token).unwrap();
+                let Some(octet) = octets.get_mut(at) else { break };
+                *octet ^= 1 << (at % 8);
+                assert_eq!(store.open_link(&base64url::encode(&octets)), None, "octet {at}");
+            }
+        }
+        assert_eq!(store.open_link(&later), Some(links[0]));
+        let numbers = [&later, &tokens[0]].map(|token| base64url::decode(token).unwrap()[0]);
+        assert!(numbers[0] > numbers[1], "the new key seals");
+        // Two tokens of one link do not show that they are of one.
+        assert_ne!(store.link_token(&links[0]).unwrap(), later);
+        store.close().await;
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_is_read(kind in 0_u8..4, numbers in any::<[i64; 4]>(), tag in any::<[u8; 16]>()) {
+            let link = link(kind, numbers, tag);
+            prop_assert_eq!(Link::from_octets(&link.to_octets()), Some(link));
+        }
+
+        #[test]
+        fn arbitrary_octets_never_panic(octets in proptest::collection::vec(any::<u8>(), 0..80)) {
+            let _ = Link::from_octets(&octets);
+        }
+    }
+}

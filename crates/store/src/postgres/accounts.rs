@@ -36,7 +36,10 @@ async fn read(tx: &Transaction<'_>) -> Result<PolicyRows, Fault> {
     let controllers = many(tx, &sql::CONTROLLERS, &[]).await?;
     let controllers = controllers
         .iter()
-        .map(|row| Ok((column(row, 0, "controller.id")?, column(row, 1, "controller.name")?)))
+        .map(|row| {
+            let (id, name) = (column(row, 0, "controller.id")?, column(row, 1, "controller.name")?);
+            Ok((id, name, column(row, 2, "controller.shown")?))
+        })
         .collect::<Result<_, Fault>>()?;
     Ok(PolicyRows {
         version,

@@ -15,7 +15,7 @@ use rusqlite::{Connection, Params, params};
 pub(super) fn read(connection: &Connection) -> Result<PolicyRows> {
     Ok(PolicyRows {
         version: 0,
-        controllers: many(connection, &sql::CONTROLLERS, [], |row| Ok((row.get(0)?, row.get(1)?)))?,
+        controllers: many(connection, &sql::CONTROLLERS, [], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?,
         agreements: agreements(connection)?,
         instructions: instructions(connection)?,
         streams: many(connection, &sql::STREAMS, [], |row| {

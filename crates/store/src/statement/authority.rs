@@ -44,6 +44,8 @@ statements! { AUTHORITY:
     /// All others give way to the one in force.
     INSTRUCTIONS_REPLACED(2) = "UPDATE instruction SET state = 'superseded' \
         WHERE controller = ?1 AND id <> ?2 AND state <> 'superseded'";
+    /// The name that people are told from now on.
+    CONTROLLER_SHOWN(2) = "UPDATE controller SET shown = ?2 WHERE id = ?1";
     /// A controller's instructions, oldest first.
     INSTRUCTIONS_OF(1) = "SELECT id, version, state, starts, streams, messages_per_day_max, paper, review, document \
         FROM instruction WHERE controller = ?1 ORDER BY version";

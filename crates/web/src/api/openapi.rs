@@ -48,6 +48,8 @@ mod tests;
         crate::api::instructions::post_instruction_issue,
         crate::api::instructions::post_instruction_confirmation,
         crate::api::notifications::get_notifications,
+        crate::api::profile::get_profile,
+        crate::api::profile::post_profile,
         crate::api::notices::post_notice,
         crate::api::forms::post_form,
         crate::api::imports::post_import,

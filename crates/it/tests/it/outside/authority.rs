@@ -266,3 +266,23 @@ async fn art28_9_the_operator_signs_what_was_proposed_to_him_at_the_command_line
     assert_eq!(ask(&demo, "POST", &path, Some(&json!({"state": "in-force"}))).await.0, 409);
     assert_eq!(text(&ask(&demo, "GET", &format!("/v1/agreements/{first}"), None).await.1, "state"), "ended");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn eprivacy13_4_people_are_told_the_name_that_the_controller_gives_itself() {
+    let shop = Authority::open().await;
+    let mut profile = shop.get("/v1/profile").await;
+    profile["sender"] = json!("hello@elsewhere.example");
+    let (status, problem) = shop.ask("POST", "/v1/profile", Some(&profile)).await;
+    assert_eq!((status, text(&problem, "field")), (400, "sender"), "{problem:#}");
+    profile["sender"] = json!("news@sample.example");
+    profile["name"] = json!("Shop\nof others");
+    let (status, problem) = shop.ask("POST", "/v1/profile", Some(&profile)).await;
+    assert_eq!((status, text(&problem, "field")), (400, "name"), "{problem:#}");
+    profile["name"] = json!("Ada's Books");
+    assert_eq!(shop.ask("POST", "/v1/profile", Some(&profile)).await, (200, profile.clone()));
+    let ada = shop.pages.demo.text("/consented/0").to_owned();
+    assert_eq!(shop.pages.refusal(&ada, "by its new name").await, None);
+    let news = shop.pages.demo.arrived("by its new name").await;
+    assert!(text(&news, "text").contains("Ada's Books"), "{news:#}");
+    assert!(shop.pages.get(&shop.pages.form()).await.text().contains("Ada&#39;s Books"));
+}

@@ -42,7 +42,7 @@ pub(super) async fn content(
     let way_out = WayOut {
         list_id: way_out::list_id(aim.named(), named, domain),
         title: aim.title(language).to_owned(),
-        sender: store.controller_name(row.controller).unwrap_or_default(),
+        sender: store.controller_shown(row.controller).unwrap_or_default(),
         language,
         links,
     };

@@ -17,7 +17,7 @@ pub(in crate::copy) const TABLES: &[Table] = &[
         keys: 2,
         columns: &[integer("block"), postgres_only(integer("slot")), integer("controller"), octets("sealed")],
     },
-    main("controller", 1, &[integer("id"), text("name"), integer("created")]),
+    main("controller", 1, &[integer("id"), text("name"), integer("created"), or_none(text("shown"))]),
     main(
         "agreement",
         1,

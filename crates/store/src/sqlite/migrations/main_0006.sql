@@ -2,3 +2,6 @@
 -- instruction's entry in the ledger is about.
 ALTER TABLE agreement ADD COLUMN moved_by TEXT;
 ALTER TABLE instruction ADD COLUMN document BLOB;
+
+-- The name by which people know a controller, which its account's name need not be.
+ALTER TABLE controller ADD COLUMN shown TEXT;
