@@ -19,6 +19,7 @@ pub mod permission;
 mod policy;
 mod postgres;
 mod refusals;
+mod retention;
 mod spool;
 pub mod sqlite;
 mod statement;
@@ -29,7 +30,9 @@ mod view;
 #[cfg(test)]
 mod conformance;
 
-pub use accounts::{Created, DomainKeys, List, NewBasis, NewCredential, NewPurpose, NewStream, Verified};
+pub use accounts::{
+    Created, DomainKeys, List, NewBasis, NewCredential, NewPurpose, NewStream, NotKeepable, Place, Verified,
+};
 pub use authority::Authority;
 pub use cluster::{ClockSource, ClusterView, LookSettings, NoSuchRole, NodeView, Roles, Tenure, TenureChanges, look};
 pub use copy::{ComparedTable, CopyPlan, CopyReport, CopyStep, Refused, StorePlace, Tell, copy_store};

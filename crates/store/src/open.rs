@@ -57,6 +57,8 @@ pub struct Options {
     pub create_key: CreateKey,
     /// Homing of destinations.
     pub homing: Homing,
+    /// Where the node stands, as `model::region` says it; unknown when the operator did not say.
+    pub region: Option<String>,
     /// Told when the engine no longer knows what is durable; the process must end (decision 4).
     pub on_poison: Option<Arc<dyn Fn() + Send + Sync>>,
 }
@@ -70,6 +72,7 @@ impl Options {
             key_file: dir.join("master.key"),
             create_key: CreateKey::IfNew,
             homing: Homing::ByDomain,
+            region: None,
             on_poison: None,
         }
     }
@@ -94,6 +97,7 @@ pub struct Store {
     pub(crate) arrivals_seen: AtomicI64,
     clock: Arc<dyn Clock>,
     homing: Homing,
+    pub(crate) region: Option<String>,
     smarthost_site: Arc<str>,
     /// The microsecond of the last id.
     last_id: AtomicI64,
@@ -181,6 +185,7 @@ impl Store {
             under_way: Arc::default(),
             membership: None,
             homing: options.homing,
+            region: options.region,
             follower,
             tenure,
             clock,
@@ -265,6 +270,7 @@ impl Store {
         let day_ago = Timestamp::from_micros(now.micros().saturating_sub(86_400_000_000));
         self.engine.forget_idempotency(day_ago).await?;
         self.engine.keep(now).await?;
+        self.forget_mailed(now).await?;
         self.collect_bodies();
         self.vault.retire_epochs(now).await
     }

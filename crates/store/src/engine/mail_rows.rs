@@ -151,8 +151,26 @@ pub(crate) struct AcceptRows {
     pub(crate) quota_max: u64,
     /// The answer to keep.
     pub(crate) idempotency: Option<IdempotencyRow>,
+    /// What counts among the marketing that persons get: a row a person.
+    pub(crate) mailed: Vec<MailedRow>,
     /// The moment.
     pub(crate) at: Timestamp,
+}
+
+/// The marketing that was accepted for a person, where it counts. Written only over the version it was made from, so
+/// that two acceptances at once never count as one.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct MailedRow {
+    /// Whose.
+    pub(crate) controller: i64,
+    /// Person.
+    pub(crate) tag: [u8; 16],
+    /// One more than that of the row it replaces; 1 for the first.
+    pub(crate) version: i64,
+    /// Purposes and moments.
+    pub(crate) times: Vec<u8>,
+    /// Nothing depends on it from then on.
+    pub(crate) ends: Timestamp,
 }
 
 /// What became of an acceptance.
@@ -168,6 +186,8 @@ pub(crate) enum AcceptOutcome {
     Repeated,
     /// A recipient was erased meanwhile; decide anew. Nothing kept.
     Erased,
+    /// A recipient got other marketing meanwhile; decide anew. Nothing kept.
+    Mailed,
 }
 
 /// A row of the queue, as read back.
@@ -356,6 +376,10 @@ pub(crate) struct PersonRow {
     pub(crate) basis: Option<BasisRow>,
     /// He wants no marketing until then.
     pub(crate) paused: Option<Timestamp>,
+    /// How often he wants to be mailed: a word of his preferences.
+    pub(crate) pace: Option<String>,
+    /// Marketing that was accepted for him: version, purposes and moments.
+    pub(crate) mailed: Option<(i64, Vec<u8>)>,
 }
 
 /// A basis.

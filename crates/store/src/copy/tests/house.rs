@@ -168,7 +168,11 @@ pub(super) async fn send(store: &Store, authority: &Authority, to: &[&str], body
                 now: store.now(),
                 generation,
                 sender: Some(&sender),
-                message: MessageFacts { from_domain, way_out: gate::facts::WayOut::Fits },
+                message: MessageFacts {
+                    from_domain,
+                    way_out: gate::facts::WayOut::Fits,
+                    connection: gate::facts::Connection::NotYet,
+                },
                 recipient: Some(&person.facts),
                 quota: gate::facts::QuotaFacts { allowed: u64::MAX, used: 0 },
             });
