@@ -123,7 +123,7 @@ impl Plan {
     /// As one of several nodes, should others share the store.
     async fn open(&self, data: &Path) -> anyhow::Result<Arc<Store>> {
         let name = format!("demo-{}", self.ports.at(0).port());
-        self.store.open(data, Joining { name, roles: Roles::ALL, homing: homing(&self.delivery()) }).await
+        self.store.open(data, Joining { name, roles: Roles::ALL, homing: homing(&self.delivery()), region: None }).await
     }
 
     fn delivery(&self) -> DeliverySettings {

@@ -19,7 +19,6 @@ pub mod permission;
 mod policy;
 mod postgres;
 mod refusals;
-mod retention;
 mod spool;
 pub mod sqlite;
 mod statement;

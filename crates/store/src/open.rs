@@ -261,7 +261,7 @@ impl Store {
     }
 
     /// Removes what nothing needs any more: answers kept for repeats (24 hours), retired epoch keys, what is older than
-    /// its class allows. Several nodes may do it at once.
+    /// its class or its stream's terms allow, sign-ups that were never confirmed. Several nodes may do it at once.
     ///
     /// # Errors
     /// Those of the engine; calling again later is safe.
@@ -270,7 +270,7 @@ impl Store {
         let day_ago = Timestamp::from_micros(now.micros().saturating_sub(86_400_000_000));
         self.engine.forget_idempotency(day_ago).await?;
         self.engine.keep(now).await?;
-        self.forget_mailed(now).await?;
+        self.forget(now).await?;
         self.collect_bodies();
         self.vault.retire_epochs(now).await
     }
@@ -282,6 +282,11 @@ impl Store {
         let last = self.last_id.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |last| Some((last + 1).max(now)));
         let micros = (last.unwrap_or_default() + 1).max(now);
         (micros.saturating_mul(1 << ID_SEAT_BITS) & i64::MAX) | i64::from(self.tenure.number())
+    }
+
+    /// The first of the ids that are made at a moment.
+    pub(crate) fn first_id_of(at: Timestamp) -> i64 {
+        at.micros().max(0).saturating_mul(1 << ID_SEAT_BITS)
     }
 
     /// An id for a message that is about to be offered.

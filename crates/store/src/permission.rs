@@ -12,6 +12,7 @@ mod imports;
 mod links;
 mod method;
 mod people;
+mod retention;
 mod suppressions;
 mod wishes;
 

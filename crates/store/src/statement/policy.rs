@@ -61,9 +61,6 @@ statements! { POLICY:
         WHERE restriction.kind <> 'erased'";
     /// What a day's allowance has lost already.
     QUOTA(2) = "SELECT used FROM quota WHERE controller = ?1 AND day = ?2";
-    /// What nobody counts any more of the marketing that persons got, a slice at a time.
-    MAILED_FORGET(2) = "DELETE FROM mailed WHERE (controller, tag) IN (SELECT old.controller, old.tag FROM mailed \
-        AS old WHERE old.ends <= ?1 ORDER BY old.ends LIMIT ?2)";
     /// What nobody asks for any more: a row a controller and day.
     QUOTA_FORGET(1) = "DELETE FROM quota WHERE day < ?1";
 }

@@ -12,4 +12,5 @@ mod isolation;
 mod ledger;
 mod marketing;
 mod routes;
+mod terms;
 mod withdrawal;
