@@ -22,6 +22,8 @@ const GRACE: Duration = DAY;
 const ASKED_ONCE: Duration = Duration::from_secs(31 * 86_400);
 /// law.md R16: a wish is with the controller within a day.
 const FORWARDED_WITHIN: Duration = DAY;
+/// By how much ids may be ahead of the clock.
+const HURRY: Duration = Duration::from_secs(60);
 /// Wishes of one look.
 const WISHES_MAX: i64 = 100;
 
@@ -85,8 +87,8 @@ impl Store {
     async fn forget_messages(&self, now: Timestamp) -> Result<()> {
         let timelines = self.timelines();
         let shortest = timelines.values().copied().min().unwrap_or(TIMELINE_DAYS_MAX);
-        // Ids carry the moment of acceptance, which is before the end.
-        let below = Self::first_id_of(before(now, DAY.saturating_mul(shortest)));
+        // Ids carry the moment of acceptance, which is before the end, or a little later when many come at once.
+        let below = Self::first_id_of(before(now, DAY.saturating_mul(shortest)).plus(HURRY));
         let mut after = 0;
         loop {
             let page = self.found(&sql::MESSAGES_ENDED, vec![after.into(), below.into(), SLICE.into()]).await?;

@@ -9,6 +9,7 @@ mod hostile;
 mod house;
 mod idempotency;
 mod isolation;
+mod keeping;
 mod ledger;
 mod marketing;
 mod routes;

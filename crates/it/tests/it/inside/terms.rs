@@ -66,9 +66,9 @@ async fn art28_3_a_both_doors_keep_to_the_frequency_that_the_terms_promise() {
     with_terms(&mut house, "bounded", at_most(2, 7)).await;
     consent(&house, ADA).await;
     consent(&house, BOB).await;
-    by_http(&house, "bounded", ADA).await.id();
+    house.until_state(&by_http(&house, "bounded", ADA).await.id(), "delivered").await;
     house.clock.advance(3 * DAY);
-    by_smtp(&house, "bounded", ADA).await.id();
+    house.until_state(&by_smtp(&house, "bounded", ADA).await.id(), "delivered").await;
     // One more than promised, by either door; nothing of it is kept.
     assert_eq!(by_http(&house, "bounded", ADA).await.rule(), CAPPED);
     assert_eq!(by_smtp(&house, "bounded", ADA).await.rule(), CAPPED);
@@ -83,7 +83,7 @@ async fn art28_3_a_both_doors_keep_to_the_frequency_that_the_terms_promise() {
     assert_eq!(results[0]["article"], "GDPR Art. 28(3)(a), 21(2)");
     // Twins: another person, and mail that is no marketing.
     assert_eq!(results[1]["status"], "queued");
-    by_http(&house, "transactional", ADA).await.id();
+    house.until_state(&by_http(&house, "transactional", ADA).await.id(), "delivered").await;
     // Any seven days: the first one makes room when it is as old as that, the second is still counted.
     house.clock.advance(4 * DAY);
     by_http(&house, "bounded", ADA).await.id();
