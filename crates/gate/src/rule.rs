@@ -342,8 +342,8 @@ const TLS_FLOOR: Row = row(
     "tls-floor",
     "GDPR Art. 32(1)(a)",
     "the receiving server offers no encryption, and the stream's terms ask for it",
-    "wait, it is tried again until the message's time is over; the recipient's provider has to offer STARTTLS",
-    (Stage::Recipient, 450, (4, 7, 10), 202, Mender::Person),
+    "wait, it is tried again until its time is over; where a provider never offers STARTTLS, only other terms help",
+    (Stage::Recipient, 450, (4, 7, 10), 202, Mender::Controller),
 );
 
 const CONSENT_MISSING: Row = row(

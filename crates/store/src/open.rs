@@ -17,7 +17,9 @@ use crate::vault::{MasterKey, Vault};
 use mail::address::Domain;
 use model::ids::PublicKind;
 use model::{Clock, ControllerId, MessageId, Timestamp};
+use parking_lot::Mutex;
 use shared::Membership;
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -99,6 +101,8 @@ pub struct Store {
     homing: Homing,
     pub(crate) region: Option<String>,
     smarthost_site: Arc<str>,
+    /// By the days that a timeline is kept: the id up to which there is nothing of it any more.
+    pub(crate) forgotten: Mutex<HashMap<u32, i64>>,
     /// The microsecond of the last id.
     last_id: AtomicI64,
     membership: Option<Membership>,
@@ -180,6 +184,7 @@ impl Store {
             intake: Arc::new(Intake::new(bodies)),
             refusals: Refusals::default(),
             smarthost_site: Arc::from(SMARTHOST_SITE),
+            forgotten: Mutex::default(),
             last_id: AtomicI64::new(0),
             arrivals_seen: AtomicI64::new(clock.now().micros()),
             under_way: Arc::default(),

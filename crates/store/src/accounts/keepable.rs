@@ -1,5 +1,5 @@
-//! Terms of a stream that this node cannot keep are not taken: what an instruction says is enforced, or refused with the
-//! reason (GDPR Art. 28(3)(a)). Never taken and then overlooked.
+//! Terms of a stream that this node cannot keep are not taken: what an instruction says is enforced, or refused with
+//! the reason (GDPR Art. 28(3)(a)). Never taken and then overlooked.
 
 use crate::facts::{DAY_MINUTES, zone};
 use model::region;
@@ -67,8 +67,8 @@ pub enum NotKeepable {
     NotMarketing(&'static str),
     /// A class whose time is not the terms' to say.
     #[error(
-        "retention of {0:?}: terms bound `timeline` (at most {TIMELINE_DAYS_MAX} days); `body` and `engagement` are not \
-         kept beyond the message anyway; everything else is kept as docs/personal-data.md says"
+        "retention of {0:?}: terms bound `timeline` (at most {TIMELINE_DAYS_MAX} days); `body` and `engagement` are \
+         not kept beyond the message anyway; everything else is kept as docs/personal-data.md says"
     )]
     RetentionClass(String),
     /// For ever, or not at all.

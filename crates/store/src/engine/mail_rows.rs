@@ -1,5 +1,6 @@
 //! Rows of the spool, of persons and of the ledger, as engines keep them.
 
+use super::MailedRow;
 use bytes::Bytes;
 use model::Timestamp;
 use std::sync::Arc;
@@ -155,22 +156,6 @@ pub(crate) struct AcceptRows {
     pub(crate) mailed: Vec<MailedRow>,
     /// The moment.
     pub(crate) at: Timestamp,
-}
-
-/// The marketing that was accepted for a person, where it counts. Written only over the version it was made from, so
-/// that two acceptances at once never count as one.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub(crate) struct MailedRow {
-    /// Whose.
-    pub(crate) controller: i64,
-    /// Person.
-    pub(crate) tag: [u8; 16],
-    /// One more than that of the row it replaces; 1 for the first.
-    pub(crate) version: i64,
-    /// Purposes and moments.
-    pub(crate) times: Vec<u8>,
-    /// Nothing depends on it from then on.
-    pub(crate) ends: Timestamp,
 }
 
 /// What became of an acceptance.

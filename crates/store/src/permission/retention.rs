@@ -10,7 +10,7 @@ use crate::accounts::{TIMELINE, TIMELINE_DAYS_MAX};
 use crate::engine::EntryRow;
 use crate::journal::SystemEvent;
 use model::{StreamId, Timestamp, WishId};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
 
 /// Rows of one commit.
@@ -26,6 +26,9 @@ const FORWARDED_WITHIN: Duration = DAY;
 const HURRY: Duration = Duration::from_secs(60);
 /// Wishes of one look.
 const WISHES_MAX: i64 = 100;
+
+/// Days for which timelines of streams are kept, where their terms say so.
+type Timelines = HashMap<(ControllerId, StreamId), u32>;
 
 fn before(now: Timestamp, by: Duration) -> Timestamp {
     Timestamp::from_micros(now.micros().saturating_sub(i64::try_from(by.as_micros()).unwrap_or(i64::MAX)))
@@ -75,7 +78,7 @@ impl Store {
     }
 
     /// How long what became of messages of a stream is kept: as its terms say, and 90 days at most (law.md R38).
-    fn timelines(&self) -> HashMap<(ControllerId, StreamId), u32> {
+    fn timelines(&self) -> Timelines {
         let policy = self.policy.current();
         let streams = policy.controllers().flat_map(|known| &known.streams);
         let days = |stream: &model::Stream| stream.terms.retention_days.get(TIMELINE).copied();
@@ -86,28 +89,41 @@ impl Store {
 
     async fn forget_messages(&self, now: Timestamp) -> Result<()> {
         let timelines = self.timelines();
-        let shortest = timelines.values().copied().min().unwrap_or(TIMELINE_DAYS_MAX);
+        let lengths: BTreeSet<u32> = timelines.values().copied().chain([TIMELINE_DAYS_MAX]).collect();
+        for days in lengths {
+            self.forget_messages_of(&timelines, days, now).await?;
+        }
+        Ok(())
+    }
+
+    /// Those of streams whose timelines are kept for so many days. The walk begins where the last one of this process
+    /// left something that was not due; before that there is nothing.
+    async fn forget_messages_of(&self, timelines: &Timelines, days: u32, now: Timestamp) -> Result<()> {
+        let until = before(now, DAY.saturating_mul(days));
         // Ids carry the moment of acceptance, which is before the end, or a little later when many come at once.
-        let below = Self::first_id_of(before(now, DAY.saturating_mul(shortest)).plus(HURRY));
-        let mut after = 0;
+        let below = Self::first_id_of(until.plus(HURRY));
+        let mut after = self.forgotten.lock().get(&days).copied().unwrap_or(0);
+        let mut waits = None;
         loop {
-            let page = self.found(&sql::MESSAGES_ENDED, vec![after.into(), below.into(), SLICE.into()]).await?;
+            let page = self.found(&sql::MESSAGES_BETWEEN, vec![after.into(), below.into(), SLICE.into()]).await?;
             let is_last = i64::try_from(page.len()).is_ok_and(|rows| rows < SLICE);
             let mut due: BTreeMap<(i64, i64), (i64, i64, u64)> = BTreeMap::new();
             for mut row in page {
                 let (id, controller, stream) = (row.number()?, row.number()?, row.number()?);
-                let finished = row.moment()?;
+                let finished = row.moment_if_any()?;
                 after = id;
                 let whose = (ControllerId(controller), StreamId(stream));
-                let days = timelines.get(&whose).copied().unwrap_or(TIMELINE_DAYS_MAX);
-                if finished <= before(now, DAY.saturating_mul(days)) {
+                if timelines.get(&whose).copied().unwrap_or(TIMELINE_DAYS_MAX) != days {
+                    continue;
+                }
+                if finished.is_some_and(|at| at <= until) {
                     let slice = due.entry((controller, stream)).or_insert((id, id, 0));
                     *slice = (slice.0, id, slice.2 + 1);
+                } else {
+                    waits.get_or_insert(id - 1);
                 }
             }
             for ((controller, stream), (first, last, count)) in due {
-                let days = timelines.get(&(ControllerId(controller), StreamId(stream))).copied();
-                let until = before(now, DAY.saturating_mul(days.unwrap_or(TIMELINE_DAYS_MAX)));
                 let range = || vec![first.into(), last.into(), controller.into()];
                 let messages = [range(), vec![stream.into(), until.into()]].concat();
                 // In this order: attempts go when their message is gone.
@@ -115,6 +131,7 @@ impl Store {
                 self.forget_slice(ControllerId(controller), ("messages", count), steps).await?;
             }
             if is_last {
+                self.forgotten.lock().insert(days, waits.unwrap_or(after));
                 return Ok(());
             }
         }

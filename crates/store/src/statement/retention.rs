@@ -48,9 +48,9 @@ statements! { RETENTION:
     MAILED_FORGET(2) = "DELETE FROM mailed WHERE (controller, tag) IN (SELECT old.controller, old.tag FROM mailed \
         AS old WHERE old.ends <= ?1 ORDER BY old.ends LIMIT ?2)";
 
-    /// Messages of a time that came to their end, after an id and below another.
-    MESSAGES_ENDED(3) = "SELECT id, controller, stream, finished FROM message WHERE id > ?1 AND id < ?2 \
-        AND finished IS NOT NULL ORDER BY id LIMIT ?3";
+    /// Messages of a time, after an id and below another, and when they came to their end.
+    MESSAGES_BETWEEN(3) = "SELECT id, controller, stream, finished FROM message WHERE id > ?1 AND id < ?2 \
+        ORDER BY id LIMIT ?3";
     /// Those of one stream among them that ended long enough ago.
     MESSAGES_FORGET(5) = "DELETE FROM message WHERE id >= ?1 AND id <= ?2 AND controller = ?3 AND stream = ?4 \
         AND finished <= ?5";
