@@ -143,7 +143,7 @@ pub async fn draft(
     let newest = known.iter().map(|known| known.version).chain(rows.iter().map(|row| row.version)).max();
     content.version = newest.unwrap_or(0) + 1;
     let document = Document::write(&content)?;
-    let not_possible = possible::check(&content);
+    let not_possible = possible::check(store, &content);
     if !not_possible.is_empty() {
         return Err(NotInstructed::Impossible(not_possible));
     }

@@ -1,11 +1,11 @@
 //! The decision. One small function a rule (`rules.rs`), asked in the order of `architecture.md` §2.
 
 use crate::clearance::{CLEARANCE_LIFE, Clearance};
-use crate::facts::{Facts, FromDomain, SenderFacts};
+use crate::facts::{Facts, FromDomain, RecipientFacts, SenderFacts};
 use crate::permit::Permit;
 use crate::rule::{Refusal, Rule};
 use crate::rules;
-use model::PurposeId;
+use model::{PurposeId, Timestamp};
 
 /// What the gate says. `T` is [`Permit`] or [`Clearance`].
 #[derive(Debug)]
@@ -26,7 +26,7 @@ pub fn decide(facts: &Facts<'_>) -> Verdict<Permit> {
         return Verdict::Hold(Refusal::by(Rule::FactsUnavailable));
     }
     match ask(facts, rules::ACCEPTANCE) {
-        Ok(held) => permit(facts, held.map(Refusal::by)),
+        Ok(held) => permit(facts, held),
         Err(verdict) => verdict.into_verdict(),
     }
 }
@@ -46,7 +46,7 @@ pub fn clear(facts: &Facts<'_>) -> Verdict<Clearance> {
         return Verdict::Hold(Refusal::by(Rule::FactsUnavailable));
     };
     match ask(facts, rules::CLEARANCE) {
-        Ok(Some(rule)) => Verdict::Hold(Refusal::by(rule)),
+        Ok(Some(held)) => Verdict::Hold(held),
         Ok(None) => Verdict::Pass(Clearance {
             controller: sender.controller,
             tag: recipient.tag,
@@ -73,6 +73,8 @@ pub const fn quota_used_up() -> Refusal {
 pub(crate) enum Fired {
     Refuses(Rule),
     Holds(Rule),
+    /// Holds until a moment that is known.
+    Rests(Rule, Timestamp),
 }
 
 impl Fired {
@@ -80,17 +82,23 @@ impl Fired {
         match self {
             Self::Refuses(rule) => Verdict::Refuse(Refusal::by(rule)),
             Self::Holds(rule) => Verdict::Hold(Refusal::by(rule)),
+            Self::Rests(rule, until) => Verdict::Hold(Refusal::until(rule, until)),
         }
     }
 }
 
-/// The first rule that refuses, or the one that holds when none refuses. Missing facts end it at once.
-fn ask(facts: &Facts<'_>, questions: &[rules::Question]) -> Result<Option<Rule>, Fired> {
-    let mut held = None;
+/// The first rule that refuses, or the first that holds when none refuses. Missing facts end it at once.
+fn ask(facts: &Facts<'_>, questions: &[rules::Question]) -> Result<Option<Refusal>, Fired> {
+    let mut held: Option<Refusal> = None;
     for question in questions {
         match question(facts) {
             Ok(()) => {}
-            Err(Fired::Holds(rule)) if rule != Rule::FactsUnavailable => held = Some(rule),
+            Err(Fired::Holds(rule)) if rule != Rule::FactsUnavailable => {
+                held.get_or_insert(Refusal::by(rule));
+            }
+            Err(Fired::Rests(rule, until)) => {
+                held.get_or_insert(Refusal::until(rule, until));
+            }
             Err(fired) => return Err(fired),
         }
     }
@@ -117,8 +125,15 @@ fn permit(facts: &Facts<'_>, held: Option<Refusal>) -> Verdict<Permit> {
         stream: stream.id,
         kind: stream.kind,
         purpose: stream.purpose.list.map_or(stream.purpose.id, |list| PurposeId(list.0)),
+        counts_for: counts_for(sender, recipient),
         decided_at: facts.now,
         generation: facts.generation,
         held,
     })
+}
+
+/// Under which purpose the message counts among the marketing a person gets, where anything depends on the count.
+fn counts_for(sender: &SenderFacts, recipient: &RecipientFacts) -> Option<PurposeId> {
+    let stream = sender.stream.filter(|_| sender.is_marketing())?;
+    (stream.frequency.is_some() || recipient.pace.is_some()).then_some(stream.purpose.id)
 }

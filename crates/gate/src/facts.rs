@@ -4,11 +4,15 @@ use model::agreement::AgreementState;
 use model::basis::{BasisKind, BasisRecord};
 use model::instruction::InstructionState;
 use model::person::{Restriction, SuppressionReason, SuppressionScope};
-use model::stream::{OptOut, Unverified};
+use model::stream::{Frequency, OptOut, TlsFloor, Unverified};
 use model::{
     AgreementId, ControllerId, CredentialId, InstructionId, ListId, PurposeId, RecipientTag, StreamId, StreamKind,
     Timestamp,
 };
+use std::time::Duration;
+
+/// A day, as frequencies count it.
+const DAY: Duration = Duration::from_secs(86_400);
 
 /// Facts about the sender, the same for every recipient of a batch.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -73,6 +77,21 @@ pub struct StreamFacts {
     pub opt_out: OptOut,
     /// Does consent whose words are not known carry mail on it?
     pub unverified: Unverified,
+    /// At most so much marketing to one person for the purpose at hand.
+    pub frequency: Option<Frequency>,
+    /// The hours of rest that run or come next.
+    pub quiet: Option<QuietFacts>,
+    /// The least transport security.
+    pub tls_floor: TlsFloor,
+}
+
+/// When marketing rests, as moments: the calendar and its time zones are not for the gate.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct QuietFacts {
+    /// From then on.
+    pub from: Timestamp,
+    /// Until then, which is not quiet any more.
+    pub until: Timestamp,
 }
 
 /// The purpose of a message (GDPR Art. 5(1)(b)).
@@ -122,6 +141,19 @@ pub struct MessageFacts {
     pub from_domain: FromDomain,
     /// Can the way out be put into it, where it needs one?
     pub way_out: WayOut,
+    /// What is known of the connection on which it would leave.
+    pub connection: Connection,
+}
+
+/// The connection on which a message would leave.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Connection {
+    /// There is none yet: before a message leaves. Never enough where the terms have a floor.
+    NotYet,
+    /// Not encrypted.
+    Clear,
+    /// Encrypted by TLS.
+    Encrypted,
 }
 
 /// Can a marketing message carry the way out that its stream's terms ask for?
@@ -157,6 +189,19 @@ pub struct RecipientFacts {
     pub basis: Option<BasisRecord>,
     /// He wants no marketing until then.
     pub paused_until: Option<Timestamp>,
+    /// He wants no more marketing of this controller than this, whatever purpose it serves.
+    pub pace: Option<Frequency>,
+    /// Marketing that was accepted for him where it counts, oldest first.
+    pub mailed: Vec<Mailed>,
+}
+
+/// Marketing that was accepted for a person.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Mailed {
+    /// For which purpose.
+    pub purpose: PurposeId,
+    /// When.
+    pub at: Timestamp,
 }
 
 /// One suppression.
@@ -211,6 +256,14 @@ impl SenderFacts {
 }
 
 impl RecipientFacts {
+    /// Is there room for one more, among what was accepted (for this purpose, where one is named)?
+    pub(crate) fn has_room(&self, most: Frequency, purpose: Option<PurposeId>, now: Timestamp) -> bool {
+        let window = DAY.saturating_mul(most.days);
+        let counts = |one: &&Mailed| purpose.is_none_or(|only| one.purpose == only) && now < one.at.plus(window);
+        let count = self.mailed.iter().filter(counts).count();
+        u32::try_from(count).is_ok_and(|count| count < most.messages)
+    }
+
     pub(crate) fn has_consent_kind(&self) -> bool {
         self.basis.is_some_and(|basis| matches!(basis.kind, BasisKind::Consent | BasisKind::SoftOptIn))
     }

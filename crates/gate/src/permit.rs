@@ -26,6 +26,7 @@ pub struct Permit {
     pub(crate) stream: StreamId,
     pub(crate) kind: StreamKind,
     pub(crate) purpose: PurposeId,
+    pub(crate) counts_for: Option<PurposeId>,
     pub(crate) decided_at: Timestamp,
     pub(crate) generation: u64,
     pub(crate) held: Option<Refusal>,
@@ -71,6 +72,12 @@ impl Permit {
     #[must_use]
     pub const fn purpose(&self) -> PurposeId {
         self.purpose
+    }
+    /// Under which purpose it counts among the marketing that the person gets: where the terms or he himself set a
+    /// bound. The store counts it in the commit that queues it.
+    #[must_use]
+    pub const fn counts_for(&self) -> Option<PurposeId> {
+        self.counts_for
     }
     /// When it was decided.
     #[must_use]

@@ -1,5 +1,7 @@
 //! The one table of rules: the source of `docs/rules.md`, of both doors' replies and of the tests.
 
+use model::Timestamp;
+
 /// A rule of the gate. Its id is stable: clients, ledgers and tests rely on it.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
 pub enum Rule {
@@ -41,6 +43,12 @@ pub enum Rule {
     Paused,
     /// Marketing without a way out.
     OptOutMissing,
+    /// The person has had as much marketing as was promised, or as he chose.
+    FrequencyCap,
+    /// Marketing rests at this hour.
+    QuietHours,
+    /// The connection is less secure than the terms ask for.
+    TlsFloor,
     /// The day's allowance is used up.
     Quota,
     /// The instruction looks infringing and is held.
@@ -96,7 +104,7 @@ pub struct Row {
 
 impl Rule {
     /// Every rule, in the order in which the gate asks.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 25] = [
         Self::FactsUnavailable,
         Self::AgreementNotInForce,
         Self::InstructionMissing,
@@ -118,6 +126,9 @@ impl Rule {
         Self::ConsentTextUnknown,
         Self::SoftOptInIncomplete,
         Self::OptOutMissing,
+        Self::FrequencyCap,
+        Self::QuietHours,
+        Self::TlsFloor,
         Self::Quota,
     ];
 
@@ -212,6 +223,9 @@ impl Rule {
                 "send it unsigned and unencrypted with a text part, and let the stream offer the one-click opt-out",
                 (Stage::Content, 550, (5, 7, 1), 422, Mender::Controller),
             ),
+            Self::FrequencyCap => FREQUENCY_CAP,
+            Self::QuietHours => QUIET_HOURS,
+            Self::TlsFloor => TLS_FLOOR,
             Self::Quota => row(
                 "quota",
                 "GDPR Art. 28(3)(a)",
@@ -308,6 +322,30 @@ const PAUSED: Row = row(
     (Stage::Recipient, 550, (5, 7, 1), 422, Mender::Person),
 );
 
+const FREQUENCY_CAP: Row = row(
+    "frequency-cap",
+    "GDPR Art. 28(3)(a), 21(2)",
+    "this person has had as much marketing as the stream's terms promise, or as he chose himself",
+    "leave this person out of this mailing; a later one finds room again",
+    AT_RECIPIENT,
+);
+
+const QUIET_HOURS: Row = row(
+    "quiet-hours",
+    "GDPR Art. 28(3)(a)",
+    "marketing on this stream rests at this hour",
+    "wait; the message leaves by itself when the quiet hours are over",
+    (Stage::Recipient, 450, (4, 7, 1), 202, Mender::Controller),
+);
+
+const TLS_FLOOR: Row = row(
+    "tls-floor",
+    "GDPR Art. 32(1)(a)",
+    "the receiving server offers no encryption, and the stream's terms ask for it",
+    "wait, it is tried again until its time is over; where a provider never offers STARTTLS, only other terms help",
+    (Stage::Recipient, 450, (4, 7, 10), 202, Mender::Controller),
+);
+
 const CONSENT_MISSING: Row = row(
     "consent-missing",
     "GDPR Art. 6(1)(a)",
@@ -340,11 +378,22 @@ const fn row(
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Refusal {
     rule: Rule,
+    again: Option<Timestamp>,
 }
 
 impl Refusal {
     pub(crate) const fn by(rule: Rule) -> Self {
-        Self { rule }
+        Self { rule, again: None }
+    }
+
+    pub(crate) const fn until(rule: Rule, moment: Timestamp) -> Self {
+        Self { rule, again: Some(moment) }
+    }
+
+    /// When to ask again, where that is known: a hold that ends by itself.
+    #[must_use]
+    pub const fn again(self) -> Option<Timestamp> {
+        self.again
     }
 
     /// The rule that fired.

@@ -2,14 +2,14 @@
 
 use crate::decide::Fired;
 use crate::facts::{
-    BasisForAll, Covers, Facts, FromDomain, RecipientFacts, SenderFacts, Standing, SuppressionFacts, WayOut,
+    BasisForAll, Connection, Covers, Facts, FromDomain, RecipientFacts, SenderFacts, Standing, SuppressionFacts, WayOut,
 };
 use crate::rule::Rule;
 use model::agreement::AgreementState;
 use model::basis::{BasisKind, Evidence};
 use model::instruction::InstructionState;
 use model::person::{Restriction, SuppressionReason, SuppressionScope};
-use model::stream::{OptOut, Unverified};
+use model::stream::{OptOut, TlsFloor, Unverified};
 
 pub(crate) type Question = fn(&Facts<'_>) -> Result<(), Fired>;
 
@@ -26,13 +26,27 @@ pub(crate) const ACCEPTANCE: &[Question] = &[
     paused,
     basis,
     way_out,
+    frequency,
+    quiet,
     quota,
 ];
 
 /// Asked before it leaves: the same, but for the credential, which spoke at acceptance and may have
-/// been replaced since, and the quota, which was counted then.
-pub(crate) const CLEARANCE: &[Question] =
-    &[known, agreement, instruction, covered, from_domain, person, suppression, paused, basis, way_out];
+/// been replaced since, and what was counted then: frequency and quota. The connection is known only now.
+pub(crate) const CLEARANCE: &[Question] = &[
+    known,
+    agreement,
+    instruction,
+    covered,
+    from_domain,
+    person,
+    suppression,
+    paused,
+    basis,
+    way_out,
+    quiet,
+    tls_floor,
+];
 
 fn sender<'a>(facts: &Facts<'a>) -> Result<&'a SenderFacts, Fired> {
     facts.sender.ok_or(Fired::Holds(Rule::FactsUnavailable))
@@ -198,6 +212,36 @@ fn way_out(facts: &Facts<'_>) -> Result<(), Fired> {
         return refuse(Rule::OptOutMissing);
     }
     Ok(())
+}
+
+/// GDPR Art. 28(3)(a): the terms promise at most so many messages; Art. 21(2): the person may choose fewer. Counted is
+/// what was accepted for him, in the order of the commits; what became of it does not matter.
+fn frequency(facts: &Facts<'_>) -> Result<(), Fired> {
+    let (sender, recipient) = (sender(facts)?, recipient(facts)?);
+    let Some(stream) = sender.stream.filter(|_| sender.is_marketing()) else { return Ok(()) };
+    let has_room = |most, purpose| recipient.has_room(most, purpose, facts.now);
+    let promised = stream.frequency.is_none_or(|most| has_room(most, Some(stream.purpose.id)));
+    if promised && recipient.pace.is_none_or(|most| has_room(most, None)) { Ok(()) } else { refuse(Rule::FrequencyCap) }
+}
+
+/// GDPR Art. 28(3)(a): the terms say when nobody is disturbed. It is held and not refused: the hours end.
+fn quiet(facts: &Facts<'_>) -> Result<(), Fired> {
+    let sender = sender(facts)?;
+    match sender.stream.and_then(|stream| stream.quiet) {
+        Some(quiet) if sender.is_marketing() && quiet.from <= facts.now && facts.now < quiet.until => {
+            Err(Fired::Rests(Rule::QuietHours, quiet.until))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// GDPR Art. 32(1)(a): where the terms ask for encryption, nothing leaves without it. What is not known is not enough.
+fn tls_floor(facts: &Facts<'_>) -> Result<(), Fired> {
+    let floor = sender(facts)?.stream.map_or(TlsFloor::Opportunistic, |stream| stream.tls_floor);
+    match (floor, facts.message.connection) {
+        (TlsFloor::Opportunistic, _) | (TlsFloor::Encrypted, Connection::Encrypted) => Ok(()),
+        (TlsFloor::Encrypted, Connection::NotYet | Connection::Clear) => Err(Fired::Holds(Rule::TlsFloor)),
+    }
 }
 
 /// GDPR Art. 28(3)(a): the instruction says how many messages a day.

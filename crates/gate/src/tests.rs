@@ -6,12 +6,14 @@ use model::agreement::AgreementState;
 use model::basis::{BasisKind, BasisRecord, Evidence};
 use model::instruction::InstructionState;
 use model::person::{Restriction, SuppressionReason, SuppressionScope};
-use model::stream::{OptOut, Unverified};
+use model::stream::{Frequency, OptOut, TlsFloor, Unverified};
 use model::{
     AgreementId, ControllerId, CredentialId, InstructionId, ListId, PurposeId, RecipientTag, StreamId, StreamKind,
     Timestamp,
 };
 use proptest::prelude::*;
+
+mod terms;
 
 const NOW: Timestamp = Timestamp::from_seconds(1_800_000_000);
 const ADA: RecipientTag = RecipientTag([1; 16]);
@@ -38,6 +40,9 @@ fn sender(kind: StreamKind) -> SenderFacts {
             purpose: PurposeFacts { id: PurposeId(9), list: Some(ListId(5)), basis_for_all: BasisForAll::Complete },
             opt_out: OptOut::OneClick,
             unverified: Unverified::Refused,
+            frequency: None,
+            quiet: None,
+            tls_floor: TlsFloor::Opportunistic,
         }),
         credential: Some(CredentialFacts { id: CredentialId(1), standing: Standing::Good }),
     }
@@ -60,7 +65,11 @@ fn facts<'a>(sender: &'a SenderFacts, recipient: &'a RecipientFacts) -> Facts<'a
         now: NOW,
         generation: 3,
         sender: Some(sender),
-        message: MessageFacts { from_domain: FromDomain::Verified, way_out: WayOut::Fits },
+        message: MessageFacts {
+            from_domain: FromDomain::Verified,
+            way_out: WayOut::Fits,
+            connection: Connection::NotYet,
+        },
         recipient: Some(recipient),
         quota: QuotaFacts { allowed: 10, used: 0 },
     }

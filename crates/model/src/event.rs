@@ -41,6 +41,8 @@ pub enum EventType {
     SuppressionLifted,
     /// A person was restricted.
     Restricted,
+    /// What had been kept for its time was deleted (GDPR Art. 5(1)(e)).
+    Deleted,
     /// A message was accepted into the queue.
     MessageAccepted,
     /// A message was delivered.
@@ -85,6 +87,7 @@ impl EventType {
             Self::Suppressed => "suppression.added",
             Self::SuppressionLifted => "suppression.lifted",
             Self::Restricted => "person.restricted",
+            Self::Deleted => "data.deleted",
             Self::MessageAccepted => "message.accepted",
             Self::MessageDelivered => "message.delivered",
             Self::MessageDeferred => "message.deferred",

@@ -12,6 +12,7 @@ pub mod instruction;
 pub mod message;
 pub mod person;
 pub mod purpose;
+pub mod region;
 pub mod stream;
 pub mod time;
 

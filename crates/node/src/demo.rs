@@ -123,7 +123,9 @@ impl Plan {
     /// As one of several nodes, should others share the store.
     async fn open(&self, data: &Path) -> anyhow::Result<Arc<Store>> {
         let name = format!("demo-{}", self.ports.at(0).port());
-        self.store.open(data, Joining { name, roles: Roles::ALL, homing: homing(&self.delivery()) }).await
+        // The sample's instruction wants its data in the EEA; the demo is where it says it is.
+        let region = Some("EEA".to_owned());
+        self.store.open(data, Joining { name, roles: Roles::ALL, homing: homing(&self.delivery()), region }).await
     }
 
     fn delivery(&self) -> DeliverySettings {

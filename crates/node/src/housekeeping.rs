@@ -1,6 +1,7 @@
-//! What is due from time to time: places in the ledger, checkpoints, refusal counts, agreements whose day has come, old
-//! keys.
+//! What is due from time to time: places in the ledger, checkpoints, refusal counts, agreements whose day has come,
+//! what was kept for its time, wishes that still have to be passed on, old keys.
 
+use mta::submission::Submission;
 use std::sync::Arc;
 use std::time::Duration;
 use store::Store;
@@ -12,11 +13,11 @@ const SEQUENCE_EVERY: Duration = Duration::from_millis(150);
 const EXPORT_EVERY: u32 = 14;
 /// Refusal counts: one leaf a credential, rule and minute. Agreements begin and end by the minute, too.
 const COUNT_EVERY: u32 = 400;
-/// Keys that nothing needs any more, answers kept for repeats.
+/// Keys that nothing needs any more, answers kept for repeats, what was kept for its time; wishes that wait.
 const TIDY_EVERY: u32 = 4_000;
 
 /// Works until `stop` changes.
-pub async fn run(store: Arc<Store>, mut stop: watch::Receiver<bool>) {
+pub async fn run(store: Arc<Store>, submission: Arc<Submission>, mut stop: watch::Receiver<bool>) {
     let mut round: u32 = 0;
     loop {
         tokio::select! {
@@ -24,14 +25,14 @@ pub async fn run(store: Arc<Store>, mut stop: watch::Receiver<bool>) {
             () = tokio::time::sleep(SEQUENCE_EVERY) => {}
         }
         round = round.wrapping_add(1);
-        if let Err(error) = one_round(&store, round).await {
+        if let Err(error) = one_round(&store, &submission, round).await {
             // The work is kept and done in a later round.
             tracing::warn!(%error, "housekeeping could not be done");
         }
     }
 }
 
-async fn one_round(store: &Store, round: u32) -> store::Result<()> {
+async fn one_round(store: &Arc<Store>, submission: &Arc<Submission>, round: u32) -> store::Result<()> {
     while store.sequence().await? > 0 {}
     if round.is_multiple_of(EXPORT_EVERY) {
         store.export_logs().await?;
@@ -42,6 +43,7 @@ async fn one_round(store: &Store, round: u32) -> store::Result<()> {
     }
     if round.is_multiple_of(TIDY_EVERY) {
         store.tidy().await?;
+        web::forward_wishes(store, submission).await?;
     }
     Ok(())
 }

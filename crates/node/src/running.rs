@@ -45,8 +45,8 @@ impl Running {
 
     fn with(store: Arc<Store>, delivery: Option<Delivery>, pages: Option<Pages>) -> Self {
         let (stop, stopped) = watch::channel(false);
-        let housekeeping = tokio::spawn(housekeeping::run(Arc::clone(&store), stopped));
         let submission = Arc::new(Submission::new(Arc::clone(&store)).with_pages(pages));
+        let housekeeping = tokio::spawn(housekeeping::run(Arc::clone(&store), Arc::clone(&submission), stopped));
         Self { store, submission, delivery, stop, housekeeping }
     }
 

@@ -28,7 +28,12 @@ pub async fn run(settings: Settings, telling: &Telling) -> anyhow::Result<()> {
     telling.forget()?;
     let metrics = metrics_exporter_prometheus::PrometheusBuilder::new().install_recorder().ok();
     let shared = Shared::new(settings.hostname.clone(), settings.certificate.load(&data)?);
-    let joining = Joining { name: settings.name.clone(), roles: settings.roles, homing: homing(&settings.delivery) };
+    let joining = Joining {
+        name: settings.name.clone(),
+        roles: settings.roles,
+        homing: homing(&settings.delivery),
+        region: settings.region.clone(),
+    };
     let store = settings.store.open(&data, joining).await?;
     if let Some(operator) = &settings.operator {
         duties::operator::keep(&store, operator).await.context("cannot keep what --operator says")?;

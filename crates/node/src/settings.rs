@@ -34,6 +34,8 @@ pub struct Settings {
     pub store: StoreSettings,
     /// Its name in greetings.
     pub hostname: Domain,
+    /// Where it stands, if the operator said so: a country in two capital letters, or EEA.
+    pub region: Option<String>,
     /// How clients know that it is the one.
     pub certificate: Certificate,
     /// How clients reach its HTTP door; without it, the address at which it listens.

@@ -109,6 +109,7 @@ mod tests {
             message: gate::MessageFacts {
                 from_domain: gate::facts::FromDomain::Verified,
                 way_out: gate::facts::WayOut::Fits,
+                connection: gate::facts::Connection::NotYet,
             },
             recipient: Some(&person),
             quota: gate::facts::QuotaFacts { allowed: 1, used: 0 },

@@ -3,6 +3,7 @@
 //! memory, which bumps the permission generation, and only then it answers. A caller who goes away while he waits
 //! changes nothing of that: what was asked of the engine is done and takes effect.
 
+mod keepable;
 mod purposes;
 mod terms;
 #[cfg(test)]
@@ -19,6 +20,8 @@ use crate::journal::SystemEvent;
 use crate::open::Store;
 use crate::policy::number_list;
 use crate::vault::{Secret, base32, crypto};
+pub use keepable::{NotKeepable, Place};
+pub(crate) use keepable::{TIMELINE, TIMELINE_DAYS_MAX, is_kept};
 use mail::address::{Address, Domain};
 use mail::dkim::SigningKey;
 use model::agreement::AgreementState;

@@ -124,6 +124,9 @@ pub enum Error {
     /// The person was erased: nothing can be kept about him.
     #[error("this person was erased, and nothing is kept about him")]
     Erased,
+    /// A stream's terms ask for what cannot be kept.
+    #[error("these terms cannot be kept: {0}")]
+    Terms(#[from] crate::accounts::NotKeepable),
     /// Nothing by that name.
     #[error("there is no such {what}")]
     NotFound {

@@ -3,9 +3,14 @@
 //! The generation is read **before** the facts, so that a change in between shows as a stale one.
 
 mod cache;
+mod mailed;
+mod quiet;
 
 pub(crate) use cache::FactsCache;
+pub(crate) use mailed::Counting;
+pub(crate) use quiet::{DAY_MINUTES, zone};
 
+use crate::accounts::is_kept;
 use crate::authority::Authority;
 use crate::engine::{PersonQuery, PersonRow, SlotRef};
 use crate::error::{Error, Result};
@@ -13,8 +18,8 @@ use crate::open::Store;
 use crate::policy::{ControllerPolicy, CredentialPolicy, Policy, before};
 use crate::spool::{QueueRow, QuotaCount};
 use gate::facts::{
-    AgreementFacts, BasisForAll, Covers, CredentialFacts, FromDomain, InstructionFacts, PurposeFacts, QuotaFacts,
-    Standing, StreamFacts, SuppressionFacts, WayOut,
+    AgreementFacts, BasisForAll, Connection, Covers, CredentialFacts, FromDomain, InstructionFacts, PurposeFacts,
+    QuotaFacts, Standing, StreamFacts, SuppressionFacts, WayOut,
 };
 use gate::{MessageFacts, RecipientFacts, SenderFacts};
 use mail::address::{Address, Domain};
@@ -33,6 +38,8 @@ pub struct Person {
     /// Facts for the gate.
     pub facts: RecipientFacts,
     pub(crate) slot: Option<SlotRef>,
+    /// The version of what was counted for him; 0 when nothing was.
+    pub(crate) counted: i64,
 }
 
 /// Everything the gate asks before a message leaves, and the generation as of before it was read.
@@ -54,7 +61,8 @@ impl Store {
         // The credential is looked up anew: it may have been revoked since it was shown.
         let credential = policy.credential(authority.credential());
         let credential = credential.map(|credential| &**credential);
-        (sender(&policy, controller, (stream, purpose), credential, self.now()), generation)
+        let region = self.region.as_deref();
+        (sender(&policy, (controller, region), (stream, purpose), credential, self.now()), generation)
     }
 
     /// The controller's permission generation: one atomic load. Among several nodes it moves by itself when what others
@@ -128,6 +136,13 @@ impl Store {
         self.intake.quotas.lock().remove(&controller);
     }
 
+    /// The longest time over which a bound of the controller counts marketing, in days.
+    pub(crate) fn longest_bound(&self, controller: ControllerId) -> u32 {
+        let policy = self.policy.current();
+        let streams = policy.controller(controller).into_iter().flat_map(|known| &known.streams);
+        streams.filter_map(|stream| stream.terms.frequency).map(|most| most.days).max().unwrap_or(0)
+    }
+
     pub(crate) fn quota_max(&self, controller: ControllerId) -> u64 {
         let policy = self.policy.current();
         policy
@@ -172,7 +187,8 @@ impl Store {
             let queries = asked.iter().map(|who| query(&policy, *who)).collect();
             let rows = self.engine.persons(queries).await?;
             for ((at, who), row) in missing.into_iter().zip(asked).zip(rows) {
-                let person = Person { tag: who.2, slot: row.slot, facts: recipient(who.2, row)? };
+                let counted = row.mailed.as_ref().map_or(0, |(version, _)| *version);
+                let person = Person { tag: who.2, slot: row.slot, counted, facts: recipient(who.2, row)? };
                 if let Some((place, generation)) = known.get_mut(at) {
                     self.intake.facts.put(who, *generation, &person);
                     *place = Some(person);
@@ -206,11 +222,13 @@ impl Store {
         let policy = self.policy.current();
         let now = self.now();
         let facts = rows.iter().zip(persons).map(|(row, (person, generation))| {
-            let sender = sender(&policy, row.controller, (row.stream, row.purpose), None, now);
+            let place = (row.controller, self.region.as_deref());
+            let sender = sender(&policy, place, (row.stream, row.purpose), None, now);
             let domain = policy.domain_by_id(row.domain).filter(|domain| domain.controller == row.controller);
             let verified = domain.is_some_and(|domain| domain.verified);
             let from_domain = if verified { FromDomain::Verified } else { FromDomain::NotVerified };
-            (sender, MessageFacts { from_domain, way_out: WayOut::Fits }, person.facts, generation)
+            let message = MessageFacts { from_domain, way_out: WayOut::Fits, connection: Connection::NotYet };
+            (sender, message, person.facts, generation)
         });
         Ok(facts.collect())
     }
@@ -230,7 +248,8 @@ fn passes((sender, message, recipient, generation): &Clearing, now: Timestamp) -
         now,
         generation: *generation,
         sender: Some(sender),
-        message: *message,
+        // It is not known yet, and no reason to read the facts anew.
+        message: MessageFacts { connection: Connection::Encrypted, ..*message },
         recipient: Some(recipient),
         // Counted at acceptance.
         quota: QuotaFacts { allowed: u64::MAX, used: 0 },
@@ -240,13 +259,15 @@ fn passes((sender, message, recipient, generation): &Clearing, now: Timestamp) -
 
 fn sender(
     policy: &Policy,
-    controller: ControllerId,
+    (controller, region): (ControllerId, Option<&str>),
     (stream, purpose): (StreamId, PurposeId),
     credential: Option<&CredentialPolicy>,
     now: Timestamp,
 ) -> SenderFacts {
     let known: Option<&ControllerPolicy> = policy.controller(controller);
-    let stream_facts = stream_facts(policy, controller, stream, purpose);
+    let stream_facts = stream_facts(policy, controller, (stream, purpose), now);
+    // GDPR Art. 28(3)(a): what cannot be kept is not begun. Another node may have taken it, or this one has moved.
+    let kept = policy.stream(controller, stream).is_some_and(|stream| is_kept(stream, region));
     SenderFacts {
         controller,
         agreement: known.and_then(|known| known.agreement.as_ref()).map(|agreement| AgreementFacts {
@@ -257,6 +278,7 @@ fn sender(
         }),
         instruction: known.and_then(|known| known.instruction.as_ref()).map(|instruction| {
             let named = stream_facts.is_some()
+                && kept
                 && instruction.streams.contains(&stream)
                 && Operation::ALL.iter().all(|operation| instruction.operations.contains(operation));
             InstructionFacts {
@@ -284,8 +306,8 @@ fn sender(
 fn stream_facts(
     policy: &Policy,
     controller: ControllerId,
-    stream: StreamId,
-    purpose: PurposeId,
+    (stream, purpose): (StreamId, PurposeId),
+    now: Timestamp,
 ) -> Option<StreamFacts> {
     let stream = policy.stream(controller, stream)?;
     let sent_for = policy.sent_for(controller, purpose)?;
@@ -299,6 +321,9 @@ fn stream_facts(
         purpose: PurposeFacts { id: sent_for.purpose.id, list: sent_for.list, basis_for_all },
         opt_out: stream.terms.opt_out,
         unverified: stream.terms.unverified,
+        frequency: stream.terms.frequency,
+        quiet: stream.terms.quiet.as_ref().and_then(|terms| quiet::hours(terms, now)),
+        tls_floor: stream.terms.tls_floor,
     })
 }
 
@@ -339,7 +364,9 @@ fn recipient(tag: RecipientTag, row: PersonRow) -> Result<RecipientFacts> {
             })
         })
         .transpose()?;
-    Ok(RecipientFacts { tag, suppressions, restriction, basis, paused_until: row.paused })
+    let mailed = row.mailed.map_or(Ok(Vec::new()), |(_, times)| mailed::read(&times))?;
+    let pace = row.pace.and_then(|word| mailed::pace(&word));
+    Ok(RecipientFacts { tag, suppressions, restriction, basis, paused_until: row.paused, pace, mailed })
 }
 
 /// The stored form of a scope.

@@ -29,7 +29,9 @@ mod view;
 #[cfg(test)]
 mod conformance;
 
-pub use accounts::{Created, DomainKeys, List, NewBasis, NewCredential, NewPurpose, NewStream, Verified};
+pub use accounts::{
+    Created, DomainKeys, List, NewBasis, NewCredential, NewPurpose, NewStream, NotKeepable, Place, Verified,
+};
 pub use authority::Authority;
 pub use cluster::{ClockSource, ClusterView, LookSettings, NoSuchRole, NodeView, Roles, Tenure, TenureChanges, look};
 pub use copy::{ComparedTable, CopyPlan, CopyReport, CopyStep, Refused, StorePlace, Tell, copy_store};

@@ -17,7 +17,9 @@ use crate::vault::{MasterKey, Vault};
 use mail::address::Domain;
 use model::ids::PublicKind;
 use model::{Clock, ControllerId, MessageId, Timestamp};
+use parking_lot::Mutex;
 use shared::Membership;
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -57,6 +59,8 @@ pub struct Options {
     pub create_key: CreateKey,
     /// Homing of destinations.
     pub homing: Homing,
+    /// Where the node stands, as `model::region` says it; unknown when the operator did not say.
+    pub region: Option<String>,
     /// Told when the engine no longer knows what is durable; the process must end (decision 4).
     pub on_poison: Option<Arc<dyn Fn() + Send + Sync>>,
 }
@@ -70,6 +74,7 @@ impl Options {
             key_file: dir.join("master.key"),
             create_key: CreateKey::IfNew,
             homing: Homing::ByDomain,
+            region: None,
             on_poison: None,
         }
     }
@@ -94,7 +99,10 @@ pub struct Store {
     pub(crate) arrivals_seen: AtomicI64,
     clock: Arc<dyn Clock>,
     homing: Homing,
+    pub(crate) region: Option<String>,
     smarthost_site: Arc<str>,
+    /// By the days that a timeline is kept: the id up to which there is nothing of it any more.
+    pub(crate) forgotten: Mutex<HashMap<u32, i64>>,
     /// The microsecond of the last id.
     last_id: AtomicI64,
     membership: Option<Membership>,
@@ -176,11 +184,13 @@ impl Store {
             intake: Arc::new(Intake::new(bodies)),
             refusals: Refusals::default(),
             smarthost_site: Arc::from(SMARTHOST_SITE),
+            forgotten: Mutex::default(),
             last_id: AtomicI64::new(0),
             arrivals_seen: AtomicI64::new(clock.now().micros()),
             under_way: Arc::default(),
             membership: None,
             homing: options.homing,
+            region: options.region,
             follower,
             tenure,
             clock,
@@ -256,7 +266,7 @@ impl Store {
     }
 
     /// Removes what nothing needs any more: answers kept for repeats (24 hours), retired epoch keys, what is older than
-    /// its class allows. Several nodes may do it at once.
+    /// its class or its stream's terms allow, sign-ups that were never confirmed. Several nodes may do it at once.
     ///
     /// # Errors
     /// Those of the engine; calling again later is safe.
@@ -265,6 +275,7 @@ impl Store {
         let day_ago = Timestamp::from_micros(now.micros().saturating_sub(86_400_000_000));
         self.engine.forget_idempotency(day_ago).await?;
         self.engine.keep(now).await?;
+        self.forget(now).await?;
         self.collect_bodies();
         self.vault.retire_epochs(now).await
     }
@@ -276,6 +287,11 @@ impl Store {
         let last = self.last_id.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |last| Some((last + 1).max(now)));
         let micros = (last.unwrap_or_default() + 1).max(now);
         (micros.saturating_mul(1 << ID_SEAT_BITS) & i64::MAX) | i64::from(self.tenure.number())
+    }
+
+    /// The first of the ids that are made at a moment.
+    pub(crate) fn first_id_of(at: Timestamp) -> i64 {
+        at.micros().max(0).saturating_mul(1 << ID_SEAT_BITS)
     }
 
     /// An id for a message that is about to be offered.

@@ -14,6 +14,7 @@ mod instructions;
 mod links;
 mod method;
 mod people;
+mod retention;
 mod suppressions;
 mod wishes;
 

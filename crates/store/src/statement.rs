@@ -11,6 +11,7 @@ mod journal;
 mod permission;
 mod policy;
 mod postgres;
+mod retention;
 mod spool;
 #[cfg(test)]
 mod table;
@@ -24,6 +25,7 @@ pub(crate) use journal::*;
 pub(crate) use permission::*;
 pub(crate) use policy::*;
 pub(crate) use postgres::*;
+pub(crate) use retention::*;
 pub(crate) use spool::*;
 pub(crate) use vault::*;
 

@@ -22,6 +22,7 @@ pub use api::{Api, Readiness};
 /// What a [`Listener`] serves.
 pub use axum::Router;
 pub use listener::{Drained, Listener};
+pub use public::door::forward_wishes;
 pub use router::router;
 
 /// Why the door could not be opened.

@@ -108,7 +108,11 @@ pub(crate) fn refusal(rule: Rule) -> Refusal {
         now: NOW,
         generation: 1,
         sender: known.then_some(&sender),
-        message: MessageFacts { from_domain: FromDomain::Verified, way_out: gate::facts::WayOut::Fits },
+        message: MessageFacts {
+            from_domain: FromDomain::Verified,
+            way_out: gate::facts::WayOut::Fits,
+            connection: gate::facts::Connection::NotYet,
+        },
         recipient: Some(&recipient),
         quota: QuotaFacts { allowed, used: 0 },
     };
@@ -124,6 +128,6 @@ pub(crate) fn refusal(rule: Rule) -> Refusal {
 /// A stream with one purpose and a basis for everybody.
 fn stream_facts(kind: StreamKind) -> StreamFacts {
     let purpose = PurposeFacts { id: PurposeId(5), list: None, basis_for_all: gate::facts::BasisForAll::Complete };
-    let (opt_out, unverified) = Default::default();
-    StreamFacts { id: StreamId(5), kind, purpose, opt_out, unverified }
+    let (opt_out, unverified, tls_floor) = Default::default();
+    StreamFacts { id: StreamId(5), kind, purpose, opt_out, unverified, tls_floor, frequency: None, quiet: None }
 }

@@ -143,12 +143,6 @@ pub struct Region(String);
 #[error("a region is EEA or a country in two capital letters")]
 pub struct NotARegion;
 
-/// The EU's members, Iceland, Liechtenstein and Norway (EEA Joint Committee Decision 154/2018 for the GDPR).
-const EEA: &[&str] = &[
-    "AT", "BE", "BG", "CY", "CZ", "DE", "DK", "EE", "ES", "FI", "FR", "GR", "HR", "HU", "IE", "IS", "IT", "LI", "LT",
-    "LU", "LV", "MT", "NL", "NO", "PL", "PT", "RO", "SE", "SI", "SK",
-];
-
 impl Region {
     /// The European Economic Area as a whole.
     #[must_use]
@@ -174,7 +168,7 @@ impl Region {
     /// Does it lie within the other?
     #[must_use]
     pub fn within(&self, other: &Self) -> bool {
-        self == other || (other.0 == "EEA" && EEA.contains(&self.as_str()))
+        self == other || (other.0 == "EEA" && model::region::EEA_COUNTRIES.contains(&self.as_str()))
     }
 }
 

@@ -1,9 +1,9 @@
 //! What this node cannot carry out. An instruction that asks for it is refused when it is written: obeyed halfway, it
 //! would be a promise that nobody keeps (GDPR Art. 28(3)(a)).
 
-use crate::document::instruction::{
-    Confirmation, Footer, Instruction, Keep, RetentionClass, Stream, TlsFloor, Tracking,
-};
+use super::said::terms;
+use crate::document::instruction::{Confirmation, Footer, Instruction, Keep, RetentionClass, Stream, TlsFloor};
+use store::Store;
 
 /// Something that cannot be done here.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -11,24 +11,29 @@ pub struct Impossible {
     /// Where, as in `streams[0].tracking`.
     pub path: String,
     /// What, and what to say instead.
-    pub sentence: &'static str,
+    pub sentence: String,
 }
 
 /// Everything that cannot be done.
-pub(super) fn check(instruction: &Instruction) -> Vec<Impossible> {
+pub(super) fn check(store: &Store, instruction: &Instruction) -> Vec<Impossible> {
     let mut list = Vec::new();
     for (index, stream) in instruction.streams.iter().enumerate() {
-        let mut when = |wrong: bool, field: &str, sentence: &'static str| {
+        if let Err(reason) = store.can_keep(&terms(stream), stream.kind.kind()) {
+            list.push(Impossible { path: format!("streams[{index}]"), sentence: reason.to_string() });
+        }
+        let mut when = |wrong: bool, field: &str, sentence: &str| {
             if wrong {
-                list.push(Impossible { path: format!("streams[{index}].{field}"), sentence });
+                list.push(Impossible { path: format!("streams[{index}].{field}"), sentence: sentence.to_owned() });
             }
         };
         let marketing = stream.kind.kind().is_marketing();
-        when(stream.tracking != Tracking::None, "tracking", "nothing is tracked here; say `none`");
         let verified = "the receiving server's name is not verified here yet; say `encrypted`";
         when(stream.tls_floor == TlsFloor::Verified, "tls_floor", verified);
         let body = "the content of a message is destroyed when it has left; say `{\"days\": 0}`";
         when(keeps_bodies(stream), "retention.body", body);
+        let aged = "this class is kept as long as the agreement; say `until-agreement-ends`";
+        when(is_aged(stream, RetentionClass::Evidence), "retention.evidence", aged);
+        when(is_aged(stream, RetentionClass::Suppression), "retention.suppression", aged);
         let single = "unconfirmed consent carries no mail here; say `double-opt-in`";
         let unconfirmed = stream.consent.is_some_and(|terms| terms.confirmation == Confirmation::Single);
         when(unconfirmed, "consent.confirmation", single);
@@ -36,6 +41,10 @@ pub(super) fn check(instruction: &Instruction) -> Vec<Impossible> {
         when(!marketing && stream.footer == Footer::Add, "footer", alone);
     }
     list
+}
+
+fn is_aged(stream: &Stream, class: RetentionClass) -> bool {
+    matches!(stream.retention.get(&class), Some(Keep::Days(_)))
 }
 
 fn keeps_bodies(stream: &Stream) -> bool {

@@ -55,7 +55,7 @@ pub enum TlsFloor {
     Encrypted,
 }
 
-/// So many messages in so many days.
+/// So many messages in so many days. Counted is what is accepted, in any such time and not by the calendar.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Frequency {

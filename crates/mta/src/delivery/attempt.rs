@@ -175,7 +175,7 @@ async fn attempt(
     let now = engine.store.now();
     if row.expires_at <= now {
         // GDPR Art. 28(3), last subparagraph: mail that is held waits for a human; time alone does not drop it.
-        match face(engine, row, known).await.filter(|facing| !facing.lets_time_run()) {
+        match face(engine, row, link.security(), known).await.filter(|facing| !facing.lets_time_run()) {
             Some(facing) => settle_gate(engine, &entry, facing, started, String::new()).await,
             None => engine.settle(expiry(entry.row.row, started, now)).await,
         }
@@ -183,7 +183,7 @@ async fn attempt(
     }
     let Some(content) = entry.row.content.as_ref() else {
         // GDPR Art. 17: with the key of an erased person his content went. The gate says so, and that is its end.
-        match face(engine, row, known).await {
+        match face(engine, row, link.security(), known).await {
             Some(facing) => settle_gate(engine, &entry, facing, started, String::new()).await,
             None => let_go(engine, &entry, Some(now.plus(CONTENT_AGAIN).min(row.expires_at))),
         }
@@ -193,7 +193,7 @@ async fn attempt(
         Ok(letter) => letter,
         Err(unwritten) => {
             // What the gate says goes before: a person who objected is the better reason.
-            let facing = face(engine, row, known).await.unwrap_or(unwritten.facing());
+            let facing = face(engine, row, link.security(), known).await.unwrap_or(unwritten.facing());
             settle_gate(engine, &entry, facing, started, String::new()).await;
             return Tried::Done(link);
         }
@@ -267,7 +267,7 @@ async fn exchange(
     }
     // After the start, which may have observed what other nodes changed. Nothing is awaited between this look and the
     // write of the dot (and of what content goes with it).
-    if let Some(facing) = may_finish(engine, row, generation).await {
+    if let Some(facing) = may_finish(engine, row, link.security(), generation).await {
         // GDPR Art. 7(3), 21(3): withdrawn while the transaction was open; or the site went to another node. Cut before
         // the final dot, nothing arrives (RFC 5321 §4.1.1.4: only the end of the content makes it a message).
         let transcript = link.interrupted().transcript.as_str().to_owned();

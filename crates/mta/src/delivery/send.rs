@@ -10,6 +10,7 @@ use super::settings::{Settings, Timeouts, TlsPolicy};
 use super::tls::Tls;
 use bytes::BytesMut;
 use gate::Clearance;
+use gate::facts::Connection;
 use mail::client::{
     BeginError, BodyError, Client, ClientSettings, Interrupted, Outcome, Stage, Step, TlsUse, Transaction,
 };
@@ -191,6 +192,15 @@ impl Link {
 
     pub(crate) fn opened_at(&self) -> Timestamp {
         self.opened_at
+    }
+
+    /// Is what is written on it encrypted?
+    pub(crate) const fn security(&self) -> Connection {
+        match self.wire {
+            Some(Wire::Tls(_)) => Connection::Encrypted,
+            Some(Wire::Plain(_)) => Connection::Clear,
+            None => Connection::NotYet,
+        }
     }
 
     /// Begins a transaction for the row that was cleared. What is left of the clearance is the generation to compare

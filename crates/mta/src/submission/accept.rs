@@ -5,11 +5,12 @@
 use super::way_out;
 use crate::error::Error;
 use crate::way_out::Pages;
-use gate::facts::{FromDomain, QuotaFacts, WayOut};
+use gate::facts::{Connection, FromDomain, Mailed, QuotaFacts, WayOut};
 use gate::{Facts, MessageFacts, Permit, RecipientFacts, Refusal, Rule, SenderFacts, Verdict, check, decide};
 use mail::address::Address;
 use model::message::{Draft, Queued};
-use model::{DomainId, MessageId};
+use model::{DomainId, MessageId, RecipientTag};
+use std::collections::HashMap;
 use std::sync::Arc;
 use store::{Acceptance, Authority, Idempotency, Item, NotQueued, Person, Store};
 
@@ -148,7 +149,11 @@ impl Submission {
             now: self.store.now(),
             generation,
             sender: Some(sender),
-            message: MessageFacts { from_domain: FromDomain::NotYetKnown, way_out: WayOut::Fits },
+            message: MessageFacts {
+                from_domain: FromDomain::NotYetKnown,
+                way_out: WayOut::Fits,
+                connection: Connection::NotYet,
+            },
             recipient: Some(recipient),
             quota,
         };
@@ -267,7 +272,7 @@ impl Submission {
             now: self.store.now(),
             generation,
             sender: Some(&sender),
-            message: MessageFacts { from_domain, way_out },
+            message: MessageFacts { from_domain, way_out, connection: Connection::NotYet },
             recipient: None,
             quota: match count {
                 Count::Remembered => self.store.quota(controller).await?,
@@ -299,15 +304,25 @@ impl Submission {
     }
 }
 
-/// One decision a recipient. The quota is used up as the permits are given.
+/// One decision a recipient. The quota is used up as the permits are given, and so is the room of one who is named
+/// more than once.
 fn decide_each(facts: &Facts<'_>, persons: &[Person]) -> Vec<Verdict<Permit>> {
     let mut quota = facts.quota;
+    let mut counted: HashMap<RecipientTag, Vec<Mailed>> = HashMap::new();
     persons
         .iter()
         .map(|person| {
-            let decision = decide(&Facts { recipient: Some(&person.facts), quota, ..*facts });
-            if matches!(decision, Verdict::Pass(_)) {
+            let before = counted.get(&person.tag).map(|more| RecipientFacts {
+                mailed: [person.facts.mailed.as_slice(), more].concat(),
+                ..person.facts.clone()
+            });
+            let recipient = Some(before.as_ref().unwrap_or(&person.facts));
+            let decision = decide(&Facts { recipient, quota, ..*facts });
+            if let Verdict::Pass(permit) = &decision {
                 quota.used += 1;
+                if let Some(purpose) = permit.counts_for() {
+                    counted.entry(person.tag).or_default().push(Mailed { purpose, at: facts.now });
+                }
             }
             decision
         })

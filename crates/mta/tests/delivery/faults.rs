@@ -146,7 +146,11 @@ async fn art28_3_a_a_permit_for_one_person_queues_nothing_for_another() {
         now: store.now(),
         generation,
         sender: Some(&sender),
-        message: MessageFacts { from_domain, way_out: gate::facts::WayOut::Fits },
+        message: MessageFacts {
+            from_domain,
+            way_out: gate::facts::WayOut::Fits,
+            connection: gate::facts::Connection::NotYet,
+        },
         recipient: Some(&persons[0].facts),
         quota: store.quota(controller).await.unwrap(),
     };

@@ -97,7 +97,7 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<()> {
         master_key: whose.master_key.clone(),
         create_key: CreateKey::Never,
     };
-    let joining = Joining { name: "agreement".to_owned(), roles: Roles::NONE, homing: Homing::ByDomain };
+    let joining = Joining { name: "agreement".to_owned(), roles: Roles::NONE, homing: Homing::ByDomain, region: None };
     let store = settings.open(&whose.data, joining).await?;
     let outcome = work(&store, whose, &arguments.action).await;
     store.close().await;

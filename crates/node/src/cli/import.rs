@@ -117,7 +117,7 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<()> {
         master_key: arguments.master_key.clone(),
         create_key: CreateKey::Never,
     };
-    let joining = Joining { name: "import".to_owned(), roles: Roles::NONE, homing: Homing::ByDomain };
+    let joining = Joining { name: "import".to_owned(), roles: Roles::NONE, homing: Homing::ByDomain, region: None };
     let store = settings.open(&arguments.data, joining).await.context(
         "a file is imported on a data folder that no node uses; to import while a node serves, post it to /v1/imports",
     )?;

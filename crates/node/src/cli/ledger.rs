@@ -237,7 +237,8 @@ async fn rebuild(arguments: &Rebuild) -> anyhow::Result<()> {
         master_key: arguments.master_key.clone(),
         create_key: CreateKey::Never,
     };
-    let joining = Joining { name: "ledger rebuild".to_owned(), roles: Roles::NONE, homing: Homing::ByDomain };
+    let joining =
+        Joining { name: "ledger rebuild".to_owned(), roles: Roles::NONE, homing: Homing::ByDomain, region: None };
     let store = settings.open(&arguments.data, joining).await?;
     let rebuilt = match store.parse_public::<ControllerId>(&arguments.controller) {
         Some(controller) => store.rebuild_log(controller).await.map_err(anyhow::Error::from),

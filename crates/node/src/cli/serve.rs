@@ -94,6 +94,10 @@ pub(super) struct Arguments {
     /// processor in every agreement. Kept in the store: it is needed once, and again when it changes.
     #[arg(long, value_name = "FILE")]
     operator: Option<PathBuf>,
+    /// Where the node stands, and with it what it keeps: a country in two capital letters, or EEA. Streams whose terms
+    /// name regions are served only where the node lies in one of them; the same on every node of a store.
+    #[arg(long, value_name = "REGION", env = "POSTERN_REGION", value_parser = region)]
+    region: Option<String>,
     /// Write addresses there as JSON, once everything listens.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
@@ -148,6 +152,7 @@ impl Arguments {
                 create_key: CreateKey::IfNew,
             },
             hostname,
+            region: self.region,
             certificate,
             public_url: self.public_url,
             doors,
@@ -183,6 +188,13 @@ impl Arguments {
             https: door("--https", self.https, Roles::API, 7)?,
         })
     }
+}
+
+/// The store compares it with the regions that terms name.
+fn region(text: &str) -> anyhow::Result<String> {
+    model::region::is_region(text)
+        .then(|| text.to_owned())
+        .context("it is neither EEA nor a country in two capital letters")
 }
 
 /// A node without connections would keep all mail for ever.

@@ -96,6 +96,8 @@ pub struct Joining {
     pub roles: Roles,
     /// What its queue rows are bound for.
     pub homing: Homing,
+    /// Where it stands, if the operator said so.
+    pub region: Option<String>,
 }
 
 impl StoreSettings {
@@ -106,6 +108,7 @@ impl StoreSettings {
     pub async fn open(&self, data: &Path, joining: Joining) -> anyhow::Result<Arc<Store>> {
         let mut options = Options::new(Arc::new(SystemClock), data);
         options.homing = joining.homing;
+        options.region = joining.region;
         options.create_key = self.create_key;
         if let Some(file) = &self.master_key {
             options.key_file.clone_from(file);

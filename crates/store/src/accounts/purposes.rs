@@ -1,5 +1,6 @@
 //! Purposes, the lists below them, and the streams that serve them.
 
+use super::keepable::{NotKeepable, keepable};
 use crate::engine::{Change, PurposeRow, StreamRow};
 use crate::error::{Error, Result};
 use crate::open::Store;
@@ -131,7 +132,7 @@ impl Store {
     ///
     /// # Errors
     /// [`Error::Exists`] when the name is taken; [`Error::NotFound`] when a purpose is not the controller's, or not of
-    /// the stream's kind.
+    /// the stream's kind; [`Error::Terms`] when the terms ask for what cannot be kept.
     pub async fn create_stream_for(&self, controller: ControllerId, new: &NewStream<'_>) -> Result<StreamId> {
         self.catch_up().await?;
         let policy = self.policy.current();
@@ -144,6 +145,7 @@ impl Store {
         if new.purposes.is_empty() || !new.purposes.iter().all(fits) {
             return Err(Error::NotFound { what: "purpose" });
         }
+        keepable(&new.terms, new.kind.is_marketing(), self.region.as_deref())?;
         let id = StreamId(self.next_id());
         let row = StreamRow {
             id: id.0,
@@ -156,6 +158,14 @@ impl Store {
         };
         self.write(EventType::InstructionChanged, Change::Stream(row)).await?;
         Ok(id)
+    }
+
+    /// Can this node keep these terms?
+    ///
+    /// # Errors
+    /// [`NotKeepable`] names what it cannot, and why.
+    pub fn can_keep(&self, terms: &Terms, kind: StreamKind) -> std::result::Result<(), NotKeepable> {
+        keepable(terms, kind.is_marketing(), self.region.as_deref())
     }
 
     /// The controller's purposes, oldest first.

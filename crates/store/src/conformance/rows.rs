@@ -81,6 +81,7 @@ pub(crate) fn acceptance(messages: Vec<MessageRow>) -> AcceptRows {
         day: DAY,
         quota_max: QUOTA,
         idempotency: None,
+        mailed: Vec::new(),
         at: at(0),
     }
 }

@@ -289,3 +289,19 @@ pub(crate) struct KeyRow {
     /// Made when.
     pub(crate) created: Timestamp,
 }
+
+/// The marketing that was accepted for a person, where it counts. Written only over the version it was made from, so
+/// that two acceptances at once never count as one.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct MailedRow {
+    /// Whose.
+    pub(crate) controller: i64,
+    /// Person.
+    pub(crate) tag: [u8; 16],
+    /// One more than that of the row it replaces; 1 for the first.
+    pub(crate) version: i64,
+    /// Purposes and moments.
+    pub(crate) times: Vec<u8>,
+    /// Nothing depends on it from then on.
+    pub(crate) ends: Timestamp,
+}

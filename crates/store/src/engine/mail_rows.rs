@@ -1,5 +1,6 @@
 //! Rows of the spool, of persons and of the ledger, as engines keep them.
 
+use super::MailedRow;
 use bytes::Bytes;
 use model::Timestamp;
 use std::sync::Arc;
@@ -151,6 +152,8 @@ pub(crate) struct AcceptRows {
     pub(crate) quota_max: u64,
     /// The answer to keep.
     pub(crate) idempotency: Option<IdempotencyRow>,
+    /// What counts among the marketing that persons get: a row a person.
+    pub(crate) mailed: Vec<MailedRow>,
     /// The moment.
     pub(crate) at: Timestamp,
 }
@@ -168,6 +171,8 @@ pub(crate) enum AcceptOutcome {
     Repeated,
     /// A recipient was erased meanwhile; decide anew. Nothing kept.
     Erased,
+    /// A recipient got other marketing meanwhile; decide anew. Nothing kept.
+    Mailed,
 }
 
 /// A row of the queue, as read back.
@@ -356,6 +361,10 @@ pub(crate) struct PersonRow {
     pub(crate) basis: Option<BasisRow>,
     /// He wants no marketing until then.
     pub(crate) paused: Option<Timestamp>,
+    /// How often he wants to be mailed: a word of his preferences.
+    pub(crate) pace: Option<String>,
+    /// Marketing that was accepted for him: version, purposes and moments.
+    pub(crate) mailed: Option<(i64, Vec<u8>)>,
 }
 
 /// A basis.

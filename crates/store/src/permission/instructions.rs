@@ -189,6 +189,7 @@ impl Store {
         let mut made: Vec<(String, PurposeId)> = Vec::new();
         let known = self.streams(controller);
         for stream in &new.streams {
+            self.can_keep(&stream.terms, stream.kind)?;
             let before = known.iter().find(|before| before.name == stream.name);
             if before.is_some_and(|before| before.kind != stream.kind) {
                 return Err(Error::Exists { what: "stream" });

@@ -59,7 +59,7 @@ pub struct SuppressionView {
 pub struct Preference {
     /// BCP 47 tag; empty when he chose none.
     pub language: String,
-    /// `all`, `weekly`, `monthly`; empty when he chose none.
+    /// `every`, `weekly`, `monthly`: at most one message of marketing in so long; empty when he chose none.
     pub frequency: String,
     /// `yes` or `no`; empty when he chose none, which is no.
     pub tracking: String,

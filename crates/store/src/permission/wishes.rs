@@ -90,6 +90,16 @@ fn context(id: WishId) -> Vec<u8> {
     [b"wish".as_slice(), &id.0.to_be_bytes()].concat()
 }
 
+pub(super) fn right_of(word: &str) -> Result<Right> {
+    Right::from_word(word).ok_or(Error::Row { column: "wish.kind" })
+}
+
+/// The address that a wish was exercised with.
+pub(super) fn opened_wish(secret: &Secret, id: WishId, sealed: &[u8]) -> Option<String> {
+    let plain = crypto::open(&secret.wrap, &context(id), sealed, "wish").ok()?;
+    String::from_utf8(plain).ok()
+}
+
 impl Store {
     /// Records that a person exercises a right, and tells the controller, in one commit. The address is kept under
     /// the person's secret: without it the controller could not answer (GDPR Art. 12(2)).
@@ -205,15 +215,12 @@ impl Store {
         let mut wishes = Vec::with_capacity(rows.len());
         for mut row in rows {
             let (id, tag) = (WishId(row.number()?), RecipientTag(row.array()?));
-            let right = Right::from_word(&row.text()?).ok_or(Error::Row { column: "wish.kind" })?;
+            let right = right_of(&row.text()?)?;
             let (at, forwarded) = (row.moment()?, row.moment_if_any()?);
             let sealed = row.octets()?;
             // Nothing of a person who was erased meanwhile.
-            let kept = match self.secret_of(controller, tag).await? {
-                Some(secret) => crypto::open(&secret.wrap, &context(id), &sealed, "wish").ok(),
-                None => None,
-            };
-            let address = kept.and_then(|plain| String::from_utf8(plain).ok());
+            let secret = self.secret_of(controller, tag).await?;
+            let address = secret.and_then(|secret| opened_wish(&secret, id, &sealed));
             wishes.push(WishView { id, tag, right, at, forwarded, address });
         }
         Ok(wishes)

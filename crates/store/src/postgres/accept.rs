@@ -1,8 +1,8 @@
 //! Taking messages in: everything that one acceptance commits together, a batch of them in one commit.
 //!
 //! All statements of a batch go out together, however many messages it has: the lock that erasures wait for, then
-//! what may refuse (an answer kept before, a person with another secret, a person erased), then the rows, the exact
-//! part of the day's allowances, and at last the ledger entries.
+//! what may refuse (an answer kept before, a person with another secret, a person erased, one who got other marketing),
+//! then the rows, the exact part of the day's allowances, and at last the ledger entries.
 //! Invariants: an acceptance that is not `Done` has kept nothing; a batch in which one is refused is rolled back and
 //! halved ([`super::batch`]), so that who is refused is alone in the end, with the reason; after a COMMIT whose fate
 //! is not known the second run meets the first one's rows, and says `Done` when they are its own.
@@ -88,14 +88,16 @@ impl Accepting {
             let insert_bodies = ready(&tx, &sql::BODIES_INSERT).await?;
             let insert_messages = ready(&tx, &sql::MESSAGES_INSERT).await?;
             let insert_queue = ready(&tx, &sql::QUEUES_INSERT).await?;
+            let keep_mailed = ready(&tx, &sql::MAILED_KEEP).await?;
             let take_quotas = ready(&tx, &sql::QUOTAS_TAKE).await?;
             let insert_entries = ready(&tx, &sql::INBOX_INSERT_ALL).await?;
-            let (shared, answers, given, erased, bodies, messages, queue, taken, entries) = tokio::join!(
+            let (shared, answers, given, erased, mailed, bodies, messages, queue, taken, entries) = tokio::join!(
                 biased;
                 touch(&tx, &share, &()),
                 touch(&tx, &keep_answers, &plan.answers),
                 touch(&tx, &keep_subjects, &plan.subjects),
                 fetch(&tx, &count_erased, &plan.persons),
+                touch(&tx, &keep_mailed, &plan.mailed),
                 touch(&tx, &insert_bodies, &plan.bodies),
                 touch(&tx, &insert_messages, &plan.messages),
                 touch(&tx, &insert_queue, &plan.queue),
@@ -115,6 +117,10 @@ impl Accepting {
             let erased: i64 = erased?.first().map_or(Ok(0), |row| column(row, 0, "restriction"))?;
             if erased > 0 {
                 course.refused = Some(AcceptOutcome::Erased);
+                return Err(Fault::Conflict);
+            }
+            if mailed? < plan.mailed.rows() {
+                course.refused = Some(AcceptOutcome::Mailed);
                 return Err(Fault::Conflict);
             }
             bodies?;

@@ -80,6 +80,10 @@ fn read(row: &Row, query: &PersonQuery, person: &mut PersonRow) -> Result<(), Fa
         });
     }
     person.paused = moment_if_any(row, 16, "preference.paused")?;
+    person.pace = column(row, 17, "preference.frequency")?;
+    if let Some(version) = column(row, 18, "mailed.version")? {
+        person.mailed = Some((version, column(row, 19, "mailed.times")?));
+    }
     if let Some(scope) = column(row, 9, "suppression.scope")? {
         person.suppressions.push(SuppressionRow {
             controller: query.controller,

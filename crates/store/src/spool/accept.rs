@@ -6,10 +6,10 @@ use super::intake::Entering;
 use super::{Acceptance, Content, Envelope, Item, Lane, NotQueued, QueueRow, Replay, Uncertain};
 use crate::cluster::queue_part;
 use crate::engine::{
-    AcceptOutcome, AcceptRows, BodyKey, BodyPlace, BodyRow, EntryRow, IdempotencyRow, MessageRow, SlotRef,
+    AcceptOutcome, AcceptRows, BodyKey, BodyPlace, BodyRow, EntryRow, IdempotencyRow, MailedRow, MessageRow, SlotRef,
 };
 use crate::error::{Error, Result};
-use crate::facts::Whom;
+use crate::facts::{Counting, Whom};
 use crate::journal::MessageEvent;
 use crate::open::{Hint, Store};
 use crate::vault::{Key, Lease, Secret, crypto};
@@ -60,7 +60,7 @@ impl Store {
                     return Err(NotQueued::Quota);
                 }
                 AcceptOutcome::Repeated => return Err(NotQueued::Repeated),
-                AcceptOutcome::Erased => {
+                AcceptOutcome::Erased | AcceptOutcome::Mailed => {
                     self.forget_persons(&acceptance.items);
                     return Err(NotQueued::Stale);
                 }
@@ -86,12 +86,13 @@ impl Store {
         if !self.tenure.is_seated() {
             return Err(Error::Engine("this node's heartbeat is overdue".to_owned()).into());
         }
+        let counted = acceptance.items.iter().filter(|item| item.permit.counts_for().is_some());
+        let counted = counted.map(who_of).collect();
         let waiting = self.queue_rows(acceptance, &rows);
-        let who = |item: &Item<'_>| (item.permit.controller(), item.permit.purpose(), item.person.tag);
         let pairs = acceptance.items.iter().zip(&slots).filter(|(_, slot)| slot.lease.is_some());
-        let new_slots: Vec<(Whom, SlotRef)> = pairs.map(|(item, slot)| (who(item), slot.slot)).collect();
+        let new_slots: Vec<(Whom, SlotRef)> = pairs.map(|(item, slot)| (who_of(item), slot.slot)).collect();
         let leases = slots.into_iter().filter_map(|slot| slot.lease).collect();
-        let entering = Entering { rows, file, waiting, new_slots, leases };
+        let entering = Entering { rows, file, waiting, new_slots, counted, leases };
         let task = tokio::spawn(entering.enter(Arc::clone(&self.engine), Arc::clone(&self.intake)));
         // The task ends without an answer only when the process does.
         Ok(task.await.unwrap_or(Err(Error::Unknown))?)
@@ -149,7 +150,7 @@ impl Store {
     /// What is in memory about these persons is doubtful.
     fn forget_persons(&self, items: &[Item<'_>]) {
         for item in items {
-            self.intake.facts.forget((item.permit.controller(), item.permit.purpose(), item.person.tag));
+            self.intake.facts.forget(who_of(item));
         }
     }
 
@@ -192,9 +193,40 @@ impl Store {
             })
             .transpose()?;
         let (day, quota_max) = (now.utc_day(), self.quota_max(controller));
-        let rows =
-            AcceptRows { controller: controller.0, messages, body, entries, day, quota_max, idempotency, at: now };
+        let mailed = self.mailed_rows(&acceptance.items, now);
+        let rows = AcceptRows {
+            controller: controller.0,
+            messages,
+            body,
+            entries,
+            day,
+            quota_max,
+            idempotency,
+            mailed,
+            at: now,
+        };
         Ok((rows, file))
+    }
+
+    /// What counts among the marketing that these persons get: a row a person, over what was decided on.
+    fn mailed_rows(&self, items: &[Item<'_>], now: Timestamp) -> Vec<MailedRow> {
+        let mut persons: Vec<Counting> = Vec::new();
+        for item in items {
+            let (controller, tag) = (item.permit.controller(), item.person.tag);
+            let Some(purpose) = item.permit.counts_for() else { continue };
+            match persons.iter_mut().find(|counting| counting.tag() == tag) {
+                Some(counting) => counting.add(purpose, now),
+                None => {
+                    let person = &item.person;
+                    let mut counting = Counting::of(controller, tag, person.counted, &person.facts.mailed);
+                    counting.add(purpose, now);
+                    persons.push(counting);
+                }
+            }
+        }
+        let Some(first) = items.first().filter(|_| !persons.is_empty()) else { return Vec::new() };
+        let days = self.longest_bound(first.permit.controller());
+        persons.into_iter().map(|counting| counting.row(days, now)).collect()
     }
 
     async fn body_row(
@@ -254,7 +286,8 @@ impl Store {
             slot: slot.slot,
             slot_is_new: slot.lease.is_some(),
             accepted: now,
-            due: if permit.held().is_some() { now.plus(HELD_FOR) } else { now },
+            // A hold that ends by itself is looked at when it ends.
+            due: permit.held().map_or(now, |held| held.again().unwrap_or(now.plus(HELD_FOR)).max(now)),
             expires: now.plus(permit.kind().retry_plan().expires_after),
             state: if permit.held().is_some() { "held" } else { "queued" },
             rule: permit.held().map(|refusal| refusal.rule().id()),
@@ -325,6 +358,10 @@ impl Store {
         tag.copy_from_slice(whole.split_at(16).0);
         tag
     }
+}
+
+fn who_of(item: &Item<'_>) -> Whom {
+    (item.permit.controller(), item.permit.purpose(), item.person.tag)
 }
 
 /// A person's slot for one acceptance.

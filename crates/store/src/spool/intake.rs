@@ -100,6 +100,8 @@ pub(super) struct Entering {
     pub(super) waiting: Vec<(QueueRow, Content)>,
     /// Persons who get their secret with this commit.
     pub(super) new_slots: Vec<(Whom, SlotRef)>,
+    /// Persons of whom the commit counts something: what is in memory of them is then older.
+    pub(super) counted: Vec<Whom>,
     /// Held until the commit is over, so that a second acceptance for the same person takes the same slot.
     pub(super) leases: Vec<Lease>,
 }
@@ -107,7 +109,7 @@ pub(super) struct Entering {
 impl Entering {
     /// Commits, and does what follows from it.
     pub(super) async fn enter(self, engine: Arc<dyn Engine>, intake: Arc<Intake>) -> Result<AcceptOutcome> {
-        let Self { rows, file, waiting, new_slots, leases } = self;
+        let Self { rows, file, waiting, new_slots, counted, leases } = self;
         let (controller, day, count) = (ControllerId(rows.controller), rows.day, rows.messages.len());
         let in_file = (rows.body.place == BodyPlace::File).then_some(rows.body.id);
         // From here on a commit may refer to it: should the runtime end under this task, the file has to be there.
@@ -121,6 +123,7 @@ impl Entering {
                 for (who, slot) in new_slots {
                     intake.facts.set_slot(who, slot);
                 }
+                counted.into_iter().for_each(|who| intake.facts.forget(who));
                 intake.hand_over(waiting);
             }
             // It may be committed: the next start knows.

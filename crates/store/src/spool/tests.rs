@@ -99,7 +99,11 @@ impl House {
                 now: self.store.now(),
                 generation,
                 sender: Some(&sender),
-                message: MessageFacts { from_domain, way_out: gate::facts::WayOut::Fits },
+                message: MessageFacts {
+                    from_domain,
+                    way_out: gate::facts::WayOut::Fits,
+                    connection: gate::facts::Connection::NotYet,
+                },
                 recipient: Some(&person.facts),
                 quota: gate::facts::QuotaFacts { allowed: u64::MAX, used: 0 },
             });

@@ -38,12 +38,23 @@ pub(super) fn accept(connection: &Connection, rows: &AcceptRows) -> Result<Accep
             return Ok(AcceptOutcome::Erased);
         }
     }
+    for row in &rows.mailed {
+        // The writer does one thing after the other: what is right here is right at the commit.
+        let found: Option<i64> = one(connection, &sql::MAILED, params![row.controller, row.tag], |found| found.get(0))?;
+        if found.is_some_and(|version| version != row.version - 1) {
+            return Ok(AcceptOutcome::Mailed);
+        }
+    }
     if !take_quota(connection, rows)? {
         return Ok(AcceptOutcome::Quota);
     }
     insert_body(connection, &rows.body)?;
     for message in &rows.messages {
         insert_message(connection, message)?;
+    }
+    for row in &rows.mailed {
+        let values = params![row.controller, row.tag, row.version, row.times, row.ends.micros()];
+        run(connection, &sql::MAILED_PUT, values)?;
     }
     ledger_rows::append(connection, &rows.entries)?;
     if let Some(key) = &rows.idempotency {

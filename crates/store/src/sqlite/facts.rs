@@ -14,14 +14,19 @@ pub(super) fn persons(connection: &Connection, queries: &[PersonQuery]) -> Resul
     let mut restrictions = prepared(connection, &sql::RESTRICTION)?;
     let mut bases = prepared(connection, &sql::BASIS)?;
     let mut pauses = prepared(connection, &sql::PAUSED)?;
+    let mut mailed = prepared(connection, &sql::MAILED)?;
     let mut persons = Vec::with_capacity(queries.len());
     for query in queries {
         let person = params![query.controller, query.tag];
+        let preference = first(&mut pauses, person, |row| Ok((moment_if_any(row, 0)?, row.get(1)?)))?;
+        let (paused, pace) = preference.map_or((None, None), |(paused, pace)| (paused, Some(pace)));
         persons.push(PersonRow {
             slot: first(&mut subjects, person, slot)?,
             suppressions: suppressed(&mut suppressions, query)?,
             restriction: first(&mut restrictions, person, |row| row.get(0))?,
-            paused: first(&mut pauses, person, |row| moment_if_any(row, 0))?.flatten(),
+            paused,
+            pace,
+            mailed: first(&mut mailed, person, |row| Ok((row.get(0)?, row.get(1)?)))?,
             basis: first(&mut bases, params![query.controller, query.tag, query.purpose], |row| basis(row, query))?,
         });
     }

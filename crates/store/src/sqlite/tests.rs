@@ -4,7 +4,7 @@ use super::housekeeper::{EMPTY_AFTER_TICKS, Watch};
 use super::migrate::{self, Migration};
 use super::shared::Shared;
 use super::{SqliteEngine, SqliteSettings, connect};
-use crate::conformance::rows::{DAY, SHOP, acceptance, ended, message, slot};
+use crate::conformance::rows::{DAY, SHOP, acceptance, at, ended, message, question, slot, tag};
 use crate::engine::*;
 use crate::error::{Error, Result};
 use crate::sqlite::query::fault;
@@ -327,4 +327,28 @@ fn gdpr_17_a_log_is_emptied_in_time_after_an_erasure_and_when_it_is_quiet() {
     shared.emptied.store(shared.commits.load(Ordering::Relaxed), Ordering::Relaxed);
     look(EMPTY_AFTER_TICKS * 3, false);
     assert!(!asked(&shared), "quiet and empty");
+}
+
+#[tokio::test]
+async fn art28_3_a_marketing_is_counted_over_the_version_that_was_decided_on_and_no_other() {
+    let dir = tempdir().unwrap();
+    let engine = open(&dir.path().join("data"));
+    let counted = |id: i64, version| {
+        let (times, ends) = (vec![u8::try_from(id).unwrap(); 16], at(1_000));
+        let mut rows = accepting(id, 1, b"news");
+        rows.mailed = vec![MailedRow { controller: SHOP, tag: tag(1), version, times, ends }];
+        rows
+    };
+    for (id, version, outcome) in [
+        (1, 1, AcceptOutcome::Done),
+        (2, 1, AcceptOutcome::Mailed),
+        (3, 3, AcceptOutcome::Mailed),
+        (4, 2, AcceptOutcome::Done),
+    ] {
+        assert_eq!(engine.accept(counted(id, version)).await.unwrap(), outcome, "{id}");
+        assert_eq!(engine.message(SHOP, id).await.unwrap().is_some(), outcome == AcceptOutcome::Done, "{id}");
+    }
+    let person = engine.persons(vec![question(SHOP, 1)]).await.unwrap().remove(0);
+    assert_eq!(person.mailed, Some((2, vec![4; 16])));
+    engine.close().await;
 }

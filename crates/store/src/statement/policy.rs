@@ -98,8 +98,14 @@ statements! { POLICY_SQLITE:
     /// A person's basis for a purpose.
     BASIS(3) = "SELECT kind, given, confirmed, withdrawn, expires, evidence, notice, batch FROM basis \
         WHERE controller = ?1 AND tag = ?2 AND purpose = ?3";
-    /// Until when a person wants no marketing.
-    PAUSED(2) = "SELECT paused FROM preference WHERE controller = ?1 AND tag = ?2";
+    /// The marketing that was accepted for a person.
+    MAILED(2) = "SELECT version, times FROM mailed WHERE controller = ?1 AND tag = ?2";
+    /// Counts what is accepted for a person. No row touched means that it is not the version it was made from.
+    MAILED_PUT(5) = "INSERT INTO mailed (controller, tag, version, times, ends) VALUES (?1, ?2, ?3, ?4, ?5) \
+        ON CONFLICT (controller, tag) DO UPDATE SET version = excluded.version, times = excluded.times, \
+        ends = excluded.ends WHERE mailed.version = excluded.version - 1";
+    /// Until when a person wants no marketing, and how often otherwise.
+    PAUSED(2) = "SELECT paused, frequency FROM preference WHERE controller = ?1 AND tag = ?2";
     /// Takes from a day's allowance; no row touched means that there is not enough left.
     QUOTA_TAKE(4) = "INSERT INTO quota (controller, day, used) VALUES (?1, ?2, ?3) \
         ON CONFLICT (controller, day) DO UPDATE SET used = quota.used + excluded.used \

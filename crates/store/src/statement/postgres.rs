@@ -68,6 +68,11 @@ statements! { POSTGRES:
     ERASED_AMONG(2) = "SELECT COUNT(*) FROM UNNEST(?1::BIGINT[], ?2::BYTEA[]) AS person (controller, tag) JOIN \
         restriction ON restriction.controller = person.controller AND restriction.tag = person.tag WHERE \
         restriction.kind = 'erased'";
+    /// Counts what is accepted for persons. No row for one of whom it is not the version it was made from.
+    MAILED_KEEP(5) = "INSERT INTO mailed (controller, tag, version, times, ends) SELECT UNNEST(?1::BIGINT[]), \
+        UNNEST(?2::BYTEA[]), UNNEST(?3::BIGINT[]), UNNEST(?4::BYTEA[]), UNNEST(?5::BIGINT[]) \
+        ON CONFLICT (controller, tag) DO UPDATE SET version = excluded.version, times = excluded.times, \
+        ends = excluded.ends WHERE mailed.version = excluded.version - 1";
     /// Takes from allowances, each with its own bound. No row for one that has not enough left.
     QUOTAS_TAKE(4) = "INSERT INTO quota (controller, day, used) SELECT wanted.controller, wanted.day, wanted.taken \
         FROM UNNEST(?1::BIGINT[], ?2::BIGINT[], ?3::BIGINT[]) AS wanted (controller, day, taken) ON CONFLICT \
@@ -172,12 +177,14 @@ statements! { POSTGRES:
     /// All that is recorded about persons, as of one moment: a row for each of a person's suppressions, at least one.
     PERSONS(3) = "SELECT asked.number, subject.block, subject.slot, restriction.kind, basis.kind, basis.given, \
         basis.confirmed, basis.withdrawn, basis.expires, suppression.scope, suppression.reason, suppression.since, \
-        suppression.ends, basis.evidence, basis.notice, basis.batch, preference.paused FROM UNNEST(?1::BIGINT[], \
+        suppression.ends, basis.evidence, basis.notice, basis.batch, preference.paused, preference.frequency, \
+        mailed.version, mailed.times FROM UNNEST(?1::BIGINT[], \
         ?2::BYTEA[], ?3::BIGINT[]) WITH ORDINALITY AS asked (controller, tag, purpose, number) \
         LEFT JOIN subject ON subject.controller = asked.controller AND subject.tag = asked.tag \
         LEFT JOIN restriction ON restriction.controller = asked.controller AND restriction.tag = asked.tag LEFT JOIN \
         basis ON basis.controller = asked.controller AND basis.tag = asked.tag AND basis.purpose = asked.purpose LEFT \
         JOIN preference ON preference.controller = asked.controller AND preference.tag = asked.tag LEFT JOIN \
+        mailed ON mailed.controller = asked.controller AND mailed.tag = asked.tag LEFT JOIN \
         suppression ON suppression.controller = asked.controller AND suppression.tag = asked.tag ORDER BY \
         asked.number, suppression.scope";
     /// Sealed contents of messages that are not yet at their ends.

@@ -37,6 +37,7 @@ tables! {
     Form = "form",
     Confirmation = "confirmation",
     Preference = "preference",
+    Mailed = "mailed",
     Wish = "wish",
     Domain = "domain",
     Credential = "credential",

@@ -15,6 +15,8 @@ mod throttle;
 mod why;
 
 pub(crate) use confirm::{get_confirm, post_confirm};
+pub use mailing::forward_wishes;
+
 pub(crate) use leave::{get_leave, post_leave};
 pub(crate) use preferences::{get_preferences, post_leave_all, post_preferences};
 pub(crate) use sign_up::{get_embed, get_sign_up, post_sign_up};

@@ -14,9 +14,6 @@ use std::collections::BTreeMap;
 const MESSAGES_PER_DAY: u64 = 50_000;
 /// Days that records of delivery are kept.
 const TIMELINE_DAYS: u32 = 90;
-/// Days that evidence is kept after a consent has ended: the usual limitation of claims, three years (GDPR Art.
-/// 17(3)(e)).
-const EVIDENCE_DAYS: u32 = 3 * 365;
 
 /// An instruction from a preset, to be read and issued by the controller.
 #[must_use]
@@ -66,7 +63,8 @@ fn stream(purpose: Use, preset: Preset) -> Stream {
         retention: BTreeMap::from([
             (RetentionClass::Body, Keep::Days(0)),
             (RetentionClass::Timeline, Keep::Days(TIMELINE_DAYS)),
-            (RetentionClass::Evidence, Keep::Days(EVIDENCE_DAYS)),
+            // GDPR Art. 7(1), 17(3)(e): as long as the consent may have to be shown.
+            (RetentionClass::Evidence, Keep::UntilAgreementEnds),
             (RetentionClass::Suppression, Keep::UntilAgreementEnds),
         ]),
         tracking: Tracking::None,

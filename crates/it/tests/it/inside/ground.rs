@@ -34,7 +34,8 @@ impl Ground {
 
     /// Opens the store that is here, or a new one.
     pub(crate) async fn open(&self, clock: &Arc<ManualClock>) -> Arc<Store> {
-        let options = Options::new(Arc::clone(clock) as Arc<dyn model::Clock>, self.path());
+        let mut options = Options::new(Arc::clone(clock) as Arc<dyn model::Clock>, self.path());
+        options.region = Some("EEA".to_owned());
         let Some(database) = &self.database else {
             return Store::open_sqlite(self.path(), options).await.unwrap();
         };

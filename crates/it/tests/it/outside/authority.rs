@@ -185,7 +185,8 @@ async fn art28_3_an_infringing_instruction_is_held_and_told_and_neither_obeyed_n
         .instruct(|content| {
             let at = stream(content, "newsletter");
             content["streams"][at]["opt_out"] = json!("one-click");
-            content["streams"][at]["retention"]["timeline"] = json!({"days": 700});
+            content["streams"][at]["retention"]["timeline"] = json!({"days": 90});
+            content["streams"][at]["consent"]["condition"] = json!("required");
         })
         .await;
     assert_eq!((text(&held, "state"), held["findings"].as_array().unwrap().len()), ("held", 1), "{held:#}");

@@ -9,7 +9,7 @@
 use super::super::engine::Engine;
 use super::super::send::{Link, NotBegun};
 use super::letter::Letter;
-use gate::facts::{FromDomain, QuotaFacts, WayOut};
+use gate::facts::{Connection, FromDomain, QuotaFacts, WayOut};
 use gate::{Clearance, Facts, MessageFacts, Refusal, Rule, Verdict};
 use mail::client::BeginError;
 use model::Timestamp;
@@ -59,22 +59,31 @@ async fn facts_now(engine: &Engine, row: &QueueRow, known: Option<Known>) -> Rea
 }
 
 /// What there is against this row now; `None` when the gate agrees.
-pub(super) async fn face(engine: &Engine, row: &QueueRow, known: Option<Known>) -> Option<Facing> {
+pub(super) async fn face(
+    engine: &Engine,
+    row: &QueueRow,
+    connection: Connection,
+    known: Option<Known>,
+) -> Option<Facing> {
     let read = facts_now(engine, row, known).await;
-    ask(&read, engine.store.now()).err()
+    ask(&read, connection, engine.store.now()).err()
 }
 
 /// Which of these rows, whose time is over, may be given up: those that the gate does not keep for a human.
 pub(crate) async fn may_end(engine: &Engine, rows: Vec<&QueueRow>) -> Vec<bool> {
     let read = load_facts(engine, rows).await;
     let now = engine.store.now();
-    read.iter().map(|read| ask(read, now).err().is_none_or(Facing::lets_time_run)).collect()
+    let ends = |read| ask(read, Connection::NotYet, now).err().is_none_or(Facing::lets_time_run);
+    read.iter().map(ends).collect()
 }
 
-fn ask(read: &Read, now: Timestamp) -> Result<Clearance, Facing> {
+fn ask(read: &Read, connection: Connection, now: Timestamp) -> Result<Clearance, Facing> {
     let (sender, message, recipient, generation) = match read {
-        Read::Facts(known) => (Some(&known.0), known.1, Some(&known.2), known.3),
-        Read::Nothing => (None, MessageFacts { from_domain: FromDomain::NotYetKnown, way_out: WayOut::Fits }, None, 0),
+        Read::Facts(known) => (Some(&known.0), MessageFacts { connection, ..known.1 }, Some(&known.2), known.3),
+        Read::Nothing => {
+            let message = MessageFacts { from_domain: FromDomain::NotYetKnown, way_out: WayOut::Fits, connection };
+            (None, message, None, 0)
+        }
         Read::Away => return Err(Facing::NotNow),
     };
     let verdict = gate::clear(&Facts {
@@ -89,7 +98,7 @@ fn ask(read: &Read, now: Timestamp) -> Result<Clearance, Facing> {
     match verdict {
         Verdict::Pass(clearance) => Ok(clearance),
         Verdict::Refuse(refusal) => Err(Facing::Stopped(refusal.rule())),
-        Verdict::Hold(refusal) => Err(Facing::held(&refusal)),
+        Verdict::Hold(refusal) => Err(Facing::held(&refusal, now)),
     }
 }
 
@@ -106,21 +115,28 @@ pub(super) enum Begun {
 pub(super) enum Facing {
     Stopped(Rule),
     Held(Rule, Duration),
+    /// Not on this connection: it is tried again by the plan, and its time runs.
+    Deferred(Rule),
     /// The store is away, or the site is another node's, or was for a moment nobody's: not for this attempt to decide.
     NotNow,
 }
 
 impl Facing {
-    fn held(refusal: &Refusal) -> Self {
-        let missing = refusal.rule() == Rule::FactsUnavailable;
-        Self::Held(refusal.rule(), if missing { FACTS_AGAIN } else { HELD_AGAIN })
+    fn held(refusal: &Refusal, now: Timestamp) -> Self {
+        match (refusal.rule(), refusal.again()) {
+            (rule @ Rule::TlsFloor, _) => Self::Deferred(rule),
+            // What ends by itself is asked about when it ends, and not before.
+            (rule, Some(until)) => Self::Held(rule, until.since(now)),
+            (rule @ Rule::FactsUnavailable, None) => Self::Held(rule, FACTS_AGAIN),
+            (rule, None) => Self::Held(rule, HELD_AGAIN),
+        }
     }
 
     /// May a message be given up with its time over? Not while it is held until a human decides, nor while nobody can
     /// say whether it is. Facts that never can be read are no such reason.
     pub(super) fn lets_time_run(self) -> bool {
         match self {
-            Self::Stopped(_) | Self::Held(Rule::FactsUnavailable, _) => true,
+            Self::Stopped(_) | Self::Deferred(_) | Self::Held(Rule::FactsUnavailable, _) => true,
             Self::Held(..) | Self::NotNow => false,
         }
     }
@@ -137,7 +153,7 @@ pub(super) async fn begin(
     let mut known = known;
     for _ in 0..FACTS_READ_MAX {
         let read = facts_now(engine, row, known.take()).await;
-        let clearance = match ask(&read, engine.store.now()) {
+        let clearance = match ask(&read, link.security(), engine.store.now()) {
             Ok(clearance) => clearance,
             Err(facing) => return Begun::Gate(facing),
         };
@@ -160,7 +176,12 @@ pub(super) async fn begin(
 /// The last look before the final dot, after the start was answered: `None` when the site is still this node's to
 /// deliver to, and nothing was withdrawn, or the gate still agrees. Recording the start may itself have moved the
 /// generation: it observes what other nodes changed.
-pub(super) async fn may_finish(engine: &Engine, row: &QueueRow, generation: u64) -> Option<Facing> {
+pub(super) async fn may_finish(
+    engine: &Engine,
+    row: &QueueRow,
+    connection: Connection,
+    generation: u64,
+) -> Option<Facing> {
     let mut generation = generation;
     for _ in 0..FACTS_READ_MAX {
         if !engine.holds(&row.lane.site) {
@@ -170,7 +191,7 @@ pub(super) async fn may_finish(engine: &Engine, row: &QueueRow, generation: u64)
             return None;
         }
         let read = load_facts(engine, vec![row]).await.pop().unwrap_or(Read::Nothing);
-        match ask(&read, engine.store.now()) {
+        match ask(&read, connection, engine.store.now()) {
             Ok(clearance) => generation = clearance.use_up(),
             Err(facing) => return Some(facing),
         }

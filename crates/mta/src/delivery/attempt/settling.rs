@@ -178,9 +178,14 @@ pub(super) async fn settle_gate(
     transcript: String,
 ) {
     let now = engine.store.now();
+    let mut transcript = transcript;
     let (verdict, rule) = match facing {
         Facing::Stopped(rule) => (OutcomeKind::Stopped, rule),
         Facing::Held(rule, wait) => (OutcomeKind::Held { due: now.plus(wait) }, rule),
+        Facing::Deferred(rule) => {
+            transcript.push_str("the server offers no encryption, and the terms ask for it; nothing was sent\n");
+            (OutcomeKind::Deferred { due: due_of(&entry.row.row, Judgement::Later, now) }, rule)
+        }
         Facing::NotNow => return not_now(engine, entry, started, transcript).await,
     };
     let mut outcome = plain_outcome(entry.row.row.clone(), started, now, verdict, transcript);

@@ -122,7 +122,11 @@ impl Node {
                     now: store.now(),
                     generation,
                     sender: Some(&sender),
-                    message: MessageFacts { from_domain, way_out: gate::facts::WayOut::Fits },
+                    message: MessageFacts {
+                        from_domain,
+                        way_out: gate::facts::WayOut::Fits,
+                        connection: gate::facts::Connection::NotYet,
+                    },
                     recipient: Some(&person.facts),
                     quota,
                 };

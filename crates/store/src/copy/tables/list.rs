@@ -280,6 +280,7 @@ pub(in crate::copy) const TABLES: &[Table] = &[
             integer("since"),
         ],
     ),
+    main("mailed", 2, &[integer("controller"), octets("tag"), integer("version"), octets("times"), integer("ends")]),
     main(
         "wish",
         1,

@@ -8,7 +8,8 @@ use crate::permission::{
 };
 use crate::spool::{Acceptance, Idempotency, Item, Lane, Outcome, OutcomeKind, QueueRow, Start, Started, Suppress};
 use crate::{
-    Authority, BodyPlacement, ClockSource, DomainKeys, NewBasis, NewCredential, PostgresSettings, Roles, Verified,
+    Authority, BodyPlacement, ClockSource, DomainKeys, NewBasis, NewCredential, NewStream, PostgresSettings, Roles,
+    Verified,
 };
 use bytes::Bytes;
 use gate::{Facts, MessageFacts, Verdict, decide};
@@ -17,7 +18,7 @@ use mail::dkim::SigningKey;
 use model::basis::BasisKind;
 use model::instruction::Operation;
 use model::person::{Restriction, SuppressionReason, SuppressionScope};
-use model::stream::Class;
+use model::stream::{Class, Frequency, Terms};
 use model::{Clock, ControllerId, MessageId, PurposeId, StreamKind, Timestamp};
 use std::ffi::OsString;
 use std::path::Path;
@@ -89,7 +90,11 @@ async fn authority(store: &Arc<Store>) -> Authority {
     store.sign_agreement(shop, None).await.unwrap();
     let receipts = store.create_stream(shop, "shop", StreamKind::Transactional, "receipts").await.unwrap();
     let news = store.create_stream(shop, "news", StreamKind::Marketing, "news").await.unwrap();
-    store.issue_instruction(shop, &Operation::ALL, &[receipts, news], 1_000).await.unwrap();
+    let terms = Terms { frequency: Some(Frequency { messages: 3, days: 7 }), ..Terms::default() };
+    let purposes = [PurposeId::of_stream(news)];
+    let new = NewStream { name: "bounded", kind: StreamKind::Marketing, about: "news", purposes: &purposes, terms };
+    let bounded = store.create_stream_for(shop, &new).await.unwrap();
+    store.issue_instruction(shop, &Operation::ALL, &[receipts, news, bounded], 1_000).await.unwrap();
     let keys = DomainKeys {
         rsa_selector: "r1".into(),
         rsa: SigningKey::generate_rsa().unwrap(),
@@ -97,7 +102,7 @@ async fn authority(store: &Arc<Store>) -> Authority {
         ed25519: SigningKey::generate_ed25519().unwrap(),
     };
     store.add_domain(shop, &Domain::parse("shop.example").unwrap(), &keys, Verified::Yes).await.unwrap();
-    let streams = [receipts, news];
+    let streams = [receipts, news, bounded];
     let new = NewCredential { username: "shop", default_stream: receipts, streams: &streams, expires: None };
     let created = store.create_credential(shop, new).await.unwrap();
     let again = NewCredential { username: "old", default_stream: receipts, streams: &streams, expires: None };
@@ -154,11 +159,17 @@ async fn permission(store: &Arc<Store>, shop: ControllerId, news: model::StreamI
 
 /// Sends one message to some people.
 pub(super) async fn send(store: &Store, authority: &Authority, to: &[&str], body: &Bytes) -> MessageId {
+    send_on(store, authority, "shop", to, body).await
+}
+
+/// The same on a stream.
+async fn send_on(store: &Store, authority: &Authority, stream: &str, to: &[&str], body: &Bytes) -> MessageId {
     let to: Vec<Address> = to.iter().map(|name| address(name)).collect();
-    let (controller, stream) = (authority.controller(), authority.stream().id);
-    let (sender, generation) = store.sender_facts(authority, stream, PurposeId::of_stream(stream));
-    let persons =
-        store.recipient_facts(controller, PurposeId::of_stream(stream), &to.iter().collect::<Vec<_>>()).await.unwrap();
+    let controller = authority.controller();
+    let stream = store.stream_named(controller, stream).unwrap();
+    let purpose = stream.default_purpose();
+    let (sender, generation) = store.sender_facts(authority, stream.id, purpose);
+    let persons = store.recipient_facts(controller, purpose, &to.iter().collect::<Vec<_>>()).await.unwrap();
     let from = Address::parse("shop@shop.example").unwrap();
     let (from_domain, domain) = store.from_domain(controller, from.domain());
     let permits: Vec<_> = persons
@@ -168,7 +179,11 @@ pub(super) async fn send(store: &Store, authority: &Authority, to: &[&str], body
                 now: store.now(),
                 generation,
                 sender: Some(&sender),
-                message: MessageFacts { from_domain, way_out: gate::facts::WayOut::Fits },
+                message: MessageFacts {
+                    from_domain,
+                    way_out: gate::facts::WayOut::Fits,
+                    connection: gate::facts::Connection::NotYet,
+                },
                 recipient: Some(&person.facts),
                 quota: gate::facts::QuotaFacts { allowed: u64::MAX, used: 0 },
             });
@@ -223,6 +238,8 @@ pub(super) async fn furnish(place: &Place, more: usize) -> Contents {
     for name in ["ada", "bob", "cem", "dan"] {
         messages.push(send(&store, &authority, &[name], &small).await);
     }
+    // It counts among the marketing that the person gets.
+    send_on(&store, &authority, "bounded", &["consents"], &small).await;
     let erased = send(&store, &authority, &["eve"], &small).await;
     messages.push(send(&store, &authority, &["flo", "gus"], &small).await);
     let large = send(&store, &authority, &["hal"], &large_body()).await;

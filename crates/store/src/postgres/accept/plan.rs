@@ -1,6 +1,6 @@
 //! What acceptances write, in columns: sorted where two batches could otherwise wait for each other in a ring.
 
-use crate::engine::{AcceptRows, BodyKey, BodyPlace, IdempotencyRow, MessageRow, SlotRef};
+use crate::engine::{AcceptRows, BodyKey, BodyPlace, IdempotencyRow, MailedRow, MessageRow, SlotRef};
 use crate::postgres::columns::columns;
 use crate::postgres::entries::Entries;
 use mail::address::NORMALISER_VERSION;
@@ -42,6 +42,17 @@ columns! {
     Person => Persons<'a> {
         controller: i64,
         tag: &'a [u8],
+    }
+}
+
+columns! {
+    /// What counts among the marketing that a person gets.
+    Count => Counts<'a> {
+        controller: i64,
+        tag: &'a [u8],
+        version: i64,
+        times: &'a [u8],
+        ends: i64,
     }
 }
 
@@ -111,11 +122,12 @@ pub(super) struct Plan<'a> {
     pub(super) answers: Answers<'a>,
     pub(super) subjects: Subjects<'a>,
     pub(super) persons: Persons<'a>,
+    pub(super) mailed: Counts<'a>,
     pub(super) bodies: Bodies<'a>,
     pub(super) messages: Messages<'a>,
     pub(super) queue: Queue<'a>,
     pub(super) entries: Entries<'a>,
-    /// Two of them give one person two secrets, or use one key: they cannot be kept together.
+    /// Two of them give one person two secrets, count for one person, or use one key: they cannot be kept together.
     pub(super) clashes: bool,
 }
 
@@ -124,6 +136,7 @@ impl<'a> Plan<'a> {
         let mut plan = Self::default();
         plan.read_persons(jobs);
         plan.read_answers(jobs);
+        plan.read_mailed(jobs);
         for job in jobs {
             plan.read_body(job);
             for message in &job.messages {
@@ -176,6 +189,17 @@ impl<'a> Plan<'a> {
                 self.answers.push(guard);
             }
             self.answers.push(Answer { controller, credential, key, request, made, answer: &row.answer, day, before });
+        }
+    }
+
+    fn read_mailed(&mut self, jobs: &'a [AcceptRows]) {
+        let mut mailed: BTreeMap<(i64, &'a [u8]), &'a MailedRow> = BTreeMap::new();
+        for row in jobs.iter().flat_map(|job| &job.mailed) {
+            self.clashes |= mailed.insert((row.controller, row.tag.as_slice()), row).is_some();
+        }
+        for ((controller, tag), row) in mailed {
+            let (version, ends) = (row.version, row.ends.micros());
+            self.mailed.push(Count { controller, tag, version, times: &row.times, ends });
         }
     }
 

@@ -211,3 +211,31 @@ async fn a_grant_is_had_at_once_counts_as_unused_and_goes_back() {
     two.one.close().await;
     assert_eq!(two.eye.count(&format!("SELECT used FROM quota WHERE day = {DAY} + 1")).await, 2);
 }
+
+/// Marketing for one person, counted over a version.
+fn counted(id: i64, version: i64) -> AcceptRows {
+    let (times, ends) = (vec![u8::try_from(id).unwrap(); 16], at(1_000));
+    let row = MailedRow { controller: SHOP, tag: tag(1), version, times, ends };
+    AcceptRows { mailed: vec![row], ..taking(id, 1) }
+}
+
+#[tokio::test]
+async fn art28_3_a_two_nodes_never_count_two_messages_as_one() {
+    let two = Two::new().await;
+    two.hold_acceptances().await;
+    let first = accepting(&two.one, counted(1, 1));
+    two.until_waiting(1).await;
+    let second = accepting(&two.two, counted(2, 1));
+    two.until_waiting(2).await;
+    two.let_go().await;
+    assert_eq!(first.await.unwrap().unwrap(), AcceptOutcome::Done);
+    assert_eq!(second.await.unwrap().unwrap(), AcceptOutcome::Mailed);
+    let kept = || async { two.one.persons(vec![question(SHOP, 1)]).await.unwrap().remove(0).mailed };
+    assert_eq!(kept().await, Some((1, vec![1; 16])));
+    // Two that come together on one node are no better; over the version that is there one is counted.
+    let (third, fourth) = (accepting(&two.one, counted(3, 2)), accepting(&two.one, counted(4, 2)));
+    let mut outcomes = [third.await.unwrap().unwrap(), fourth.await.unwrap().unwrap()];
+    outcomes.sort_by_key(|outcome| *outcome != AcceptOutcome::Done);
+    assert_eq!(outcomes, [AcceptOutcome::Done, AcceptOutcome::Mailed]);
+    assert_eq!((kept().await.unwrap().0, two.rows("message").await), (2, 2));
+}

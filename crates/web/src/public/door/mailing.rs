@@ -5,11 +5,14 @@ use bytes::Bytes;
 use mail::address::Address;
 use mail::compose::{Draft as Letter, Mailbox, compose};
 use model::message::{Draft, Heads};
-use model::{ControllerId, MessageId};
+use model::{ControllerId, MessageId, WishId};
+use mta::submission::Submission;
+use std::sync::Arc;
 
 use crate::api::Api;
 use crate::public::words::{self, fill};
 use crate::public::{Language, date};
+use store::Store;
 use store::permission::Right;
 
 use super::Owner;
@@ -75,6 +78,37 @@ pub(super) async fn tell_held(api: &Api, owner: &Owner, reference: &str, why: &s
          confirm it.\n\n{why}\n\nThis is not legal advice."
     );
     mail.send(api, &format!("An instruction is held ({reference})"), &text).await
+}
+
+/// Wishes that a request could not pass on are tried again until their 24 hours are over (law.md R16; GDPR Art.
+/// 28(3)(e)). Those that are late are counted in the log; their controller still finds them by the API.
+///
+/// # Errors
+/// Those of the store; calling again later is safe.
+pub async fn forward_wishes(store: &Arc<Store>, submission: &Arc<Submission>) -> store::Result<()> {
+    let api = Api::new(Arc::clone(store), Arc::clone(submission), "", None, Arc::default());
+    let mut after = WishId(0);
+    loop {
+        let waiting = store.wishes_waiting(after).await?;
+        let Some((_, newest)) = waiting.last() else { break };
+        after = newest.id;
+        for (controller, wish) in waiting {
+            let Ok(owner) = Owner::load(&api, controller).await else { continue };
+            let reference = store.public_id(wish.id);
+            let (right, address) = (wish.right, wish.address.as_deref());
+            if forward(&api, &Wish { owner: &owner, right, address, reference: &reference }).await {
+                store.wish_forwarded(controller, wish.id).await?;
+            }
+        }
+    }
+    let late = store.wishes_late().await?;
+    if late > 0 {
+        tracing::warn!(
+            late,
+            "rights that people exercised were not passed on to their controllers within 24 hours; see GET /v1/requests"
+        );
+    }
+    Ok(())
 }
 
 /// Who sends what to whom.

@@ -19,8 +19,8 @@ use super::leave::leave;
 use super::{Owner, Visit, failed, link, told, unusable};
 use crate::api::Api;
 use crate::public::{
-    Choice, Language, Left, Notice, Pause, Post, Preferences, PreferencesMessage, Purpose, PurposeChoice, TopicChoice,
-    Tracking, Unsubscribed, respond,
+    Choice, Frequency, Language, Left, Notice, Pause, Post, Preferences, PreferencesMessage, Purpose, PurposeChoice,
+    TopicChoice, Tracking, Unsubscribed, respond,
 };
 
 /// A day.
@@ -141,7 +141,8 @@ async fn page(
         save: Post { action: &save, token: None },
         leave_all: Post { action: &leave_all, token: None },
         purposes: &choices,
-        frequency: None,
+        // Whoever never chose gets what comes, within what the stream's terms promise.
+        frequency: Some(Frequency::from_word(&standing.preference.frequency).unwrap_or(Frequency::Every)),
         tracking: if signalled { Tracking::Signalled } else { Tracking::NotOffered },
         messages_in: Language::from_tag(&standing.preference.language).unwrap_or(visit.language),
         paused_until: standing.preference.paused.filter(|until| api.store().now() < *until),
@@ -205,11 +206,17 @@ async fn save(api: &Api, link: &Link, sent: &Fields, visit: Visit) -> Result<Vis
     }
     let preference = Preference {
         language: sent.first("language").and_then(Language::from_tag).unwrap_or(visit.language).tag().to_owned(),
+        frequency: chosen(sent.first("frequency"), &standing.preference.frequency),
         paused: paused(sent.first("pause"), standing.preference.paused, store.now()),
         ..standing.preference
     };
     store.set_preference(link.controller, link.tag, &preference).await.map_err(fault)?;
     Ok(visit)
+}
+
+/// GDPR Art. 21(2): how often at most, by the rule `frequency-cap`. A word that nobody offered changes nothing.
+fn chosen(word: Option<&str>, before: &str) -> String {
+    word.and_then(Frequency::from_word).map_or_else(|| before.to_owned(), |frequency| frequency.word().to_owned())
 }
 
 /// Only pauses that end: who wants none at all unsubscribes.

@@ -68,7 +68,14 @@ impl Place {
         words.push(word(postern()).to_owned());
         let (program, before) = words.split_first().expect("there is a program");
         let mut command = Command::new(program);
-        command.env("POSTERN_LOG", "warn").args(before).arg(self.command).arg("--quiet").arg("--data").arg(&self.data);
+        command
+            .env("POSTERN_LOG", "warn")
+            .env("POSTERN_REGION", "EEA")
+            .args(before)
+            .arg(self.command)
+            .arg("--quiet")
+            .arg("--data")
+            .arg(&self.data);
         command.args(database::arguments(&self.data));
         command.args(&self.further).arg("--base-port").arg(self.base_port.to_string()).arg("--json").arg(self.file());
         if let Some(sink) = self.sink {

@@ -58,6 +58,12 @@ async fn wcag22_a_person_with_a_browser_signs_up_and_chooses() {
     assert_eq!(pages.refusal(heidi, "not now").await.as_deref(), Some("suppressed"));
     person(&json!([{"goto": own}, {"check": "input[name=purpose]"}, {"press": "main form button"}]), "en-GB").await;
     assert_eq!(pages.refusal(heidi, "again").await, None);
+    // And rarer, which the page shows as her choice from then on.
+    let rarer = json!([{"goto": own}, {"check": "#frequency-monthly"}, {"press": "main form button"}]);
+    let seen = person(&rarer, "nl-NL").await;
+    assert!(seen[0]["text"].as_str().unwrap().contains("Hooguit één keer per maand"), "{seen:#?}");
+    assert_eq!(pages.refusal(heidi, "the one of this month").await, None);
+    assert_eq!(pages.refusal(heidi, "one too many").await.as_deref(), Some("frequency-cap"));
 
     let out = at(super::path(&one_click(&news)));
     person(&json!([{"goto": out}, {"press": "button[value=all]"}]), "fr-FR").await;
