@@ -3,8 +3,10 @@
 
 mod accept;
 pub mod content;
+mod foresee;
 mod way_out;
 
 pub use accept::{Answer, Submission};
 pub use content::{ContentError, ReceivedBy};
+pub use foresee::{Foreseen, Intent};
 pub use store::Idempotency;

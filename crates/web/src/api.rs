@@ -19,6 +19,7 @@ use crate::router::Fault;
 
 pub(crate) mod body;
 pub(crate) mod consents;
+pub(crate) mod decisions;
 pub(crate) mod flight;
 pub(crate) mod forms;
 pub(crate) mod imports;
@@ -47,6 +48,7 @@ struct Shared {
     keys: flight::Keys,
     budget: body::Budget,
     turn: imports::Turn,
+    foresight: decisions::Turn,
     openapi: Bytes,
     pages_url: String,
     throttle: Throttle,
@@ -99,6 +101,7 @@ impl Api {
                 keys,
                 budget,
                 turn,
+                foresight: decisions::Turn::default(),
                 openapi,
                 pages_url,
                 throttle,
@@ -156,6 +159,10 @@ impl Api {
 
     pub(crate) fn turn(&self) -> &imports::Turn {
         &self.shared.turn
+    }
+
+    pub(crate) fn foresight(&self) -> &decisions::Turn {
+        &self.shared.foresight
     }
 
     pub(crate) fn openapi(&self) -> Bytes {

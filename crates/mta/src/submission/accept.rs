@@ -91,6 +91,11 @@ impl Submission {
         &self.store
     }
 
+    /// Can marketing carry a link of ours?
+    pub(super) const fn has_pages(&self) -> bool {
+        self.pages.is_some()
+    }
+
     /// Is the sender as a whole refused (SMTP MAIL)? Agreement, instruction, stream, credential.
     #[must_use]
     pub fn check_sender(&self, authority: &Authority) -> Option<Refusal> {

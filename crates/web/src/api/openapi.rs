@@ -29,6 +29,7 @@ mod tests;
     paths(
         crate::api::send::post_messages,
         crate::api::messages::get_message,
+        crate::api::decisions::post_decisions,
         crate::api::suppressions::post_suppression,
         crate::api::consents::post_consent,
         crate::api::consents::post_withdrawal,
@@ -42,6 +43,7 @@ mod tests;
     ),
     tags(
         (name = "messages", description = "Sending, and what became of it"),
+        (name = "decisions", description = "Whether, and why not"),
         (name = "people", description = "Who may be mailed"),
         (name = "interface", description = "This description")
     ),
