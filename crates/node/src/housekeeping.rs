@@ -11,6 +11,8 @@ const SEQUENCE_EVERY: Duration = Duration::from_millis(150);
 const EXPORT_EVERY: u32 = 14;
 /// Refusal counts: one leaf a credential, rule and minute.
 const COUNT_EVERY: u32 = 400;
+/// Refusals that wait are written about every second.
+const LOG_EVERY: u32 = 7;
 /// Keys that nothing needs any more, answers kept for repeats.
 const TIDY_EVERY: u32 = 4_000;
 
@@ -34,6 +36,9 @@ async fn one_round(store: &Store, round: u32) -> store::Result<()> {
     while store.sequence().await? > 0 {}
     if round.is_multiple_of(EXPORT_EVERY) {
         store.export_logs().await?;
+    }
+    if round.is_multiple_of(LOG_EVERY) {
+        store.flush_refusal_log().await?;
     }
     if round.is_multiple_of(COUNT_EVERY) {
         store.flush_refusals().await?;

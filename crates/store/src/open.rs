@@ -251,6 +251,7 @@ impl Store {
     /// Those of the engine; calling again later is safe.
     pub async fn flush(&self) -> Result<()> {
         self.flush_refusals().await?;
+        self.flush_refusal_log().await?;
         while self.sequence().await? > 0 {}
         self.export_logs().await
     }
@@ -265,6 +266,7 @@ impl Store {
         let day_ago = Timestamp::from_micros(now.micros().saturating_sub(86_400_000_000));
         self.engine.forget_idempotency(day_ago).await?;
         self.engine.keep(now).await?;
+        self.forget_old_refusals().await?;
         self.collect_bodies();
         self.vault.retire_epochs(now).await
     }
@@ -276,6 +278,11 @@ impl Store {
         let last = self.last_id.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |last| Some((last + 1).max(now)));
         let micros = (last.unwrap_or_default() + 1).max(now);
         (micros.saturating_mul(1 << ID_SEAT_BITS) & i64::MAX) | i64::from(self.tenure.number())
+    }
+
+    /// An id that is no later than any made from this moment on.
+    pub(crate) const fn id_of(&self, at: Timestamp) -> i64 {
+        at.micros().saturating_mul(1 << ID_SEAT_BITS)
     }
 
     /// An id for a message that is about to be offered.

@@ -180,6 +180,15 @@ impl Columns {
         }
     }
 
+    /// A word that may be absent.
+    pub(crate) fn text_if_any(&mut self) -> Result<Option<String>> {
+        match self.values.next() {
+            Some(Value::Text(value)) => Ok(Some(value)),
+            Some(Value::Null) => Ok(None),
+            _ => self.fault(),
+        }
+    }
+
     /// Octets.
     pub(crate) fn octets(&mut self) -> Result<Vec<u8>> {
         match self.values.next() {

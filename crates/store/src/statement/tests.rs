@@ -36,6 +36,7 @@ const LISTS: [(Of, In, &[Statement]); 12] = [
     (Of::Both, In::Main, POLICY),
     (Of::Both, In::Main, SPOOL),
     (Of::General, In::Main, PERMISSION),
+    (Of::General, In::Main, DECISIONS),
     (Of::Both, In::Main, JOURNAL),
     (Of::Both, In::Keys, VAULT),
     (Of::Sqlite, In::Main, POLICY_SQLITE),

@@ -22,6 +22,7 @@ use crate::problem::{Problem, help};
 use crate::router::Fault;
 use crate::timestamp::rfc3339;
 
+pub(crate) mod explain;
 #[cfg(test)]
 mod tests;
 

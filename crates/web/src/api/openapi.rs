@@ -30,6 +30,8 @@ mod tests;
         crate::api::send::post_messages,
         crate::api::messages::get_message,
         crate::api::decisions::post_decisions,
+        crate::api::decisions::explain::get_decision,
+        crate::api::decisions::explain::post_search,
         crate::api::suppressions::post_suppression,
         crate::api::consents::post_consent,
         crate::api::consents::post_withdrawal,
