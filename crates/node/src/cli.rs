@@ -5,6 +5,7 @@ mod ledger;
 mod nodes;
 mod serve;
 mod store;
+mod why;
 
 use crate::{demo, log};
 use std::process::ExitCode;
@@ -30,6 +31,8 @@ enum Command {
     Nodes(nodes::Arguments),
     /// Take a file of contacts in, each with where it came from, or take an import back.
     Import(Box<import::Arguments>),
+    /// Ask a node why a message went or did not go, or how a person stands.
+    Why(why::Arguments),
     /// Check, prove, copy or rebuild a controller's ledger.
     #[command(subcommand)]
     Ledger(ledger::Command),
@@ -45,7 +48,9 @@ pub fn run(arguments: Arguments) -> ExitCode {
         Command::Demo(demo) if demo.quiet => log::Default::Silent,
         Command::Serve(serve) if serve.quiet => log::Default::Silent,
         Command::Demo(_) | Command::Serve(_) => log::Default::Usual,
-        Command::Import(_) | Command::Nodes(_) | Command::Ledger(_) | Command::Store(_) => log::Default::Quiet,
+        Command::Import(_) | Command::Nodes(_) | Command::Why(_) | Command::Ledger(_) | Command::Store(_) => {
+            log::Default::Quiet
+        }
     });
     let outcome = runtime().and_then(|runtime| {
         runtime.block_on(async {
@@ -54,6 +59,7 @@ pub fn run(arguments: Arguments) -> ExitCode {
                 Command::Serve(arguments) => serve::run(*arguments).await,
                 Command::Import(arguments) => import::run(*arguments).await,
                 Command::Nodes(arguments) => nodes::run(arguments).await,
+                Command::Why(arguments) => why::run(arguments).await,
                 Command::Ledger(command) => ledger::run(command).await,
                 Command::Store(command) => store::run(command).await,
             }
