@@ -1,4 +1,5 @@
-//! Decisions explained: on what a message was taken in, what the gate said each time since, and why somebody was refused.
+//! Decisions explained: on what a message was taken in, what the gate said each time since, and why somebody was
+//! refused.
 //!
 //! Invariants: nothing is told but of the controller's own (another's is not there, GDPR Art. 32(1)(b)); what never
 //! changes (versions of documents, evidence) is read where it stands and not kept twice; what lay under a destroyed

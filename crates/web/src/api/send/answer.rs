@@ -62,7 +62,8 @@ pub(crate) enum Status {
     "request": "req_71d0c3a5be904412",
     "results": [
         {"to": "ada@dest.example", "status": "queued", "id": "msg_2f9c6a1be07d4483"},
-        {"to": "bob@dest.example", "status": "refused", "decision": "dec_9a1c7be07d448302", "rule": "suppressed", "article": "GDPR Art. 21(3)",
+        {"to": "bob@dest.example", "status": "refused", "decision": "dec_9a1c7be07d448302",
+         "rule": "suppressed", "article": "GDPR Art. 21(3)",
          "detail": "this recipient is on your suppression list for this kind of mail; see the entry's reason; an \
                     opt-out is lifted only by the person himself",
          "help": "https://mail.example/help/rules#suppressed"}
