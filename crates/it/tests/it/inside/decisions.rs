@@ -29,9 +29,9 @@ async fn foreseen(house: &House, stream: &str, people: &[String]) -> (Value, Vec
     let told = json_of(&answer);
     let mut rules = vec![None; people.len()];
     for group in told["groups"].as_array().unwrap() {
-        assert_eq!(group["count"].as_u64().unwrap() as usize, group["places"].as_array().unwrap().len());
+        assert_eq!(group["count"], json!(group["places"].as_array().unwrap().len()));
         for place in group["places"].as_array().unwrap() {
-            rules[place.as_u64().unwrap() as usize] = Some(group["rule"].as_str().unwrap().to_owned());
+            rules[usize::try_from(place.as_u64().unwrap()).unwrap()] = Some(group["rule"].as_str().unwrap().to_owned());
         }
     }
     (told, rules)
@@ -228,6 +228,10 @@ impl Chance {
         self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (self.0 >> 33) % bound
     }
+
+    fn one_of<'a, T>(&mut self, all: &'a [T]) -> &'a T {
+        &all[usize::try_from(self.below(all.len() as u64)).unwrap()]
+    }
 }
 
 /// Puts a person into a state, or into several.
@@ -262,12 +266,12 @@ async fn befall(house: &House, chance: &mut Chance, person: &str) {
         SuppressionReason::Complaint,
     ];
     if chance.below(5) == 0 {
-        let (scope, reason) = (scopes[chance.below(4) as usize], reasons[chance.below(4) as usize]);
+        let (scope, reason) = (*chance.one_of(&scopes), *chance.one_of(&reasons));
         store.suppress(controller, &to, scope, reason).await.unwrap();
     }
     if chance.below(8) == 0 {
         let kinds = [Restriction::Restricted, Restriction::CaseOpen, Restriction::Erased];
-        store.restrict(controller, &to, kinds[chance.below(3) as usize]).await.unwrap();
+        store.restrict(controller, &to, *chance.one_of(&kinds)).await.unwrap();
     }
     if chance.below(8) == 0 {
         let tag = store.tag_of(controller, &to).unwrap();
