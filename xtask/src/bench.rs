@@ -4,6 +4,7 @@
 //! not compress). Absolute figures drift with the machine; ratios inside one run are what counts.
 
 mod backlog;
+mod decisions;
 mod ground;
 mod import;
 mod ledger;
@@ -40,7 +41,7 @@ struct Options {
 /// Runs one benchmark.
 pub(crate) fn run(repo: &Repo, arguments: &[String]) -> Result<()> {
     let Some((which, rest)) = arguments.split_first() else {
-        bail!("bench needs a name: smtp, backlog, nodes, ledger or import");
+        bail!("bench needs a name: smtp, backlog, nodes, ledger, import or decisions");
     };
     let options = Options::parse(rest)?;
     match which.as_str() {
@@ -49,7 +50,8 @@ pub(crate) fn run(repo: &Repo, arguments: &[String]) -> Result<()> {
         "nodes" => nodes::run(repo, &options),
         "ledger" => ledger::run(repo, &options),
         "import" => import::run(repo, &options),
-        other => bail!("no benchmark {other:?}; there are smtp, backlog, nodes, ledger and import"),
+        "decisions" => decisions::run(repo, &options),
+        other => bail!("no benchmark {other:?}; there are smtp, backlog, nodes, ledger, import and decisions"),
     }
 }
 

@@ -32,10 +32,12 @@ pub fn decide(facts: &Facts<'_>) -> Verdict<Permit> {
 }
 
 /// Would this recipient be refused, as far as is known before the content (SMTP MAIL and RCPT)?
-/// A pass is no permit: the question is asked again, whole, at the end of the data.
+/// A pass is no permit: the question is asked again, whole, at the end of the data. A hold means that the message
+/// would be taken in and held, or, with facts missing, that nobody can say.
 pub fn check(facts: &Facts<'_>) -> Verdict<()> {
     match ask(facts, rules::ACCEPTANCE) {
-        Ok(_) => Verdict::Pass(()),
+        Ok(Some(held)) => Verdict::Hold(held),
+        Ok(None) => Verdict::Pass(()),
         Err(verdict) => verdict.into_verdict(),
     }
 }

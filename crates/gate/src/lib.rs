@@ -7,6 +7,7 @@
 #![warn(missing_docs)]
 #![warn(clippy::wildcard_enum_match_arm)]
 
+pub mod asked;
 pub mod clearance;
 pub mod decide;
 pub mod facts;
@@ -14,6 +15,7 @@ pub mod permit;
 pub mod rule;
 mod rules;
 
+pub use asked::{Asking, passed};
 pub use clearance::Clearance;
 pub use decide::{Verdict, check, clear, decide, facts_unavailable, quota_used_up};
 pub use facts::{Facts, MessageFacts, RecipientFacts, SenderFacts};

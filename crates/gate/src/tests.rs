@@ -118,6 +118,24 @@ fn art28_3_no_agreement_in_force_refuses() {
 }
 
 #[test]
+fn art28_3_what_would_be_held_is_told_before_it_is_sent() {
+    let recipient = consented();
+    let held = SenderFacts {
+        instruction: Some(InstructionFacts {
+            id: InstructionId(1),
+            state: InstructionState::Held,
+            from: Timestamp::default(),
+            covers: Covers::Yes,
+        }),
+        ..sender(StreamKind::Transactional)
+    };
+    let told = check(&facts(&held, &recipient));
+    assert!(matches!(told, Verdict::Hold(refusal) if refusal.rule() == Rule::InstructionInfringing), "{told:?}");
+    let told = check(&facts(&sender(StreamKind::Transactional), &recipient));
+    assert!(matches!(told, Verdict::Pass(())), "{told:?}");
+}
+
+#[test]
 fn art28_3_a_instruction_must_be_in_force_and_cover() {
     let recipient = consented();
     let with = |state, covers| SenderFacts {

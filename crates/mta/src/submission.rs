@@ -3,8 +3,12 @@
 
 mod accept;
 pub mod content;
+mod declined;
+mod foresee;
 mod way_out;
 
 pub use accept::{Answer, Submission};
 pub use content::{ContentError, ReceivedBy};
+pub use declined::Declined;
+pub use foresee::{Foreseen, Intent};
 pub use store::Idempotency;

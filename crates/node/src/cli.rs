@@ -6,6 +6,7 @@ mod ledger;
 mod nodes;
 mod serve;
 mod store;
+mod why;
 
 use crate::{demo, log};
 use std::process::ExitCode;
@@ -33,6 +34,8 @@ enum Command {
     Import(Box<import::Arguments>),
     /// Read, sign, suspend or end a controller's agreement, for the operator.
     Agreement(Box<agreement::Arguments>),
+    /// Ask a node why a message went or did not go, or how a person stands.
+    Why(why::Arguments),
     /// Check, prove, copy or rebuild a controller's ledger.
     #[command(subcommand)]
     Ledger(ledger::Command),
@@ -48,9 +51,12 @@ pub fn run(arguments: Arguments) -> ExitCode {
         Command::Demo(demo) if demo.quiet => log::Default::Silent,
         Command::Serve(serve) if serve.quiet => log::Default::Silent,
         Command::Demo(_) | Command::Serve(_) => log::Default::Usual,
-        Command::Agreement(_) | Command::Import(_) | Command::Nodes(_) | Command::Ledger(_) | Command::Store(_) => {
-            log::Default::Quiet
-        }
+        Command::Agreement(_)
+        | Command::Import(_)
+        | Command::Nodes(_)
+        | Command::Why(_)
+        | Command::Ledger(_)
+        | Command::Store(_) => log::Default::Quiet,
     });
     let outcome = runtime().and_then(|runtime| {
         runtime.block_on(async {
@@ -60,6 +66,7 @@ pub fn run(arguments: Arguments) -> ExitCode {
                 Command::Import(arguments) => import::run(*arguments).await,
                 Command::Agreement(arguments) => agreement::run(*arguments).await,
                 Command::Nodes(arguments) => nodes::run(arguments).await,
+                Command::Why(arguments) => why::run(arguments).await,
                 Command::Ledger(command) => ledger::run(command).await,
                 Command::Store(command) => store::run(command).await,
             }

@@ -13,6 +13,8 @@ const SEQUENCE_EVERY: Duration = Duration::from_millis(150);
 const EXPORT_EVERY: u32 = 14;
 /// Refusal counts: one leaf a credential, rule and minute. Agreements begin and end by the minute, too.
 const COUNT_EVERY: u32 = 400;
+/// Refusals that wait are written about every second.
+const LOG_EVERY: u32 = 7;
 /// Keys that nothing needs any more, answers kept for repeats, what was kept for its time; wishes that wait.
 const TIDY_EVERY: u32 = 4_000;
 
@@ -36,6 +38,9 @@ async fn one_round(store: &Arc<Store>, submission: &Arc<Submission>, round: u32)
     while store.sequence().await? > 0 {}
     if round.is_multiple_of(EXPORT_EVERY) {
         store.export_logs().await?;
+    }
+    if round.is_multiple_of(LOG_EVERY) {
+        store.flush_refusal_log().await?;
     }
     if round.is_multiple_of(COUNT_EVERY) {
         store.flush_refusals().await?;

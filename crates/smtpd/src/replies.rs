@@ -5,11 +5,19 @@
 
 use gate::Refusal;
 use mail::reply::Reply;
+use mta::submission::Declined;
 
 /// The gate refuses: code, enhanced code and words are of the rule's row.
 pub(crate) fn refusal(refusal: Refusal) -> Reply {
     let row = refusal.row();
     Reply::new(row.smtp, row.enhanced, refusal.line())
+}
+
+/// The same about a recipient, with the id under which the controller can ask why.
+pub(crate) fn declined(declined: &Declined) -> Reply {
+    let (row, line) = (declined.refusal().row(), declined.refusal().line());
+    let text = declined.decision().map_or_else(|| line.clone(), |id| format!("{line} [{id}]"));
+    Reply::new(row.smtp, row.enhanced, text)
 }
 
 /// We failed, and the client should try again (RFC 5321 §4.2.1, 4yz).

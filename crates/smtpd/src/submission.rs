@@ -191,7 +191,7 @@ impl Door for SubmissionDoor {
                 session.recipients.push(address);
                 Verdict::Accept(Reply::recipient_accepted())
             }
-            Ok(Some(refusal)) => Verdict::Refuse(replies::refusal(refusal)),
+            Ok(Some(refused)) => Verdict::Refuse(replies::declined(&refused)),
             Err(error) => Verdict::Refuse(self.failure(&error)),
         }
     }
@@ -209,11 +209,11 @@ impl Door for SubmissionDoor {
 /// must not be lost behind a 250, nor a 5xx make the client send again to those who are queued (RFC 5321 §6.1).
 fn told(answers: &[Answer]) -> Verdict {
     let refused = answers.iter().find_map(|answer| match answer {
-        Answer::Refused(refusal) => Some(*refusal),
+        Answer::Refused(declined) => Some(declined),
         Answer::Queued(_) | Answer::Held(..) => None,
     });
-    if let Some(refusal) = refused {
-        return Verdict::Refuse(replies::refusal(refusal));
+    if let Some(declined) = refused {
+        return Verdict::Refuse(replies::declined(declined));
     }
     match answers {
         [Answer::Queued(first) | Answer::Held(first, _), more @ ..] => {

@@ -320,6 +320,7 @@ impl Store {
         self.write(EventType::Restricted, change).await?;
         if kind == Restriction::Erased {
             self.destroy_secret(controller, tag).await?;
+            self.erase_refusals(controller, tag).await?;
         }
         Ok(())
     }

@@ -183,12 +183,8 @@ impl Store {
             (0..known.len()).filter(|at| known.get(*at).is_some_and(|one| one.0.is_none())).collect();
         if !missing.is_empty() {
             let asked: Vec<Whom> = missing.iter().filter_map(|at| whom.get(*at).copied()).collect();
-            let policy = self.policy.current();
-            let queries = asked.iter().map(|who| query(&policy, *who)).collect();
-            let rows = self.engine.persons(queries).await?;
-            for ((at, who), row) in missing.into_iter().zip(asked).zip(rows) {
-                let counted = row.mailed.as_ref().map_or(0, |(version, _)| *version);
-                let person = Person { tag: who.2, slot: row.slot, counted, facts: recipient(who.2, row)? };
+            let read = self.read_persons(&asked).await?;
+            for ((at, who), person) in missing.into_iter().zip(asked).zip(read) {
                 if let Some((place, generation)) = known.get_mut(at) {
                     self.intake.facts.put(who, *generation, &person);
                     *place = Some(person);
@@ -199,6 +195,36 @@ impl Store {
             .into_iter()
             .map(|(person, generation)| Ok((person.ok_or(Error::NotFound { what: "person" })?, generation)))
             .collect()
+    }
+
+    async fn read_persons(&self, asked: &[Whom]) -> Result<Vec<Person>> {
+        let policy = self.policy.current();
+        let queries = asked.iter().map(|who| query(&policy, *who)).collect();
+        let rows = self.engine.persons(queries).await?;
+        let read = |(who, row): (&Whom, PersonRow)| {
+            let counted = row.mailed.as_ref().map_or(0, |(version, _)| *version);
+            Ok(Person { tag: who.2, slot: row.slot, counted, facts: recipient(who.2, row)? })
+        };
+        asked.iter().zip(rows).map(read).collect()
+    }
+
+    /// The same facts for a question after which nothing is queued: past the memory of persons, which belongs to
+    /// those who are being mailed, and leaving nothing in it.
+    ///
+    /// # Errors
+    /// Those of the engine.
+    pub async fn facts_aside(
+        &self,
+        controller: ControllerId,
+        purpose: PurposeId,
+        addresses: &[&Address],
+    ) -> Result<Vec<Person>> {
+        self.keep_up().await?;
+        let whom: Vec<Whom> = addresses
+            .iter()
+            .map(|address| Ok((controller, purpose, self.vault.tag(controller, address)?)))
+            .collect::<Result<_>>()?;
+        self.read_persons(&whom).await
     }
 
     /// Everything the gate asks before a message leaves, for a batch of queue rows.

@@ -9,6 +9,7 @@ mod accounts;
 mod authority;
 mod cluster;
 mod copy;
+mod decisions;
 mod engine;
 mod error;
 mod facts;
@@ -35,10 +36,12 @@ pub use accounts::{
 pub use authority::Authority;
 pub use cluster::{ClockSource, ClusterView, LookSettings, NoSuchRole, NodeView, Roles, Tenure, TenureChanges, look};
 pub use copy::{ComparedTable, CopyPlan, CopyReport, CopyStep, Refused, StorePlace, Tell, copy_store};
+pub use decisions::{Asked, Basis, DecisionView, Fact, Moment, Paper, Shown, Verdict};
 pub use error::{BodiesUnfit, Error, Result, Temper, Unfit};
 pub use facts::{Clearing, Person};
 pub use journal::LogFolder;
 pub use open::{CreateKey, Hint, Homing, Options, PostgresSettings, SMARTHOST_SITE, Store};
+pub use refusals::log::TurnedAway;
 pub use spool::{
     Acceptance, Backlog, BodyPlacement, Content, Idempotency, Item, Lane, NotQueued, Outcome, OutcomeKind, QueueRow,
     Replay, Start, Started, Suppress, Uncertain,

@@ -261,6 +261,7 @@ impl Store {
     /// Those of the engine; calling again later is safe.
     pub async fn flush(&self) -> Result<()> {
         self.flush_refusals().await?;
+        self.flush_refusal_log().await?;
         while self.sequence().await? > 0 {}
         self.export_logs().await
     }
@@ -276,6 +277,7 @@ impl Store {
         self.engine.forget_idempotency(day_ago).await?;
         self.engine.keep(now).await?;
         self.forget(now).await?;
+        self.forget_old_refusals().await?;
         self.collect_bodies();
         self.vault.retire_epochs(now).await
     }

@@ -1,5 +1,8 @@
 //! Refusals at the doors, counted: one ledger leaf per credential, rule and minute, so that someone
-//! hammering at a door cannot flood the log. Nothing about a recipient is kept.
+//! hammering at a door cannot flood the log. A leaf says nothing about a recipient; who was refused stands in a log of
+//! its own (`log.rs`), bounded and sealed.
+
+pub(crate) mod log;
 
 use crate::engine::EntryRow;
 use crate::error::Result;
@@ -18,6 +21,8 @@ const PAIRS_MAX: usize = 10_000;
 #[derive(Default)]
 pub(crate) struct Refusals {
     counts: Mutex<HashMap<(ControllerId, CredentialId, Rule), u64>>,
+    waiting: Mutex<log::Waiting>,
+    writing: tokio::sync::Mutex<()>,
 }
 
 impl Store {

@@ -14,6 +14,7 @@ mod accept;
 mod bodies;
 mod content;
 mod delivery;
+mod grounds;
 mod intake;
 #[cfg(test)]
 mod tests;
@@ -24,6 +25,7 @@ pub use bodies::BodyPlacement;
 #[cfg(feature = "s3")]
 pub use bodies::{Addressing, S3Keys, S3Settings};
 pub(crate) use content::{Envelope, open_transcript};
+pub(crate) use grounds::Grounds;
 pub(crate) use intake::{Intake, QuotaCount};
 pub(crate) use under_way::UnderWay;
 

@@ -7,6 +7,7 @@
 
 mod authority;
 mod cluster;
+mod decisions;
 mod journal;
 mod permission;
 mod policy;
@@ -21,6 +22,7 @@ mod vault;
 
 pub(crate) use authority::*;
 pub(crate) use cluster::*;
+pub(crate) use decisions::*;
 pub(crate) use journal::*;
 pub(crate) use permission::*;
 pub(crate) use policy::*;

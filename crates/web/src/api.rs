@@ -20,6 +20,7 @@ use crate::router::Fault;
 pub(crate) mod agreements;
 pub(crate) mod body;
 pub(crate) mod consents;
+pub(crate) mod decisions;
 pub(crate) mod flight;
 pub(crate) mod forms;
 pub(crate) mod imports;
@@ -52,6 +53,7 @@ struct Shared {
     keys: flight::Keys,
     budget: body::Budget,
     turn: imports::Turn,
+    foresight: decisions::Turn,
     openapi: Bytes,
     pages_url: String,
     throttle: Throttle,
@@ -104,6 +106,7 @@ impl Api {
                 keys,
                 budget,
                 turn,
+                foresight: decisions::Turn::default(),
                 openapi,
                 pages_url,
                 throttle,
@@ -161,6 +164,10 @@ impl Api {
 
     pub(crate) fn turn(&self) -> &imports::Turn {
         &self.shared.turn
+    }
+
+    pub(crate) fn foresight(&self) -> &decisions::Turn {
+        &self.shared.foresight
     }
 
     pub(crate) fn openapi(&self) -> Bytes {

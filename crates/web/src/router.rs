@@ -68,6 +68,9 @@ pub(crate) fn table() -> Vec<Route> {
     vec![
         Route::post("/v1/messages", api::send::post_messages),
         Route::get("/v1/messages/{id}", api::messages::get_message),
+        Route::post("/v1/decisions", api::decisions::post_decisions),
+        Route::post("/v1/decisions/search", api::decisions::explain::post_search),
+        Route::get("/v1/decisions/{id}", api::decisions::explain::get_decision),
         Route::post("/v1/suppressions", api::suppressions::post_suppression),
         Route::post("/v1/consents", api::consents::post_consent),
         Route::post("/v1/consents/withdraw", api::consents::post_withdrawal),

@@ -15,9 +15,10 @@ use model::{AgreementId, ControllerId, CredentialId, InstructionId, PurposeId, S
 use serde::Serialize;
 
 /// Every golden file and so every shape; one that is not in this list, or not in the folder, fails.
-pub(crate) const GOLDEN: [&str; 12] = [
+pub(crate) const GOLDEN: [&str; 13] = [
     "accepted.json",
     "batch.json",
+    "decisions.json",
     "message.json",
     "problem-agreement.json",
     "problem-all-refused.json",

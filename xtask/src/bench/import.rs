@@ -73,7 +73,7 @@ pub(super) fn run(repo: &Repo, options: &Options) -> Result<()> {
     Ok(())
 }
 
-fn write_file(path: &Path, contacts: u32) -> Result<u64> {
+pub(super) fn write_file(path: &Path, contacts: u32) -> Result<u64> {
     let mut out = BufWriter::new(File::create(path).context("the file of contacts cannot be made")?);
     out.write_all(b"email,consent_at,source\r\n")?;
     let mut row = String::new();
@@ -83,11 +83,17 @@ fn write_file(path: &Path, contacts: u32) -> Result<u64> {
         let place = if number % 10 == 0 { "summer fair 2025" } else { "sign-up form of the shop" };
         let (day, hour) = (1 + mixed % 28, mixed % 24);
         row.clear();
-        write!(row, "person.{mixed:08x}@dest{}.example,2025-03-{day:02}T{hour:02}:15:00Z,{place}\r\n", mixed % 500)?;
+        write!(row, "{},2025-03-{day:02}T{hour:02}:15:00Z,{place}\r\n", address(number))?;
         out.write_all(row.as_bytes())?;
     }
     out.flush()?;
     Ok(fs::metadata(path)?.len())
+}
+
+/// The address of a contact of the file.
+pub(super) fn address(number: u32) -> String {
+    let mixed = number.wrapping_mul(2_654_435_761);
+    format!("person.{mixed:08x}@dest{}.example", mixed % 500)
 }
 
 fn measure(program: &Path, options: &Options, file: &Path, contacts: u32) -> Result<Sample> {
@@ -125,7 +131,7 @@ fn measure(program: &Path, options: &Options, file: &Path, contacts: u32) -> Res
 }
 
 /// A store with one controller, made by a demo that ends again; its id.
-fn admit(program: &Path, folder: &Path, data: &Path) -> Result<String> {
+pub(super) fn admit(program: &Path, folder: &Path, data: &Path) -> Result<String> {
     let said = folder.join("demo.json");
     let _ = fs::remove_file(&said);
     let mut command = run::command(program);

@@ -2,6 +2,7 @@
 //!
 //! Called by `smtpd` at MAIL, RCPT and the end of data, and by `web`. Never answers before the commit.
 
+use super::declined::{Declined, Told};
 use super::way_out;
 use crate::error::Error;
 use crate::way_out::Pages;
@@ -12,7 +13,7 @@ use model::message::{Draft, Queued};
 use model::{DomainId, MessageId, RecipientTag};
 use std::collections::HashMap;
 use std::sync::Arc;
-use store::{Acceptance, Authority, Idempotency, Item, NotQueued, Person, Store};
+use store::{Acceptance, Authority, Idempotency, Item, NotQueued, Person, Store, TurnedAway};
 
 /// What became of one recipient.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -22,7 +23,7 @@ pub enum Answer {
     /// Queued and held until the reason is dealt with; durable.
     Held(Queued, Refusal),
     /// Not taken.
-    Refused(Refusal),
+    Refused(Declined),
 }
 
 impl Answer {
@@ -63,6 +64,7 @@ enum Count {
 /// The decisions about one draft and what they rest on.
 struct Decided {
     domain: Option<DomainId>,
+    sender: SenderFacts,
     persons: Vec<Person>,
     each: Vec<Verdict<Permit>>,
 }
@@ -92,6 +94,11 @@ impl Submission {
         &self.store
     }
 
+    /// Can marketing carry a link of ours?
+    pub(super) const fn has_pages(&self) -> bool {
+        self.pages.is_some()
+    }
+
     /// Is the sender as a whole refused (SMTP MAIL)? Agreement, instruction, stream, credential.
     #[must_use]
     pub fn check_sender(&self, authority: &Authority) -> Option<Refusal> {
@@ -117,12 +124,12 @@ impl Submission {
         authority: &Authority,
         address: &Address,
         accepted: usize,
-    ) -> Result<Option<Refusal>, Error> {
+    ) -> Result<Option<Declined>, Error> {
         let stream = authority.stream();
         let purpose = stream.default_purpose();
         let (sender, generation) = self.store.sender_facts(authority, stream.id, purpose);
         let persons = self.store.recipient_facts(authority.controller(), purpose, &[address]).await?;
-        let Some(person) = persons.first() else { return Ok(Some(gate::facts_unavailable())) };
+        let Some(person) = persons.first() else { return Ok(Some(Declined::unlogged(gate::facts_unavailable()))) };
         let ask = |mut quota: QuotaFacts| {
             quota.used = quota.used.saturating_add(u64::try_from(accepted).unwrap_or(u64::MAX));
             self.ask(&sender, &person.facts, generation, quota)
@@ -132,10 +139,17 @@ impl Submission {
             // What is counted in memory may be too much: a refusal rests on what is written.
             refusal = ask(self.store.quota_written(authority.controller()).await?);
         }
-        if let Some(refusal) = refusal {
-            self.store.count_refusal(authority.controller(), authority.credential(), refusal.rule());
-        }
-        Ok(refusal)
+        let Some(refusal) = refusal else { return Ok(None) };
+        self.store.count_refusal(authority.controller(), authority.credential(), refusal.rule());
+        let turned = TurnedAway {
+            authority,
+            stream: stream.id,
+            purpose,
+            rule: refusal.rule(),
+            sender: &sender,
+            person: Some((address, person)),
+        };
+        Ok(Some(Declined::logged(&self.store, refusal, &turned)))
     }
 
     fn ask(
@@ -219,6 +233,7 @@ impl Submission {
         mut keep: impl FnMut(&[Answer]) -> Option<Idempotency> + Send,
     ) -> Result<Vec<Answer>, Error> {
         let mut count = Count::Remembered;
+        let mut told = Told::default();
         let way_out = way_out::of(&self.store, self.pages.as_ref(), authority, &draft).await;
         for _ in 0..TRIES_MAX {
             let decided = self.decide(authority, &draft, way_out, count).await?;
@@ -226,7 +241,7 @@ impl Submission {
                 count = Count::Written;
                 continue;
             }
-            let mut answers = self.answers(&decided, &ids);
+            let mut answers = self.answers(authority, &draft, &decided, &ids, &mut told);
             let nothing = partly == Partly::AllOrNothing && answers.iter().any(Answer::is_refused);
             if let Some(domain) = decided.domain.filter(|_| !nothing) {
                 let acceptance = Acceptance {
@@ -280,17 +295,35 @@ impl Submission {
             },
         };
         let each = decide_each(&facts, &persons);
-        Ok(Decided { domain, persons, each })
+        Ok(Decided { domain, sender, persons, each })
     }
 
-    fn answers(&self, decided: &Decided, ids: &[MessageId]) -> Vec<Answer> {
-        let pairs = decided.each.iter().zip(ids);
-        let answer = |(decision, id): (&Verdict<Permit>, &MessageId)| match decision {
+    /// The answers; each refusal is kept in the log, once however often it is decided anew.
+    fn answers(
+        &self,
+        authority: &Authority,
+        draft: &Draft,
+        decided: &Decided,
+        ids: &[MessageId],
+        told: &mut Told,
+    ) -> Vec<Answer> {
+        let pairs = decided.each.iter().zip(ids).enumerate();
+        let answer = |(at, (decision, id)): (usize, (&Verdict<Permit>, &MessageId))| match decision {
             Verdict::Pass(permit) => {
                 let queued = Queued { id: *id, public_id: self.store.public_id(*id) };
                 permit.held().map_or(Answer::Queued(queued.clone()), |refusal| Answer::Held(queued, refusal))
             }
-            Verdict::Hold(refusal) | Verdict::Refuse(refusal) => Answer::Refused(*refusal),
+            Verdict::Hold(refusal) | Verdict::Refuse(refusal) => {
+                let turned = TurnedAway {
+                    authority,
+                    stream: draft.stream,
+                    purpose: draft.purpose,
+                    rule: refusal.rule(),
+                    sender: &decided.sender,
+                    person: draft.recipients.get(at).zip(decided.persons.get(at)),
+                };
+                Answer::Refused(told.declined(&self.store, at, *refusal, &turned))
+            }
         };
         pairs.map(answer).collect()
     }
@@ -346,7 +379,7 @@ fn items<'a>(
 /// The day's allowance was used up by others between decision and commit: nothing was kept.
 fn refuse_queued(answers: &mut [Answer]) {
     for answer in answers.iter_mut().filter(|answer| !answer.is_refused()) {
-        *answer = Answer::Refused(gate::quota_used_up());
+        *answer = Answer::Refused(Declined::unlogged(gate::quota_used_up()));
     }
 }
 
@@ -354,9 +387,9 @@ fn refuse_queued(answers: &mut [Answer]) {
 /// again, and RCPT then parts those who may be mailed from those who may not; so it goes before a lasting one.
 fn share_refusal(answers: &mut [Answer]) {
     let refusals = answers.iter().filter_map(|answer| match answer {
-        Answer::Refused(refusal) => Some(*refusal),
+        Answer::Refused(refusal) => Some(refusal),
         Answer::Queued(_) | Answer::Held(..) => None,
     });
-    let Some(shared) = refusals.min_by_key(|refusal| refusal.row().smtp / 100) else { return };
+    let Some(shared) = refusals.min_by_key(|declined| declined.refusal().row().smtp / 100).cloned() else { return };
     answers.fill(Answer::Refused(shared));
 }

@@ -52,7 +52,7 @@ async fn gdpr_21_3_an_objection_between_decision_and_commit_is_heeded() {
     let objector = |decided| (decided == 0).then(|| "ada@dest.example".to_owned());
     let (decided, answer) = taken_while_objecting(&house, objector).await;
     let answer = answer.unwrap().remove(0);
-    assert!(matches!(answer, Answer::Refused(refusal) if refusal.rule() == Rule::Objected), "{answer:?}");
+    assert!(matches!(answer, Answer::Refused(ref refusal) if refusal.rule() == Rule::Objected), "{answer:?}");
     assert_eq!(decided, 2);
     assert!(house.store.backlog().await.unwrap().is_empty());
 }
@@ -90,5 +90,5 @@ async fn an_allowance_can_be_used_up_by_many_at_once_to_the_last_message() {
         assert!(matches!(answer, Answer::Queued(_)), "{answer:?}");
     }
     let answer = house.try_send("late@dest.example").await;
-    assert!(matches!(answer, Answer::Refused(refusal) if refusal.rule() == Rule::Quota), "{answer:?}");
+    assert!(matches!(answer, Answer::Refused(ref refusal) if refusal.rule() == Rule::Quota), "{answer:?}");
 }

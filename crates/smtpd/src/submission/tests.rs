@@ -2,6 +2,7 @@
 
 use model::MessageId;
 use model::message::Queued;
+use mta::submission::Declined;
 
 use super::*;
 
@@ -28,10 +29,12 @@ fn all_queued_is_250_with_the_first_id() {
 
 #[test]
 fn rfc5321_6_1_one_refused_is_no_250_and_carries_its_rule() {
-    let refused = Answer::Refused(gate::quota_used_up());
+    let id = "dec_abcdefghijklmnopqrstuvwxyz".to_owned();
+    let refused = Answer::Refused(Declined::under(gate::quota_used_up(), id));
     for answers in [[refused.clone(), queued(7)], [queued(7), refused.clone()], [refused.clone(), refused]] {
         let (accepted, none) = text(told(&answers));
         assert!(!accepted && none.starts_with("452 4.7.1 quota "), "{none}");
+        assert!(none.ends_with(" [dec_abcdefghijklmnopqrstuvwxyz]\r\n"), "{none}");
     }
 }
 

@@ -50,6 +50,7 @@ pub(crate) fn message(id: i64, n: u8, body: i64) -> MessageRow {
         expires: at(1_000),
         state: "queued",
         rule: None,
+        grounds: "purpose 1".to_owned(),
         event: [n; 16],
         envelope: vec![1, n],
         head: vec![2, n],

@@ -108,6 +108,8 @@ pub(crate) struct MessageRow {
     pub(crate) state: &'static str,
     /// The rule that holds it.
     pub(crate) rule: Option<&'static str>,
+    /// What its permit rested on, as it is kept.
+    pub(crate) grounds: String,
     /// Its event in the ledger.
     pub(crate) event: [u8; 16],
     /// Recipient, From and metadata, sealed under the person's secret.

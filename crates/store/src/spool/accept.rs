@@ -2,6 +2,7 @@
 
 use super::bodies::NewBody;
 use super::content::{self, seal_body};
+use super::grounds::Grounds;
 use super::intake::Entering;
 use super::{Acceptance, Content, Envelope, Item, Lane, NotQueued, QueueRow, Replay, Uncertain};
 use crate::cluster::queue_part;
@@ -291,6 +292,7 @@ impl Store {
             expires: now.plus(permit.kind().retry_plan().expires_after),
             state: if permit.held().is_some() { "held" } else { "queued" },
             rule: permit.held().map(|refusal| refusal.rule().id()),
+            grounds: Grounds::of(permit, &item.person.facts).to_text(),
             event,
             envelope: envelope.seal(&slot.secret, id)?,
             head: content::seal_head(&slot.secret, id, &item.head)?,

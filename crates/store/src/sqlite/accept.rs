@@ -127,6 +127,7 @@ fn insert_message(connection: &Connection, row: &MessageRow) -> Result<()> {
             row.envelope,
             row.head,
             row.purpose,
+            row.grounds,
         ],
     )?;
     run(

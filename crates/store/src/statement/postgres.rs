@@ -86,12 +86,13 @@ statements! { POSTGRES:
         UNNEST(?1::BIGINT[]), UNNEST(?2::BIGINT[]), UNNEST(?3::BIGINT[]), UNNEST(?4::BIGINT[]), UNNEST(?5::BIGINT[]), \
         UNNEST(?6::BIGINT[]), UNNEST(?7::BYTEA[]), UNNEST(?8::BYTEA[])";
     /// Takes messages in.
-    MESSAGES_INSERT(18) = "INSERT INTO message (id, controller, stream, credential, agreement, instruction, domain, \
-        tag, block, slot, accepted, state, rule, event, body, envelope, head, purpose) SELECT UNNEST(?1::BIGINT[]), \
+    MESSAGES_INSERT(19) = "INSERT INTO message (id, controller, stream, credential, agreement, instruction, domain, \
+        tag, block, slot, accepted, state, rule, event, body, envelope, head, purpose, grounds) SELECT UNNEST(?1::BIGINT[]), \
         UNNEST(?2::BIGINT[]), UNNEST(?3::BIGINT[]), UNNEST(?4::BIGINT[]), UNNEST(?5::BIGINT[]), UNNEST(?6::BIGINT[]), \
         UNNEST(?7::BIGINT[]), UNNEST(?8::BYTEA[]), UNNEST(?9::BIGINT[]), UNNEST(?10::BIGINT[]), \
         UNNEST(?11::BIGINT[]), UNNEST(?12::TEXT[]), UNNEST(?13::TEXT[]), UNNEST(?14::BYTEA[]), UNNEST(?15::BIGINT[]), \
-        UNNEST(?16::BYTEA[]), UNNEST(?17::BYTEA[]), UNNEST(?18::BIGINT[])";
+        UNNEST(?16::BYTEA[]), UNNEST(?17::BYTEA[]), UNNEST(?18::BIGINT[]), \
+        UNNEST(?19::TEXT[])";
     /// Gives messages their places in the queue.
     QUEUES_INSERT(16) = "INSERT INTO queue (id, site, class, controller, due, stream, kind, tag, block, slot, domain, \
         body, attempts, accepted, expires, uncertain, part, purpose) SELECT UNNEST(?1::BIGINT[]), UNNEST(?2::TEXT[]), \

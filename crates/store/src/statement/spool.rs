@@ -35,9 +35,9 @@ statements! { SPOOL_SQLITE:
     BODY_INSERT(8) = "INSERT INTO body (id, refs, block, slot, epoch, place, wrapped, sealed) \
         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
     /// Takes a message in.
-    MESSAGE_INSERT(18) = "INSERT INTO message (id, controller, stream, credential, agreement, instruction, domain, \
-        tag, block, slot, accepted, state, rule, event, body, envelope, head, purpose) \
-        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)";
+    MESSAGE_INSERT(19) = "INSERT INTO message (id, controller, stream, credential, agreement, instruction, domain, \
+        tag, block, slot, accepted, state, rule, event, body, envelope, head, purpose, grounds) \
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19)";
     /// Gives a message its place in the queue.
     QUEUE_INSERT(16) = "INSERT INTO queue (id, site, class, controller, due, stream, kind, tag, block, slot, domain, \
         body, attempts, accepted, expires, uncertain, part, purpose) \

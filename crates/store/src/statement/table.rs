@@ -49,6 +49,7 @@ tables! {
     Quarantine = "quarantine",
     Message = "message",
     Queue = "queue",
+    Refusal = "refusal",
     Body = "body",
     Attempt = "attempt",
     Quota = "quota",

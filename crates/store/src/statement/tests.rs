@@ -32,12 +32,13 @@ enum In {
 }
 
 /// All lists. A text that is in none of them is prepared by no test, and so by the compiler's word never used.
-const LISTS: [(Of, In, &[Statement]); 14] = [
+const LISTS: [(Of, In, &[Statement]); 15] = [
     (Of::Both, In::Main, POLICY),
     (Of::Both, In::Main, SPOOL),
     (Of::General, In::Main, PERMISSION),
     (Of::General, In::Main, AUTHORITY),
     (Of::General, In::Main, RETENTION),
+    (Of::General, In::Main, DECISIONS),
     (Of::Both, In::Main, JOURNAL),
     (Of::Both, In::Keys, VAULT),
     (Of::Sqlite, In::Main, POLICY_SQLITE),
@@ -276,7 +277,7 @@ fn every_text_is_used_by_the_engines_that_it_is_for_and_by_no_other() {
         text.split("sql::").skip(1).map(name).collect::<BTreeSet<String>>()
     };
     let used = BTreeMap::from([("sqlite", words("sqlite")), ("postgres", words("postgres"))]);
-    let general = words("permission");
+    let general: BTreeSet<String> = ["permission", "decisions", "refusals"].into_iter().flat_map(words).collect();
     for (of, _, statement) in all() {
         assert!(of != Of::General || general.contains(statement.name), "{} is run by nobody", statement.name);
         let by_engines = of != Of::General;

@@ -29,6 +29,9 @@ mod tests;
     paths(
         crate::api::send::post_messages,
         crate::api::messages::get_message,
+        crate::api::decisions::post_decisions,
+        crate::api::decisions::explain::get_decision,
+        crate::api::decisions::explain::post_search,
         crate::api::suppressions::post_suppression,
         crate::api::consents::post_consent,
         crate::api::consents::post_withdrawal,
@@ -59,6 +62,7 @@ mod tests;
     ),
     tags(
         (name = "messages", description = "Sending, and what became of it"),
+        (name = "decisions", description = "Whether, and why not"),
         (name = "people", description = "Who may be mailed"),
         (name = "interface", description = "This description")
     ),

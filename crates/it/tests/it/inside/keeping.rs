@@ -1,5 +1,6 @@
 //! What is kept for a time goes when that is over, and what has to be passed on is passed on: messages by their
-//! stream's terms, sign-ups that were never confirmed, rights that a controller has not been told of. Beside each what stays.
+//! stream's terms, sign-ups that were never confirmed, rights that a controller has not been told of. Beside each what
+//! stays.
 
 use super::house::{ADA, BOB, HOUR, House, MINUTE, Tenant, address, http_told, json_of, letter};
 use duties::profile::{Profile, keep};

@@ -2,6 +2,7 @@
 
 mod canaries;
 mod canary_forms;
+mod decisions;
 mod delivery;
 mod doors;
 mod ground;

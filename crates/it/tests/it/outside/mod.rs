@@ -1,5 +1,6 @@
 //! The binary, as a person runs it: by foreign clients, in a browser, on a full disk, killed and started again.
 
+mod asking_why;
 mod authority;
 mod browser;
 mod clock_skew;

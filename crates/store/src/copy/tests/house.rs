@@ -208,6 +208,16 @@ async fn send_on(store: &Store, authority: &Authority, stream: &str, to: &[&str]
     id
 }
 
+/// Keeps that somebody was refused.
+async fn turn_away(store: &Store, authority: &Authority, to: &Address) {
+    let (stream, purpose) = (authority.stream().id, authority.stream().default_purpose());
+    let (sender, _) = store.sender_facts(authority, stream, purpose);
+    let person = store.recipient_facts(authority.controller(), purpose, &[to]).await.unwrap().remove(0);
+    let rule = gate::Rule::NoBasis;
+    let turned = crate::TurnedAway { authority, stream, purpose, rule, sender: &sender, person: Some((to, &person)) };
+    store.keep_refusal(&turned).unwrap();
+}
+
 pub(super) async fn rows(store: &Store, controller: ControllerId) -> Vec<QueueRow> {
     let lane = Lane { site: Arc::from("dest.example"), class: Class::Prompt, controller };
     store.due(&lane, Timestamp::MAX, 10_000).await.unwrap()
@@ -260,6 +270,10 @@ pub(super) async fn furnish(place: &Place, more: usize) -> Contents {
         outcome(&store, row(messages[2]), OutcomeKind::Deferred { due: later }, 451),
     ];
     store.settle(ends).await.unwrap();
+    // Somebody with a secret of his own, and a stranger.
+    for name in ["ada", "may"] {
+        turn_away(&store, &authority, &address(name)).await;
+    }
     store.flush().await.unwrap();
     let in_flight = messages[3];
     let part = crate::cluster::queue_part("dest.example");

@@ -91,6 +91,7 @@ columns! {
         envelope: &'a [u8],
         head: &'a [u8],
         purpose: i64,
+        grounds: &'a str,
     }
 }
 
@@ -242,6 +243,7 @@ impl<'a> Plan<'a> {
             envelope: &row.envelope,
             head: &row.head,
             purpose: row.purpose,
+            grounds: &row.grounds,
         });
         self.queue.push(Queued {
             id: row.id,

@@ -2,7 +2,7 @@
 //!
 //! Invariants: one entry for each recipient, in the order given; statuses as `router` and the gate's table say.
 
-use gate::{Refusal, Rule};
+use gate::Rule;
 use http::StatusCode;
 use mta::submission::Answer;
 use serde::{Deserialize, Serialize};
@@ -26,6 +26,10 @@ pub(crate) struct Disposition {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = "msg_2f9c6a1be07d4483")]
     id: Option<String>,
+    /// The decision that refused it, for `GET /v1/decisions/{id}`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "dec_9a1c7be07d448302")]
+    decision: Option<String>,
     /// The rule that refused or holds it.
     #[serde(skip_serializing_if = "Option::is_none")]
     rule: Option<&'static str>,
@@ -58,7 +62,8 @@ pub(crate) enum Status {
     "request": "req_71d0c3a5be904412",
     "results": [
         {"to": "ada@dest.example", "status": "queued", "id": "msg_2f9c6a1be07d4483"},
-        {"to": "bob@dest.example", "status": "refused", "rule": "suppressed", "article": "GDPR Art. 21(3)",
+        {"to": "bob@dest.example", "status": "refused", "decision": "dec_9a1c7be07d448302",
+         "rule": "suppressed", "article": "GDPR Art. 21(3)",
          "detail": "this recipient is on your suppression list for this kind of mail; see the entry's reason; an \
                     opt-out is lifted only by the person himself",
          "help": "https://mail.example/help/rules#suppressed"}
@@ -114,6 +119,8 @@ struct KeptDisposition {
     status: Status,
     #[serde(skip_serializing_if = "Option::is_none")]
     id: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    decision: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     rule: Option<String>,
 }
@@ -121,12 +128,16 @@ struct KeptDisposition {
 impl Disposition {
     /// From the answer for one recipient. `to` is the address as the client gave it.
     pub(crate) fn of(to: &str, answer: &Answer, base_url: &str) -> Self {
-        let (status, id, refusal) = match answer {
-            Answer::Queued(queued) => (Status::Queued, Some(queued.public_id.clone()), None),
-            Answer::Held(queued, why) => (Status::Held, Some(queued.public_id.clone()), Some(*why)),
-            Answer::Refused(why) => (Status::Refused, None, Some(*why)),
-        };
-        Self::with(to, status, id, refusal.map(Refusal::rule), base_url)
+        match answer {
+            Answer::Queued(queued) => Self::with(to, Status::Queued, Some(queued.public_id.clone()), None, base_url),
+            Answer::Held(queued, why) => {
+                Self::with(to, Status::Held, Some(queued.public_id.clone()), Some(why.rule()), base_url)
+            }
+            Answer::Refused(why) => {
+                let decision = why.decision().map(str::to_owned);
+                Self { decision, ..Self::refused(to, why.rule(), base_url) }
+            }
+        }
     }
 
     /// Refused by a rule before the message came to the gate.
@@ -140,6 +151,7 @@ impl Disposition {
             to: to.to_owned(),
             status,
             id,
+            decision: None,
             rule: row.map(|row| row.id),
             article: row.map(|row| row.article),
             detail: row.map(|row| format!("{}; {}", row.sentence, row.remedy)),
@@ -175,6 +187,7 @@ impl Told {
         let results = results.iter().map(|result| KeptDisposition {
             status: result.status,
             id: result.id.clone(),
+            decision: result.decision.clone(),
             rule: result.rule.map(str::to_owned),
         });
         serde_json::to_vec(&Kept { request: request.clone(), results: results.collect() }).ok()
@@ -187,12 +200,12 @@ impl Told {
         if results.len() != to.len() {
             return None;
         }
-        let each = to.iter().zip(results).map(|(to, KeptDisposition { status, id, rule })| {
+        let each = to.iter().zip(results).map(|(to, KeptDisposition { status, id, decision, rule })| {
             let rule = match rule {
                 Some(rule) => Some(Rule::from_id(&rule)?),
                 None => None,
             };
-            Some(Disposition::with(to, status, id, rule, base_url))
+            Some(Disposition { decision, ..Disposition::with(to, status, id, rule, base_url) })
         });
         Some(Self::Accepted(Accepted { request, results: each.collect::<Option<_>>()? }))
     }

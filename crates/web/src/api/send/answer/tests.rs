@@ -4,6 +4,7 @@ use super::*;
 use crate::tests::{golden, refusal};
 use model::MessageId;
 use model::message::Queued;
+use mta::submission::Declined;
 
 const BASE: &str = "https://mail.example";
 
@@ -16,7 +17,7 @@ fn held(id: &str) -> Answer {
 }
 
 fn refused(rule: Rule) -> Answer {
-    Answer::Refused(refusal(rule))
+    Answer::Refused(Declined::under(refusal(rule), "dec_0000000000000001".to_owned()))
 }
 
 fn told(answers: &[Answer]) -> Told {
