@@ -1,8 +1,10 @@
 //! The command line. Errors are one sentence and its causes, on standard error, with exit code 1.
 
+mod consent;
 mod import;
 mod ledger;
 mod nodes;
+mod said;
 mod serve;
 mod store;
 
@@ -30,6 +32,9 @@ enum Command {
     Nodes(nodes::Arguments),
     /// Take a file of contacts in, each with where it came from, or take an import back.
     Import(Box<import::Arguments>),
+    /// Hand over the evidence of a person's consent as one file, or check such a file.
+    #[command(subcommand)]
+    Consent(consent::Command),
     /// Check, prove, copy or rebuild a controller's ledger.
     #[command(subcommand)]
     Ledger(ledger::Command),
@@ -45,7 +50,9 @@ pub fn run(arguments: Arguments) -> ExitCode {
         Command::Demo(demo) if demo.quiet => log::Default::Silent,
         Command::Serve(serve) if serve.quiet => log::Default::Silent,
         Command::Demo(_) | Command::Serve(_) => log::Default::Usual,
-        Command::Import(_) | Command::Nodes(_) | Command::Ledger(_) | Command::Store(_) => log::Default::Quiet,
+        Command::Import(_) | Command::Consent(_) | Command::Nodes(_) | Command::Ledger(_) | Command::Store(_) => {
+            log::Default::Quiet
+        }
     });
     let outcome = runtime().and_then(|runtime| {
         runtime.block_on(async {
@@ -53,6 +60,7 @@ pub fn run(arguments: Arguments) -> ExitCode {
                 Command::Demo(arguments) => demo::run(*arguments).await,
                 Command::Serve(arguments) => serve::run(*arguments).await,
                 Command::Import(arguments) => import::run(*arguments).await,
+                Command::Consent(command) => consent::run(command).await,
                 Command::Nodes(arguments) => nodes::run(arguments).await,
                 Command::Ledger(command) => ledger::run(command).await,
                 Command::Store(command) => store::run(command).await,

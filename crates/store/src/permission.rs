@@ -6,6 +6,7 @@
 
 mod consents;
 mod documents;
+mod evidence;
 mod forms;
 mod importing;
 mod imports;
@@ -19,6 +20,7 @@ pub use consents::{Act, Confirming, Decision, Evidenced, Leaving, Renewed};
 #[cfg(test)]
 pub(crate) use consents::{leave_basis, put_basis};
 pub use documents::{Document, DocumentKind, NewDocument, NewSignature, Side, Signature};
+pub use evidence::{ConsentAct, Disclosure, Opening, commitment};
 pub use forms::{Form, FormState, NewForm};
 pub use importing::{ImportFate, ImportedBasis, ImportedPerson, ToldFates, WaitingRow};
 pub use imports::{

@@ -19,6 +19,7 @@ use crate::router::Fault;
 
 pub(crate) mod body;
 pub(crate) mod consents;
+pub(crate) mod evidence;
 pub(crate) mod flight;
 pub(crate) mod forms;
 pub(crate) mod imports;

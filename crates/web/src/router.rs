@@ -71,6 +71,7 @@ pub(crate) fn table() -> Vec<Route> {
         Route::post("/v1/suppressions", api::suppressions::post_suppression),
         Route::post("/v1/consents", api::consents::post_consent),
         Route::post("/v1/consents/withdraw", api::consents::post_withdrawal),
+        Route::post("/v1/consents/export", api::evidence::post_export),
         Route::get("/v1/requests", api::requests::get_requests),
         Route::post("/v1/notices", api::notices::post_notice),
         Route::post("/v1/forms", api::forms::post_form),

@@ -10,6 +10,8 @@ statements! { PERMISSION:
     /// One document of one controller.
     DOCUMENT(2) = "SELECT id, kind, name, version, language, hash, made, sealed FROM document \
         WHERE controller = ?1 AND id = ?2";
+    /// The hash of one document.
+    DOCUMENT_HASH(2) = "SELECT hash FROM document WHERE controller = ?1 AND id = ?2";
     /// Documents of a kind without their octets, oldest first.
     DOCUMENTS(2) = "SELECT id, kind, name, version, language, hash, made FROM document \
         WHERE controller = ?1 AND kind = ?2 ORDER BY id";

@@ -32,6 +32,7 @@ mod tests;
         crate::api::suppressions::post_suppression,
         crate::api::consents::post_consent,
         crate::api::consents::post_withdrawal,
+        crate::api::evidence::post_export,
         crate::api::requests::get_requests,
         crate::api::notices::post_notice,
         crate::api::forms::post_form,

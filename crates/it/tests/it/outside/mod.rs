@@ -5,6 +5,7 @@ mod clock_skew;
 mod database_away;
 mod database_refused;
 mod demo_file;
+mod evidencing;
 mod failover;
 mod full_disk;
 mod harness;
