@@ -5,12 +5,12 @@
 //! log before; the person is named by a reference.
 //! Never: an address in the file.
 
+use crate::document::canonical::Sha256;
 use crate::document::consent_record::{
-    Action, ActShown, By, ChoiceShown, Confirmed, ConsentEvidence, Decision, EvidenceFile, EvidenceFileError,
+    ActShown, Action, By, ChoiceShown, Confirmed, ConsentEvidence, Decision, EvidenceFile, EvidenceFileError,
     FormShown, Freedom, Method, NoticeShown, PartyShown, PurposeDecision, PurposeKind, RecordError, Status,
     StatusEvent, Storage, SubjectReference, json_ld, refuse_as_evidence,
 };
-use crate::document::canonical::Sha256;
 use crate::document::notice::LanguageTag;
 use crate::document::terms::{DataCategory, PlainCategory, Region};
 use crate::error::Error;
@@ -185,7 +185,9 @@ impl Recorded {
             freedom: Freedom::Free,
             given_at: first.map(|act| act.at).or_else(|| self.basis.as_ref().map(|basis| basis.given)),
             expires_at: self.basis.as_ref().and_then(|basis| basis.expires),
-            confirmation: given.zip(asked).map(|(given, asked)| Confirmed { asked_at: asked.at, confirmed_at: given.at }),
+            confirmation: given
+                .zip(asked)
+                .map(|(given, asked)| Confirmed { asked_at: asked.at, confirmed_at: given.at }),
             source: self.form(store, first, &details).await?,
         };
         Ok((evidence, notices))
@@ -248,7 +250,13 @@ impl Recorded {
                 }
                 was_given |= status == Status::Given;
                 let purposes = if id.0 == 0 { Vec::new() } else { vec![shown] };
-                events.push(StatusEvent { status, at: act.at, by: by(&act.method), method: act.method.clone(), purposes });
+                events.push(StatusEvent {
+                    status,
+                    at: act.at,
+                    by: by(&act.method),
+                    method: act.method.clone(),
+                    purposes,
+                });
             }
         }
         let ended = self.basis.as_ref().and_then(|basis| basis.expires).filter(|end| *end <= store.now());

@@ -1,12 +1,14 @@
 //! The command line. Errors are one sentence and its causes, on standard error, with exit code 1.
 
 mod consent;
+mod house;
 mod import;
 mod ledger;
 mod nodes;
 mod said;
 mod serve;
 mod store;
+mod suppressions;
 
 use crate::{demo, log};
 use std::process::ExitCode;
@@ -35,6 +37,9 @@ enum Command {
     /// Hand over the evidence of a person's consent as one file, or check such a file.
     #[command(subcommand)]
     Consent(consent::Command),
+    /// Read or change a controller's suppression list, or move it as a file.
+    #[command(subcommand)]
+    Suppressions(suppressions::Command),
     /// Check, prove, copy or rebuild a controller's ledger.
     #[command(subcommand)]
     Ledger(ledger::Command),
@@ -50,9 +55,8 @@ pub fn run(arguments: Arguments) -> ExitCode {
         Command::Demo(demo) if demo.quiet => log::Default::Silent,
         Command::Serve(serve) if serve.quiet => log::Default::Silent,
         Command::Demo(_) | Command::Serve(_) => log::Default::Usual,
-        Command::Import(_) | Command::Consent(_) | Command::Nodes(_) | Command::Ledger(_) | Command::Store(_) => {
-            log::Default::Quiet
-        }
+        Command::Import(_) | Command::Consent(_) | Command::Suppressions(_) => log::Default::Quiet,
+        Command::Nodes(_) | Command::Ledger(_) | Command::Store(_) => log::Default::Quiet,
     });
     let outcome = runtime().and_then(|runtime| {
         runtime.block_on(async {
@@ -61,6 +65,7 @@ pub fn run(arguments: Arguments) -> ExitCode {
                 Command::Serve(arguments) => serve::run(*arguments).await,
                 Command::Import(arguments) => import::run(*arguments).await,
                 Command::Consent(command) => consent::run(command).await,
+                Command::Suppressions(command) => suppressions::run(command).await,
                 Command::Nodes(arguments) => nodes::run(arguments).await,
                 Command::Ledger(command) => ledger::run(command).await,
                 Command::Store(command) => store::run(command).await,

@@ -296,7 +296,8 @@ impl Store {
         self.vault.read(text)
     }
 
-    /// What a person is called where his address is not kept: `per_…`. It holds as long as the controller's key of tags.
+    /// What a person is called where his address is not kept: `per_…`. It holds as long as the controller's key of
+    /// tags.
     #[must_use]
     pub fn person_id(&self, tag: RecipientTag) -> String {
         self.vault.show_tag(tag)

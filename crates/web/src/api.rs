@@ -29,6 +29,7 @@ pub(crate) mod notices;
 pub(crate) mod openapi;
 pub(crate) mod requests;
 pub(crate) mod send;
+pub(crate) mod suppression_files;
 pub(crate) mod suppressions;
 
 pub(crate) use send::answer::Disposition;

@@ -1,8 +1,8 @@
 //! `postern consent`: hands the evidence of a consent over as one file, beside no node of the same data folder, and
 //! checks such a file without any store.
 
+use super::house::House;
 use super::said::say;
-use crate::settings::{Joining, StoreArguments, StoreSettings};
 use anyhow::{Context as _, bail, ensure};
 use duties::document::consent_record::{Claim, read_evidence};
 use ledger::{Entry, Folder, LogProof, VerifierKey};
@@ -11,7 +11,7 @@ use model::ControllerId;
 use std::fs;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
-use store::{BodyPlacement, CreateKey, Homing, Roles, Store};
+use store::Store;
 
 /// Octets of a file that is looked at.
 const FILE_MAX: u64 = 64 * 1024 * 1024;
@@ -30,17 +30,8 @@ pub(super) enum Command {
 /// Arguments of `export`.
 #[derive(clap::Args, Debug)]
 pub(super) struct Export {
-    /// The data folder. On SQLite no node may use it meanwhile; on PostgreSQL name an empty one, for this command alone.
-    #[arg(long, value_name = "DIR", default_value = "postern-data")]
-    data: PathBuf,
     #[command(flatten)]
-    store: StoreArguments,
-    /// The key over all keys. Without it, master.key in the data folder.
-    #[arg(long, value_name = "FILE")]
-    master_key: Option<PathBuf>,
-    /// Whose person it is: the controller's name or id (ctl_…).
-    #[arg(long, value_name = "NAME|ID")]
-    controller: String,
+    house: House,
     /// Name of the purpose.
     #[arg(long, value_name = "NAME")]
     purpose: String,
@@ -80,34 +71,23 @@ pub(super) async fn run(command: Command) -> anyhow::Result<()> {
 async fn export(arguments: &Export) -> anyhow::Result<()> {
     let (file, out) = (arguments.address.as_path(), &arguments.out);
     ensure!(!out.exists(), "{} exists; choose a name that does not", out.display());
-    let settings = StoreSettings {
-        place: arguments.store.place()?,
-        bodies: BodyPlacement::Rows,
-        master_key: arguments.master_key.clone(),
-        create_key: CreateKey::Never,
-    };
-    let joining = Joining { name: "consent export".to_owned(), roles: Roles::NONE, homing: Homing::ByDomain };
-    let store = settings.open(&arguments.data, joining).await.context(
-        "evidence is exported from a data folder that no node uses; while a node serves, ask /v1/consents/export",
-    )?;
-    let made = made(&store, arguments, file).await;
+    let (store, controller) = arguments.house.open("consent export", "/v1/consents/export").await?;
+    let made = made(&store, controller, arguments, file).await;
     store.close().await;
     fs::write(out, made?).with_context(|| format!("cannot write {}", out.display()))?;
     say(&format!("written to {}; check with: postern consent verify {0}", out.display()));
     Ok(())
 }
 
-async fn made(store: &Store, arguments: &Export, file: &Path) -> anyhow::Result<Vec<u8>> {
-    let named = store.controller_named(&arguments.controller);
-    let controller = named.or_else(|| store.parse_public::<ControllerId>(&arguments.controller));
-    let controller = controller.with_context(|| format!("there is no controller {:?}", arguments.controller))?;
+async fn made(store: &Store, controller: ControllerId, arguments: &Export, file: &Path) -> anyhow::Result<Vec<u8>> {
     let purpose = store.purpose_named(controller, &arguments.purpose);
     let purpose = purpose.with_context(|| format!("there is no purpose {:?}", arguments.purpose))?;
-    let address = Address::parse(address(file)?.trim()).context("--address holds no address")?;
+    let address = address(file)?;
     Ok(duties::consent::export(store, controller, &address, purpose).await?)
 }
 
-fn address(file: &Path) -> anyhow::Result<String> {
+/// The address in a file, or on standard input (`-`).
+pub(super) fn address(file: &Path) -> anyhow::Result<Address> {
     let mut text = String::new();
     if file == Path::new("-") {
         std::io::stdin().take(ADDRESS_MAX).read_to_string(&mut text)?;
@@ -115,7 +95,7 @@ fn address(file: &Path) -> anyhow::Result<String> {
         let open = fs::File::open(file).with_context(|| format!("cannot open {}", file.display()))?;
         open.take(ADDRESS_MAX).read_to_string(&mut text)?;
     }
-    Ok(text)
+    Address::parse(text.trim()).context("--address holds no address")
 }
 
 fn verify(arguments: &Verify) -> anyhow::Result<()> {

@@ -138,12 +138,7 @@ impl Store {
         self.grow_log(logs, controller, head).await
     }
 
-    async fn grow_log(
-        &self,
-        mut logs: OwnedMutexGuard<Logs>,
-        controller: ControllerId,
-        head: Frontier,
-    ) -> Result<()> {
+    async fn grow_log(&self, mut logs: OwnedMutexGuard<Logs>, controller: ControllerId, head: Frontier) -> Result<()> {
         if logs.get(&controller.0).is_some_and(|log| log.signed >= head.size()) {
             return Ok(());
         }

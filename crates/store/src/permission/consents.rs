@@ -7,7 +7,7 @@
 use super::evidence::Kept;
 use super::*;
 use crate::accounts::{NewBasis, Verified};
-use crate::engine::BasisRow;
+use crate::engine::{BasisRow, PersonQuery};
 use crate::facts::write_scope;
 use crate::policy::{number_list, numbers};
 use model::basis::{BasisKind, Evidence};
@@ -145,9 +145,20 @@ impl Store {
         act: &Act<'_>,
     ) -> Result<bool> {
         let tag = self.vault.tag(controller, address)?;
-        let standing = self.decided(controller, tag).await?;
-        let stood = standing.bases.iter().any(|basis| basis.purpose == purpose && basis.withdrawn.is_none());
+        let query = PersonQuery { controller: controller.0, purpose: purpose.0, tag: tag.0 };
+        let person = self.engine.persons(vec![query]).await?.pop();
+        let stood = person.and_then(|person| person.basis).is_some_and(|basis| basis.withdrawn.is_none());
         self.leave(controller, tag, Leaving::Purpose(purpose), act).await?;
+        if stood {
+            // What he wished before stands as it was, and then nothing was written: the basis ends all the same.
+            let (secret, at, event) = (self.secret_of(controller, tag).await?, self.now(), EventId(crypto::random()?));
+            let kept = Kept { controller, tag, secret: secret.as_ref(), event, at, act };
+            let evidence = self.evidence(&kept, &[(purpose, "withdrawn")]).await?;
+            let mut writes = leave_basis(controller.0, tag.0, purpose.0, at);
+            (writes.detail, writes.event) = (evidence.sha256, Some(event.0));
+            writes.steps.extend(evidence.steps);
+            self.act(EventType::BasisWithdrawn, writes).await?;
+        }
         Ok(stood)
     }
 
@@ -366,8 +377,7 @@ pub(crate) fn put_basis(row: &BasisRow) -> Writes {
     }
 }
 
-/// Withdraws a basis alone, for stories about engines; the first withdrawal's time stays.
-#[cfg(test)]
+/// Withdraws a basis alone; the first withdrawal's time stays.
 pub(crate) fn leave_basis(controller: i64, tag: [u8; 16], purpose: i64, at: Timestamp) -> Writes {
     let values = vec![controller.into(), tag.into(), purpose.into(), at.into()];
     Writes {

@@ -1,8 +1,8 @@
 //! Evidence of consent as the ledger commits to it, and what opens that commitment (GDPR Art. 7(1), law.md R5).
 //!
 //! Each act has one statement: JSON in canonical form (RFC 8785) that says everything about it. Its leaf commits to
-//! HMAC-SHA-256(blind, SHA-256(statement)); the blind comes of the person's ledger key for this one leaf, so it opens no
-//! other, and none opens once the key is gone. The statement is not kept: the rows give it again, octet for octet, and
+//! HMAC-SHA-256(blind, SHA-256(statement)); the blind comes of the person's ledger key for this one leaf, so it opens
+//! no other, and none opens once the key is gone. The statement is not kept: the rows give it again, octet for octet, and
 //! rows that were changed give another one, which the leaf does not commit to.
 //! Never: an address in a statement.
 
@@ -237,8 +237,8 @@ impl Store {
         Ok(acts)
     }
 
-    /// Before evidence about a person is handed over: the leaf that will say so, and its blind. Nothing for a person who
-    /// has no secret: he was erased, or is not known.
+    /// Before evidence about a person is handed over: the leaf that will say so, and its blind. Nothing for a person
+    /// who has no secret: he was erased, or is not known.
     ///
     /// # Errors
     /// Those of the engine.

@@ -25,6 +25,8 @@ pub(crate) enum Fault {
     IdempotencyInProgress,
     /// The person withdrew what is to be recorded anew.
     Withdrawn,
+    /// The person wished what is to be taken back.
+    PersonsWish,
     /// The body is too large.
     TooLarge,
     /// The body is no JSON by its own word.
@@ -57,7 +59,7 @@ pub(crate) struct FaultRow {
 
 impl Fault {
     /// Every fault.
-    pub(crate) const ALL: [Self; 15] = [
+    pub(crate) const ALL: [Self; 16] = [
         Self::Malformed,
         Self::NotAuthenticated,
         Self::NotFound,
@@ -66,6 +68,7 @@ impl Fault {
         Self::IdempotencyConflict,
         Self::IdempotencyInProgress,
         Self::Withdrawn,
+        Self::PersonsWish,
         Self::TooLarge,
         Self::MediaType,
         Self::RecipientsRefused,
@@ -125,6 +128,13 @@ impl Fault {
                 "person-withdrew",
                 "This person withdrew",
                 "only the person himself can consent anew; do not record it for him",
+                StatusCode::CONFLICT,
+            ),
+            // GDPR Art. 7(3), 21(3): nor does it take back what he wished.
+            Self::PersonsWish => row(
+                "persons-wish",
+                "The person wished this",
+                "only the person himself takes it back, on the page behind the links in his mail",
                 StatusCode::CONFLICT,
             ),
             Self::IdempotencyConflict | Self::IdempotencyInProgress => self.repeat_row(),

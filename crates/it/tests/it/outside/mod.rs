@@ -17,5 +17,6 @@ mod moving;
 mod nodes;
 mod pages;
 mod starts_refused;
+mod suppressing;
 mod terminate;
 mod walk;
