@@ -2,8 +2,8 @@
 //!
 //! Each act has one statement: JSON in canonical form (RFC 8785) that says everything about it. Its leaf commits to
 //! HMAC-SHA-256(blind, SHA-256(statement)); the blind comes of the person's ledger key for this one leaf, so it opens
-//! no other, and none opens once the key is gone. The statement is not kept: the rows give it again, octet for octet, and
-//! rows that were changed give another one, which the leaf does not commit to.
+//! no other, and none opens once the key is gone. The statement is not kept: the rows give it again, octet for octet,
+//! and rows that were changed give another one, which the leaf does not commit to.
 //! Never: an address in a statement.
 
 use super::*;
