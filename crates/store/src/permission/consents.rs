@@ -145,11 +145,9 @@ impl Store {
         act: &Act<'_>,
     ) -> Result<bool> {
         let tag = self.vault.tag(controller, address)?;
-        let query = PersonQuery { controller: controller.0, purpose: purpose.0, tag: tag.0 };
-        let person = self.engine.persons(vec![query]).await?.pop();
-        let stood = person.and_then(|person| person.basis).is_some_and(|basis| basis.withdrawn.is_none());
+        let stood = self.basis_stands(controller, tag, purpose).await?;
         self.leave(controller, tag, Leaving::Purpose(purpose), act).await?;
-        if stood {
+        if stood && self.basis_stands(controller, tag, purpose).await? {
             // What he wished before stands as it was, and then nothing was written: the basis ends all the same.
             let (secret, at, event) = (self.secret_of(controller, tag).await?, self.now(), EventId(crypto::random()?));
             let kept = Kept { controller, tag, secret: secret.as_ref(), event, at, act };
@@ -160,6 +158,12 @@ impl Store {
             self.act(EventType::BasisWithdrawn, writes).await?;
         }
         Ok(stood)
+    }
+
+    async fn basis_stands(&self, controller: ControllerId, tag: RecipientTag, purpose: PurposeId) -> Result<bool> {
+        let query = PersonQuery { controller: controller.0, purpose: purpose.0, tag: tag.0 };
+        let person = self.engine.persons(vec![query]).await?.pop();
+        Ok(person.and_then(|person| person.basis).is_some_and(|basis| basis.withdrawn.is_none()))
     }
 
     /// Keeps that a person was asked to confirm, unless that was done lately. Nothing when it was, or when he was
