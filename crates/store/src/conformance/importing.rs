@@ -161,7 +161,7 @@ async fn story(store: Arc<Store>) {
     let leaf = shop.leaves().await.pop().unwrap();
     assert_eq!(leaf.commitment(), Some(&import_commitment(&receipt.nonce, &[9; 32], &counts)));
     assert_ne!(leaf.commitment(), Some(&import_commitment(&[0; 32], &[9; 32], &counts)), "and by no other nonce");
-    assert_eq!((leaf.id(), leaf.counts()["blocked"]), (import.event.to_hex().as_str(), 4));
+    assert_eq!((leaf.id(), leaf.counts()["blocked"]), (import.event.to_hex().as_str(), 5));
     assert!(shop.store.finish_import(&import, [9; 32], counts).await.is_err(), "one leaf, once");
     tell_of_a_second_time(&shop).await;
     tell_of_undoing(&shop, &import).await;
