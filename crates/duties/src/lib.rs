@@ -3,6 +3,7 @@
 //! Never: SMTP, HTTP, SQL. What is here is called by the console, the API and the CLI, and writes through the store.
 
 pub mod agreement;
+pub mod consent;
 pub mod controller;
 pub mod document;
 mod error;

@@ -23,17 +23,17 @@ pub async fn record_basis(
     Ok(store.record_basis(controller, purpose, address, basis, act).await?)
 }
 
-/// Withdraws it (GDPR Art. 7(3)).
+/// Withdraws it (GDPR Art. 7(3)), and keeps that the person does not wish it. True when a basis stood.
 ///
 /// # Errors
-/// Those of the store; `NotFound` when nothing was recorded.
+/// Those of the store.
 pub async fn withdraw(
     store: &Store,
     controller: ControllerId,
     purpose: PurposeId,
     address: &Address,
     act: &Act<'_>,
-) -> Result<(), Error> {
+) -> Result<bool, Error> {
     Ok(store.withdraw_basis(controller, purpose, address, act).await?)
 }
 

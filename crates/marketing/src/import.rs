@@ -34,6 +34,7 @@ mod words;
 pub use self::dates::{DateOrder, Dates};
 pub use self::duplicates::Remember;
 pub use self::error::{FileFault, OpenError};
+pub(crate) use self::export::push_cell;
 pub use self::export::{Echo, ReportFormat, ReportWriter};
 pub use self::fate::{Column, Contact, Details, Field, Fields, Quarantined, Reason, RowFate};
 pub use self::format::{Comments, Delimiter, Encoding, Format, HeaderRow, Input};

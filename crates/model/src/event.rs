@@ -35,6 +35,8 @@ pub enum EventType {
     BasisRecorded,
     /// A basis was withdrawn (GDPR Art. 7(3)).
     BasisWithdrawn,
+    /// The evidence of a person's consent was handed to his controller.
+    EvidenceExported,
     /// A suppression was made.
     Suppressed,
     /// A suppression of the controller or of a bounce was taken back.
@@ -84,6 +86,7 @@ impl EventType {
             Self::DomainChanged => "domain.changed",
             Self::BasisRecorded => "basis.recorded",
             Self::BasisWithdrawn => "basis.withdrawn",
+            Self::EvidenceExported => "consent.exported",
             Self::Suppressed => "suppression.added",
             Self::SuppressionLifted => "suppression.lifted",
             Self::Restricted => "person.restricted",

@@ -1,11 +1,15 @@
 //! The command line. Errors are one sentence and its causes, on standard error, with exit code 1.
 
 mod agreement;
+mod consent;
+mod house;
 mod import;
 mod ledger;
 mod nodes;
+mod said;
 mod serve;
 mod store;
+mod suppressions;
 mod why;
 
 use crate::{demo, log};
@@ -36,6 +40,12 @@ enum Command {
     Agreement(Box<agreement::Arguments>),
     /// Ask a node why a message went or did not go, or how a person stands.
     Why(why::Arguments),
+    /// Hand over the evidence of a person's consent as one file, or check such a file.
+    #[command(subcommand)]
+    Consent(consent::Command),
+    /// Read or change a controller's suppression list, or move it as a file.
+    #[command(subcommand)]
+    Suppressions(suppressions::Command),
     /// Check, prove, copy or rebuild a controller's ledger.
     #[command(subcommand)]
     Ledger(ledger::Command),
@@ -56,6 +66,8 @@ pub fn run(arguments: Arguments) -> ExitCode {
         | Command::Nodes(_)
         | Command::Why(_)
         | Command::Ledger(_)
+        | Command::Consent(_)
+        | Command::Suppressions(_)
         | Command::Store(_) => log::Default::Quiet,
     });
     let outcome = runtime().and_then(|runtime| {
@@ -65,6 +77,8 @@ pub fn run(arguments: Arguments) -> ExitCode {
                 Command::Serve(arguments) => serve::run(*arguments).await,
                 Command::Import(arguments) => import::run(*arguments).await,
                 Command::Agreement(arguments) => agreement::run(*arguments).await,
+                Command::Consent(command) => consent::run(command).await,
+                Command::Suppressions(command) => suppressions::run(command).await,
                 Command::Nodes(arguments) => nodes::run(arguments).await,
                 Command::Why(arguments) => why::run(arguments).await,
                 Command::Ledger(command) => ledger::run(command).await,

@@ -414,7 +414,7 @@ impl Store {
         Ok(self.engine.change(rows).await?.into_iter().sum())
     }
 
-    async fn entry_of(&self, kind: EventType, change: &Change) -> Result<EntryRow> {
+    pub(crate) async fn entry_of(&self, kind: EventType, change: &Change) -> Result<EntryRow> {
         let controller = ControllerId(change.controller());
         let secret = self.blinding(change).await?;
         // The leaf of something new names the new, and not what it replaces.

@@ -7,11 +7,12 @@
 
 mod entries;
 mod export;
+mod receipt;
 mod sequencer;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use entries::{MessageEvent, SystemEvent};
+pub(crate) use entries::{MessageEvent, SystemEvent, blind};
 pub use export::LogFolder;
 
 use crate::engine::Engine;

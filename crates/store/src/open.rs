@@ -16,7 +16,7 @@ use crate::sqlite::{SqliteEngine, SqliteSettings};
 use crate::vault::{MasterKey, Vault};
 use mail::address::Domain;
 use model::ids::PublicKind;
-use model::{Clock, ControllerId, MessageId, Timestamp};
+use model::{Clock, ControllerId, MessageId, RecipientTag, Timestamp};
 use parking_lot::Mutex;
 use shared::Membership;
 use std::collections::HashMap;
@@ -312,6 +312,19 @@ impl Store {
     #[must_use]
     pub fn parse_public<K: PublicKind>(&self, text: &str) -> Option<K> {
         self.vault.read(text)
+    }
+
+    /// What a person is called where his address is not kept: `per_…`. It holds as long as the controller's key of
+    /// tags.
+    #[must_use]
+    pub fn person_id(&self, tag: RecipientTag) -> String {
+        self.vault.show_tag(tag)
+    }
+
+    /// The person behind such a name. Whether he is one of a controller's is seen when he is looked for.
+    #[must_use]
+    pub fn parse_person(&self, text: &str) -> Option<RecipientTag> {
+        self.vault.read_tag(text)
     }
 
     /// The destination site of a domain. Never asks the DNS: homing is a table, repaired later

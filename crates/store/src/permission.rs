@@ -7,6 +7,7 @@
 mod agreements;
 mod consents;
 mod documents;
+mod evidence;
 mod forms;
 mod importing;
 mod imports;
@@ -23,6 +24,7 @@ pub use consents::{Act, Confirming, Decision, Evidenced, Leaving, Renewed};
 #[cfg(test)]
 pub(crate) use consents::{leave_basis, put_basis};
 pub use documents::{Document, DocumentKind, NewDocument, NewSignature, Side, Signature};
+pub use evidence::{ConsentAct, Disclosure, Opening, commitment};
 pub use forms::{Form, FormState, NewForm};
 pub use importing::{ImportFate, ImportedBasis, ImportedPerson, ToldFates, WaitingRow};
 pub use imports::{
@@ -32,10 +34,12 @@ pub use instructions::{Given, GivenPurpose, GivenStream, InstructionView};
 pub use links::{Link, LinkTarget};
 pub use method::Method;
 pub use people::{BasisView, EventView, Preference, Standing, SuppressionView};
-pub use suppressions::{ListedSuppression, SuppressionCursor};
+pub use suppressions::{
+    Lifted, ListedSuppression, NewSuppression, SUPPRESSIONS_AT_ONCE, SuppressionCursor, SuppressionFilter,
+};
 pub use wishes::{NoticeView, Right, WishView};
 
-use crate::engine::{Change, Finding, Reach, Step, Writes};
+use crate::engine::{Change, Finding, Reach, SlotRef, Step, Writes};
 use crate::error::{Error, Result};
 use crate::open::Store;
 use crate::statement::{self as sql, Statement};
@@ -68,28 +72,7 @@ impl Store {
             let slot = self.slot_of(controller, tag).await?;
             let Some(mut slots) = self.slots(controller, &[(tag, slot)]).await? else { return Ok(None) };
             let Some(person) = slots.pop() else { return Err(Error::NotFound { what: "person" }) };
-            let sealed = crypto::seal(&person.secret.wrap, b"subject address", address.to_wire().as_bytes())?;
-            let claim = Step::new(
-                &sql::SUBJECT_CLAIM,
-                vec![
-                    controller.0.into(),
-                    tag.0.into(),
-                    person.slot.block.into(),
-                    i64::from(person.slot.slot).into(),
-                    i64::from(NORMALISER_VERSION).into(),
-                    sealed.into(),
-                    Value::Null,
-                ],
-            );
-            let writes = Writes {
-                controller: controller.0,
-                person: Some(tag.0),
-                reach: Reach::Nothing,
-                what: "person",
-                event: None,
-                detail: [0; 32],
-                steps: vec![claim],
-            };
+            let writes = claim(controller, tag, person.slot, &person.secret, address)?;
             // No leaf: that somebody is known is no event; what he does is.
             let touched = self.engine.change(vec![(Change::Rows(writes), None)]).await?;
             if touched.first().is_some_and(|rows| *rows > 0) {
@@ -123,4 +106,36 @@ impl Store {
         let text = String::from_utf8(plain).map_err(|_| Error::Sealed { what: "address" })?;
         Ok(Some(Address::parse(&text).map_err(|_| Error::Sealed { what: "address" })?))
     }
+}
+
+/// A person's secret becomes his, and his address is kept under it. No row is touched when he has another by now.
+fn claim(
+    controller: ControllerId,
+    tag: RecipientTag,
+    slot: SlotRef,
+    secret: &Secret,
+    address: &Address,
+) -> Result<Writes> {
+    let sealed = crypto::seal(&secret.wrap, b"subject address", address.to_wire().as_bytes())?;
+    let claim = Step::new(
+        &sql::SUBJECT_CLAIM,
+        vec![
+            controller.0.into(),
+            tag.0.into(),
+            slot.block.into(),
+            i64::from(slot.slot).into(),
+            i64::from(NORMALISER_VERSION).into(),
+            sealed.into(),
+            Value::Null,
+        ],
+    );
+    Ok(Writes {
+        controller: controller.0,
+        person: Some(tag.0),
+        reach: Reach::Nothing,
+        what: "person",
+        event: None,
+        detail: [0; 32],
+        steps: vec![claim],
+    })
 }

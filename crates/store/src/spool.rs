@@ -20,6 +20,7 @@ mod intake;
 mod tests;
 mod under_way;
 
+pub(crate) use accept::PersonSlot;
 pub(crate) use bodies::Bodies;
 pub use bodies::BodyPlacement;
 #[cfg(feature = "s3")]

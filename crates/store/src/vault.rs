@@ -399,6 +399,14 @@ impl Vault {
     pub(crate) fn read<K: PublicKind>(&self, text: &str) -> Option<K> {
         self.ids.read(text)
     }
+
+    pub(crate) fn show_tag(&self, tag: RecipientTag) -> String {
+        self.ids.show_tag(tag)
+    }
+
+    pub(crate) fn read_tag(&self, text: &str) -> Option<RecipientTag> {
+        self.ids.read_tag(text)
+    }
 }
 
 const fn is_root(kind: u8) -> bool {

@@ -21,6 +21,7 @@ pub(crate) mod agreements;
 pub(crate) mod body;
 pub(crate) mod consents;
 pub(crate) mod decisions;
+pub(crate) mod evidence;
 pub(crate) mod flight;
 pub(crate) mod forms;
 pub(crate) mod imports;
@@ -34,6 +35,7 @@ pub(crate) mod profile;
 pub(crate) mod requests;
 pub(crate) mod send;
 pub(crate) mod signing;
+pub(crate) mod suppression_files;
 pub(crate) mod suppressions;
 
 pub(crate) use send::answer::Disposition;

@@ -10,7 +10,7 @@ use axum::Router;
 use axum::extract::{ConnectInfo, State};
 use axum::middleware::map_response;
 use axum::response::{IntoResponse, Response};
-use axum::routing::{MethodRouter, get, post};
+use axum::routing::{MethodRouter, delete, get, post};
 use http::header::CONTENT_TYPE;
 
 use crate::api::{self, Api};
@@ -54,6 +54,14 @@ impl Route {
         Self { path, methods: &["get", "post"], answer: get(shown).post(done) }
     }
 
+    fn delete<H, T>(path: &'static str, answer: H) -> Self
+    where
+        H: axum::handler::Handler<T, Api>,
+        T: 'static,
+    {
+        Self { path, methods: &["delete"], answer: delete(answer) }
+    }
+
     fn post<H, T>(path: &'static str, answer: H) -> Self
     where
         H: axum::handler::Handler<T, Api>,
@@ -71,9 +79,13 @@ pub(crate) fn table() -> Vec<Route> {
         Route::post("/v1/decisions", api::decisions::post_decisions),
         Route::post("/v1/decisions/search", api::decisions::explain::post_search),
         Route::get("/v1/decisions/{id}", api::decisions::explain::get_decision),
-        Route::post("/v1/suppressions", api::suppressions::post_suppression),
+        Route::both("/v1/suppressions", api::suppressions::get_suppressions, api::suppressions::post_suppression),
+        Route::delete("/v1/suppressions/{id}", api::suppressions::delete_suppression),
+        Route::get("/v1/suppressions/export", api::suppression_files::get_export),
+        Route::post("/v1/suppressions/import", api::suppression_files::post_import),
         Route::post("/v1/consents", api::consents::post_consent),
         Route::post("/v1/consents/withdraw", api::consents::post_withdrawal),
+        Route::post("/v1/consents/export", api::evidence::post_export),
         Route::get("/v1/requests", api::requests::get_requests),
         Route::both("/v1/agreements", api::agreements::get_agreements, api::agreements::post_agreement),
         Route::get("/v1/agreements/{id}", api::agreements::get_agreement),

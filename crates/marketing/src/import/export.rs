@@ -176,7 +176,7 @@ fn words(fields: Fields) -> Vec<&'static str> {
 }
 
 /// A comma and a cell: harmless in a spreadsheet, quoted where RFC 4180 §2 needs it.
-fn push_cell(out: &mut String, cell: &str) {
+pub(crate) fn push_cell(out: &mut String, cell: &str) {
     let formula = is_formula(cell);
     let quoted = cell.contains([',', '"', '\r', '\n', ';', '\t', '\'']);
     out.push(',');

@@ -135,6 +135,6 @@ async fn art7_3_what_the_gate_has_against_a_message_goes_before_what_its_content
     news.house.store.withdraw_basis(news.house.controller, purpose, &bob, &act).await.unwrap();
     let delivery = news.house.deliver(news.settings(pages())).await;
     let view = news.house.until_state(signed.id, MessageState::Stopped).await;
-    assert_eq!(view.timeline.last().unwrap().rule.as_deref(), Some("consent-withdrawn"));
+    assert_eq!(view.timeline.last().unwrap().rule.as_deref(), Some("suppressed"));
     delivery.drain(Duration::from_secs(5)).await;
 }

@@ -19,6 +19,8 @@ pub(super) fn agreement(controller: ControllerId, version: u32, from: Timestamp,
 pub(super) fn of(change: &Change) -> [u8; 32] {
     let mut fields = Fields::of(word(change));
     match change {
+        // A hash over everything already. What an act of consent says can so be opened with a few common tools.
+        Change::Rows(writes) => return writes.detail,
         Change::Controller { id, name, at } => fields.number(*id).text(name).time(Some(*at)),
         Change::Agreement(row) => agreement_row(&mut fields, row),
         Change::AgreementState { controller, state, until } => fields.number(*controller).text(state).time(*until),
@@ -30,7 +32,6 @@ pub(super) fn of(change: &Change) -> [u8; 32] {
         Change::Revoke { controller, id, at } => fields.number(*controller).number(*id).time(Some(*at)),
         Change::Suppress(row) => fields.text(&row.scope).text(&row.reason).time(Some(row.since)).time(row.until),
         Change::Purpose { row, at } => purpose_row(&mut fields, row).time(Some(*at)),
-        Change::Rows(writes) => fields.text(writes.what).bytes(&writes.detail),
         Change::Restrict { kind, at, .. } => fields.text(kind).time(Some(*at)),
     };
     fields.hash()

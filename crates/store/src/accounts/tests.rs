@@ -126,8 +126,11 @@ async fn gdpr_5_2_what_did_not_happen_leaves_no_leaf() {
         Err(Error::Withdrawn)
     ));
     let stranger = store.withdraw_basis(shop, PurposeId::of_stream(news), &person(2), &Act::by(Method::Api)).await;
-    assert!(matches!(stranger, Err(Error::NotFound { what: "basis" })));
-    assert_eq!(leaves(&store).await, before + 2);
+    assert!(!stranger.unwrap(), "nothing stood");
+    // That he does not wish it did happen; said again, it does not.
+    assert_eq!(leaves(&store).await, before + 3);
+    store.withdraw_basis(shop, PurposeId::of_stream(news), &person(2), &Act::by(Method::Api)).await.unwrap();
+    assert_eq!(leaves(&store).await, before + 3);
 }
 
 #[tokio::test]

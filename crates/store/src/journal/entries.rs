@@ -112,9 +112,12 @@ impl Store {
 
 /// Reference and commitment under a person's ledger key: another one in every leaf, and dumb once the key is gone.
 fn blinded(secret: &Secret, event: &[u8; 16], detail: &[u8]) -> ([u8; 32], [u8; 32]) {
-    let key = secret.ledger.as_slice();
-    let blind = crypto::mac(key, &[b"blind", event]);
-    (crypto::mac(key, &[b"sref", event]), crypto::mac(&blind, &[detail]))
+    (crypto::mac(secret.ledger.as_slice(), &[b"sref", event]), crypto::mac(&blind(secret, event), &[detail]))
+}
+
+/// What opens one leaf of a person, and no other.
+pub(crate) fn blind(secret: &Secret, event: &[u8; 16]) -> [u8; 32] {
+    crypto::mac(secret.ledger.as_slice(), &[b"blind", event])
 }
 
 fn encode(entry: &EntryRef<'_>) -> Result<Vec<u8>> {

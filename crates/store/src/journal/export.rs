@@ -98,7 +98,7 @@ impl Store {
         format!("postern/ledger/{}", self.public_id(controller))
     }
 
-    fn log_key(&self, controller: ControllerId) -> Result<SigningKey> {
+    pub(super) fn log_key(&self, controller: ControllerId) -> Result<SigningKey> {
         let seed = self.vault.log_seed(controller.0)?;
         SigningKey::log(&self.log_origin(controller), &seed).map_err(|error| ledger_error(&error))
     }
@@ -121,11 +121,25 @@ impl Store {
         outcome
     }
 
-    async fn export_log(&self, controller: ControllerId) -> Result<()> {
-        let mut logs = self.journal.writing().await;
+    pub(super) async fn export_log(&self, controller: ControllerId) -> Result<()> {
+        let logs = self.journal.writing().await;
         // The head is read under the lock: whoever was here before may have exported further than an earlier look.
         let Some(head) = self.journal.heads.lock().get(&controller.0).cloned() else { return Ok(()) };
-        if logs.get(&controller.0).is_some_and(|log| log.signed == head.size()) {
+        self.grow_log(logs, controller, head).await
+    }
+
+    /// Brings this node's folder of a log that another node keeps to the store's head. Any node may: the tree is the
+    /// store's, and what is signed is a state that it has.
+    pub(super) async fn follow_log(&self, controller: ControllerId) -> Result<()> {
+        let logs = self.journal.writing().await;
+        let heads = self.engine.heads().await?;
+        let Some(head) = heads.into_iter().find(|head| head.controller == controller.0) else { return Ok(()) };
+        let head = Frontier::from_bytes(&head.frontier).map_err(|_| Error::Row { column: "ledger_head.frontier" })?;
+        self.grow_log(logs, controller, head).await
+    }
+
+    async fn grow_log(&self, mut logs: OwnedMutexGuard<Logs>, controller: ControllerId, head: Frontier) -> Result<()> {
+        if logs.get(&controller.0).is_some_and(|log| log.signed >= head.size()) {
             return Ok(());
         }
         let (key, path) = (self.log_key(controller)?, self.log_path(controller));
@@ -143,7 +157,7 @@ impl Store {
         .await
     }
 
-    fn log_path(&self, controller: ControllerId) -> PathBuf {
+    pub(super) fn log_path(&self, controller: ControllerId) -> PathBuf {
         self.journal.root.join(self.public_id(controller))
     }
 
@@ -290,6 +304,6 @@ fn split(mut bytes: &[u8]) -> Result<Vec<Vec<u8>>> {
     if bytes.is_empty() { Ok(out) } else { Err(broken()) }
 }
 
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+pub(super) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
     tokio::task::spawn_blocking(work).await.map_err(|_| Error::Closed)?
 }

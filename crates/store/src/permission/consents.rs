@@ -4,15 +4,16 @@
 //! alone; what he said in a complaint, in an objection or for all marketing stays (`architecture.md` §10). The time of
 //! a step is the server's.
 
+use super::evidence::Kept;
 use super::*;
 use crate::accounts::{NewBasis, Verified};
-use crate::engine::BasisRow;
+use crate::engine::{BasisRow, PersonQuery};
 use crate::facts::write_scope;
 use crate::policy::{number_list, numbers};
 use model::basis::{BasisKind, Evidence};
 use model::ids::EventId;
 use model::person::{SuppressionReason, SuppressionScope};
-use model::{BatchId, ConfirmationId, DocumentId, FormId, ListId, PurposeId, Timestamp};
+use model::{ConfirmationId, DocumentId, FormId, ListId, PurposeId, Timestamp};
 use std::time::Duration;
 
 /// How something was done, as evidence.
@@ -93,45 +94,7 @@ pub struct Evidenced {
     pub state: Renewed,
 }
 
-/// One step to be kept.
-struct Kept<'a> {
-    controller: ControllerId,
-    tag: RecipientTag,
-    secret: Option<&'a Secret>,
-    event: EventId,
-    act: &'a Act<'a>,
-    batch: Option<BatchId>,
-}
-
-/// What evidence is sealed for: bytes moved to another row do not open.
-pub(super) fn context(id: i64) -> Vec<u8> {
-    [b"consent event".as_slice(), &id.to_be_bytes()].concat()
-}
-
 impl Store {
-    fn evidence(&self, kept: &Kept<'_>, purpose: PurposeId, what: &str) -> Result<Step> {
-        let id = self.next_id();
-        let sealed = match kept.secret {
-            Some(secret) => crypto::seal(&secret.wrap, &context(id), kept.act.details.as_bytes())?,
-            None => Vec::new(),
-        };
-        let values = vec![
-            id.into(),
-            kept.controller.0.into(),
-            kept.tag.0.into(),
-            purpose.0.into(),
-            what.into(),
-            self.now().into(),
-            kept.act.method.as_str().into(),
-            kept.act.notice.map(|id| id.0).into(),
-            kept.act.form.map(|id| id.0).into(),
-            kept.batch.map(|id| id.0).into(),
-            kept.event.0.into(),
-            sealed.into(),
-        ];
-        Ok(Step::new(&sql::CONSENT_EVENT_INSERT, values))
-    }
-
     /// Records why a person may be mailed for a purpose (GDPR Art. 6, 7), on the controller's word.
     ///
     /// # Errors
@@ -160,35 +123,47 @@ impl Store {
             expires: basis.expires,
         };
         let event = EventId(crypto::random()?);
-        let kept = Kept { controller, tag, secret: Some(&secret), event, act, batch: None };
+        let kept = Kept { controller, tag, secret: Some(&secret), event, at: now, act };
         let mut writes = put_basis(&row);
         writes.event = Some(event.0);
-        writes.steps.push(self.evidence(&kept, purpose, "given")?);
+        let evidence = self.evidence(&kept, &[(purpose, "given")]).await?;
+        writes.detail = evidence.sha256;
+        writes.steps.extend(evidence.steps);
         if self.act(EventType::BasisRecorded, writes).await? { Ok(()) } else { Err(Error::Withdrawn) }
     }
 
-    /// Withdraws a basis on the controller's word (GDPR Art. 7(3)): when this returns, no marketing for that purpose
-    /// passes the gate.
+    /// The person withdraws (GDPR Art. 7(3)), as the controller tells: as if he had done it on his own page. When this
+    /// returns, no marketing for that purpose passes the gate, whatever was recorded. True when a basis stood.
     ///
     /// # Errors
-    /// [`Error::NotFound`] when nothing was recorded.
+    /// Those of the engine.
     pub async fn withdraw_basis(
         &self,
         controller: ControllerId,
         purpose: PurposeId,
         address: &Address,
         act: &Act<'_>,
-    ) -> Result<()> {
+    ) -> Result<bool> {
         let tag = self.vault.tag(controller, address)?;
-        let secret = self.secret_of(controller, tag).await?;
-        let event = EventId(crypto::random()?);
-        let kept = Kept { controller, tag, secret: secret.as_ref(), event, act, batch: None };
-        let at = self.now();
-        let mut writes = leave_basis(controller.0, tag.0, purpose.0, at);
-        writes.steps.push(self.evidence(&kept, purpose, "withdrawn")?);
-        writes.detail = detail("withdrawn", &[purpose], act, at);
-        writes.event = Some(event.0);
-        if self.act(EventType::BasisWithdrawn, writes).await? { Ok(()) } else { Err(Error::NotFound { what: "basis" }) }
+        let stood = self.basis_stands(controller, tag, purpose).await?;
+        self.leave(controller, tag, Leaving::Purpose(purpose), act).await?;
+        if stood && self.basis_stands(controller, tag, purpose).await? {
+            // What he wished before stands as it was, and then nothing was written: the basis ends all the same.
+            let (secret, at, event) = (self.secret_of(controller, tag).await?, self.now(), EventId(crypto::random()?));
+            let kept = Kept { controller, tag, secret: secret.as_ref(), event, at, act };
+            let evidence = self.evidence(&kept, &[(purpose, "withdrawn")]).await?;
+            let mut writes = leave_basis(controller.0, tag.0, purpose.0, at);
+            (writes.detail, writes.event) = (evidence.sha256, Some(event.0));
+            writes.steps.extend(evidence.steps);
+            self.act(EventType::BasisWithdrawn, writes).await?;
+        }
+        Ok(stood)
+    }
+
+    async fn basis_stands(&self, controller: ControllerId, tag: RecipientTag, purpose: PurposeId) -> Result<bool> {
+        let query = PersonQuery { controller: controller.0, purpose: purpose.0, tag: tag.0 };
+        let person = self.engine.persons(vec![query]).await?.pop();
+        Ok(person.and_then(|person| person.basis).is_some_and(|basis| basis.withdrawn.is_none()))
     }
 
     /// Keeps that a person was asked to confirm, unless that was done lately. Nothing when it was, or when he was
@@ -216,7 +191,7 @@ impl Store {
             })
             .collect();
         let event = EventId(crypto::random()?);
-        let kept = Kept { controller, tag, secret: Some(&secret), event, act, batch: None };
+        let kept = Kept { controller, tag, secret: Some(&secret), event, at, act };
         let mut steps = vec![Step::new(
             &sql::CONFIRMATION_INSERT,
             vec![
@@ -231,14 +206,13 @@ impl Store {
                 since.into(),
             ],
         )];
-        for decision in asked.decisions {
-            let (purpose, what) = match decision {
-                Decision::Given(purpose) => (*purpose, "requested"),
-                Decision::Refused(purpose) => (*purpose, "refused"),
-            };
-            steps.push(self.evidence(&kept, purpose, what)?);
-        }
-        let writes = rows(controller, tag, event, detail("requested", &given, act, at), steps);
+        let said = asked.decisions.iter().map(|decision| match decision {
+            Decision::Given(purpose) => (*purpose, "requested"),
+            Decision::Refused(purpose) => (*purpose, "refused"),
+        });
+        let evidence = self.evidence(&kept, &said.collect::<Vec<_>>()).await?;
+        steps.extend(evidence.steps);
+        let writes = rows(controller, tag, event, evidence.sha256, steps);
         Ok(self.act(EventType::ConsentRequested, writes).await?.then_some((id, tag)))
     }
 
@@ -302,7 +276,7 @@ impl Store {
     ) -> Result<bool> {
         let secret = self.secret_of(controller, tag).await?;
         let (at, event) = (self.now(), EventId(crypto::random()?));
-        let kept = Kept { controller, tag, secret: secret.as_ref(), event, act, batch: None };
+        let kept = Kept { controller, tag, secret: secret.as_ref(), event, at, act };
         let evidence = if act.notice.is_some() { Evidence::Complete } else { Evidence::Unverified };
         for purpose in purposes {
             let row = BasisRow {
@@ -321,10 +295,12 @@ impl Store {
             steps.push(Step::new(&sql::BASIS_RENEW, basis_values(&row)));
             let scope = write_scope(SuppressionScope::Purpose(*purpose));
             let lift = vec![controller.0.into(), tag.0.into(), scope.into()];
-            steps.push(self.evidence(&kept, *purpose, "given")?);
             steps.push(Step::new(&sql::OPT_OUT_LIFT, lift));
         }
-        let writes = rows(controller, tag, event, detail("given", purposes, act, at), steps);
+        let said: Vec<_> = purposes.iter().map(|purpose| (*purpose, "given")).collect();
+        let evidence = self.evidence(&kept, &said).await?;
+        steps.extend(evidence.steps);
+        let writes = rows(controller, tag, event, evidence.sha256, steps);
         self.act(EventType::BasisRecorded, writes).await
     }
 
@@ -336,7 +312,7 @@ impl Store {
     pub async fn leave(&self, controller: ControllerId, tag: RecipientTag, from: Leaving, act: &Act<'_>) -> Result<()> {
         let secret = self.secret_of(controller, tag).await?;
         let (at, event) = (self.now(), EventId(crypto::random()?));
-        let kept = Kept { controller, tag, secret: secret.as_ref(), event, act, batch: None };
+        let kept = Kept { controller, tag, secret: secret.as_ref(), event, at, act };
         let (scope, purpose) = match from {
             Leaving::Purpose(purpose) => (SuppressionScope::Purpose(purpose), purpose),
             Leaving::List(list) => (SuppressionScope::List(list), PurposeId(list.0)),
@@ -365,8 +341,9 @@ impl Store {
             }
             Leaving::List(_) => {}
         }
-        steps.push(self.evidence(&kept, purpose, "withdrawn")?);
-        let writes = rows(controller, tag, event, detail("withdrawn", &[purpose], act, at), steps);
+        let evidence = self.evidence(&kept, &[(purpose, "withdrawn")]).await?;
+        steps.extend(evidence.steps);
+        let writes = rows(controller, tag, event, evidence.sha256, steps);
         self.act(EventType::BasisWithdrawn, writes).await.map(drop)
     }
 }
@@ -389,22 +366,6 @@ pub(super) fn rows(
     }
 }
 
-/// What a leaf commits to. The details are in it: whoever has them can show that the leaf is about them.
-pub(super) fn detail(what: &str, purposes: &[PurposeId], act: &Act<'_>, at: Timestamp) -> [u8; 32] {
-    let purposes = number_list(purposes.iter().map(|purpose| purpose.0));
-    let notice = act.notice.map_or(0, |id| id.0).to_be_bytes();
-    let form = act.form.map_or(0, |id| id.0).to_be_bytes();
-    crypto::sha256_of_fields(&[
-        what.as_bytes(),
-        purposes.as_bytes(),
-        act.method.as_str().as_bytes(),
-        &notice,
-        &form,
-        act.details.as_bytes(),
-        &at.micros().to_be_bytes(),
-    ])
-}
-
 /// A basis in the place of the one before, unless the person withdrew that.
 pub(crate) fn put_basis(row: &BasisRow) -> Writes {
     let kind = row.kind.as_bytes();
@@ -420,7 +381,7 @@ pub(crate) fn put_basis(row: &BasisRow) -> Writes {
     }
 }
 
-/// Withdraws a basis; the first withdrawal's time stays.
+/// Withdraws a basis alone; the first withdrawal's time stays.
 pub(crate) fn leave_basis(controller: i64, tag: [u8; 16], purpose: i64, at: Timestamp) -> Writes {
     let values = vec![controller.into(), tag.into(), purpose.into(), at.into()];
     Writes {

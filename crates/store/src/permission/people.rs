@@ -230,7 +230,7 @@ fn event(mut row: Columns, secret: Option<&Secret>) -> Result<EventView> {
     let sealed = row.octets()?;
     // What was damaged is not shown, and what is whole beside it is.
     let details = secret
-        .and_then(|secret| crypto::open(&secret.wrap, &super::consents::context(id), &sealed, "evidence").ok())
+        .and_then(|secret| crypto::open(&secret.wrap, &super::evidence::context(id), &sealed, "evidence").ok())
         .and_then(|plain| String::from_utf8(plain).ok());
     Ok(EventView { purpose, what, at, method, notice, form, batch, event, details })
 }

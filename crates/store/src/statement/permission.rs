@@ -10,6 +10,8 @@ statements! { PERMISSION:
     /// One document of one controller.
     DOCUMENT(2) = "SELECT id, kind, name, version, language, hash, made, sealed FROM document \
         WHERE controller = ?1 AND id = ?2";
+    /// The hash of one document.
+    DOCUMENT_HASH(2) = "SELECT hash FROM document WHERE controller = ?1 AND id = ?2";
     /// Documents of a kind without their octets, oldest first.
     DOCUMENTS(2) = "SELECT id, kind, name, version, language, hash, made FROM document \
         WHERE controller = ?1 AND kind = ?2 ORDER BY id";
@@ -77,12 +79,15 @@ statements! { PERMISSION:
     /// Every scope in which a person is suppressed.
     SUPPRESSIONS_OF(2) = "SELECT scope, reason, since, ends FROM suppression WHERE controller = ?1 AND tag = ?2 \
         ORDER BY scope";
-    /// A controller's suppressions from a person and scope on, with the secret under which the address lies.
-    SUPPRESSIONS_FROM(4) = "SELECT suppression.tag, suppression.scope, suppression.reason, suppression.since, \
-        suppression.ends, suppression.address, subject.block, subject.slot FROM suppression LEFT JOIN subject \
+    /// A controller's suppressions from a person and scope on, of a scope and a reason where they are named, with the
+    /// secret under which the address lies, and the address that is kept of the person himself.
+    SUPPRESSIONS_FROM(6) = "SELECT suppression.tag, suppression.scope, suppression.reason, suppression.since, \
+        suppression.ends, suppression.address, subject.block, subject.slot, subject.address \
+        FROM suppression LEFT JOIN subject \
         ON subject.controller = suppression.controller AND subject.tag = suppression.tag \
         WHERE suppression.controller = ?1 AND (suppression.tag > ?2 OR (suppression.tag = ?2 \
-        AND suppression.scope > ?3)) ORDER BY suppression.tag, suppression.scope LIMIT ?4";
+        AND suppression.scope > ?3)) AND (?5 = '' OR suppression.scope = ?5) AND (?6 = '' OR suppression.reason = ?6) \
+        ORDER BY suppression.tag, suppression.scope LIMIT ?4";
 
     /// A request to confirm, unless one was sent to this person since a moment.
     CONFIRMATION_INSERT(9) = "INSERT INTO confirmation (id, controller, tag, form, purposes, notice, asked, ends, \

@@ -3,9 +3,13 @@
 
 use crate::error::{Error, Result};
 use aws_lc_rs::cipher::{AES_128, DecryptingKey, DecryptionContext, EncryptingKey, UnboundCipherKey};
+use model::RecipientTag;
 use model::ids::PublicKind;
 
 const ALPHABET: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
+
+/// What stands before the underscore for a person.
+const PERSON: &str = "per";
 
 /// Enciphers and deciphers public ids.
 pub(crate) struct PublicIds {
@@ -31,6 +35,22 @@ impl PublicIds {
             return format!("{}_unavailable", K::PREFIX);
         }
         format!("{}_{}", K::PREFIX, base32(&block))
+    }
+
+    /// A person's tag, in 26 characters: what he is called where nothing else of him is kept.
+    pub(crate) fn show_tag(&self, tag: RecipientTag) -> String {
+        let mut block = tag.0;
+        if self.encrypt.encrypt(&mut block).is_err() {
+            return format!("{PERSON}_unavailable");
+        }
+        format!("{PERSON}_{}", base32(&block))
+    }
+
+    /// The tag behind what [`Self::show_tag`] showed. Any 26 characters give one; most are nobody's.
+    pub(crate) fn read_tag(&self, text: &str) -> Option<RecipientTag> {
+        let mut block = unbase32(text.strip_prefix(PERSON)?.strip_prefix('_')?)?;
+        self.decrypt.decrypt(&mut block, DecryptionContext::None).ok()?;
+        Some(RecipientTag(block))
     }
 
     /// The inner id, if the text is one of ours and of this kind.

@@ -151,7 +151,7 @@ pub(crate) enum Standing {
     Recorded,
     /// It is withdrawn.
     Withdrawn,
-    /// None was recorded, so none holds.
+    /// None was recorded; that the person does not wish it is kept all the same.
     Absent,
 }
 
@@ -220,8 +220,8 @@ pub(crate) async fn post_consent(
     .await
 }
 
-/// Withdraws a basis, in force at once. Works with any valid key, on every stream, whether or not an agreement is in
-/// force.
+/// The person withdraws, as on his own page: the basis ends and he is suppressed for the stream's purpose, in force at
+/// once. Works with any valid key, on every stream, whether or not an agreement is in force.
 #[utoipa::path(
     post, path = "/v1/consents/withdraw", tag = "people", request_body = WithdrawalRequest,
     responses(
@@ -248,8 +248,8 @@ pub(crate) async fn post_withdrawal(State(api): State<Api>, request: Request) ->
             .withdraw_basis(authority.controller(), authority.stream().default_purpose(), &address, &act)
             .await
         {
-            Ok(()) => Standing::Withdrawn,
-            Err(store::Error::NotFound { .. }) => Standing::Absent,
+            Ok(true) => Standing::Withdrawn,
+            Ok(false) => Standing::Absent,
             Err(error) => return Err(store_failed(&error)),
         };
         Ok(Json(Consent { stream: asked.stream, state, evidence: None }))

@@ -22,7 +22,7 @@ use model::BatchId;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use store::permission::ImportView;
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::api::{Api, store_failed, to_the_end};
@@ -41,6 +41,14 @@ pub(crate) struct Turn(Arc<Semaphore>);
 impl Default for Turn {
     fn default() -> Self {
         Self(Arc::new(Semaphore::new(1)))
+    }
+}
+
+impl Turn {
+    /// Held while a file is taken in.
+    pub(crate) fn take(&self) -> Result<OwnedSemaphorePermit, Problem> {
+        let free = Arc::clone(&self.0).try_acquire_owned();
+        free.map_err(|_| Problem::of(Fault::Busy).saying("another import is under way on this node"))
     }
 }
 
@@ -148,9 +156,7 @@ pub(crate) async fn post_import(
     if let Some(refusal) = api.submission().check_sender(&authority) {
         return Err(Problem::refused(refusal.rule(), api.base_url()));
     }
-    let turn = Arc::clone(&api.turn().0)
-        .try_acquire_owned()
-        .map_err(|_| Problem::of(Fault::Busy).saying("another import is under way on this node"))?;
+    let turn = api.turn().take()?;
     let format = format(asked.format.as_deref(), &parts.headers)?;
     let mode = if asked.dry_run { Mode::DryRun } else { Mode::Write };
     let store = api.store();
@@ -166,10 +172,9 @@ pub(crate) async fn post_import(
 }
 
 async fn take_in(api: &Api, plan: Plan, body: Body) -> Result<Value, Problem> {
-    let (give, frames) = mpsc::channel(FRAMES);
-    let feeding = tokio::spawn(feed(body, give));
+    let (frames, feeding) = Frames::of(body);
     let tell: Tell = Arc::new(|_| ());
-    let imported = run(api.store(), plan, Frames { frames, now: Bytes::new() }, None, &tell).await;
+    let imported = run(api.store(), plan, frames, None, &tell).await;
     feeding.abort();
     match imported {
         Ok(imported) => Ok(imported.to_json(api.store())),
@@ -202,9 +207,17 @@ async fn feed(mut body: Body, give: mpsc::Sender<io::Result<Bytes>>) {
 }
 
 /// A body, for a thread that reads.
-struct Frames {
+pub(crate) struct Frames {
     frames: mpsc::Receiver<io::Result<Bytes>>,
     now: Bytes,
+}
+
+impl Frames {
+    /// A body that a task of its own hands on.
+    pub(crate) fn of(body: Body) -> (Self, tokio::task::JoinHandle<()>) {
+        let (give, frames) = mpsc::channel(FRAMES);
+        (Self { frames, now: Bytes::new() }, tokio::spawn(feed(body, give)))
+    }
 }
 
 impl Read for Frames {
@@ -222,7 +235,7 @@ impl Read for Frames {
     }
 }
 
-fn format(asked: Option<&str>, fields: &HeaderMap) -> Result<Format, Problem> {
+pub(crate) fn format(asked: Option<&str>, fields: &HeaderMap) -> Result<Format, Problem> {
     let plain = fields.get(CONTENT_ENCODING).is_none_or(|coding| coding.as_bytes().eq_ignore_ascii_case(b"identity"));
     if !plain {
         return Err(Problem::of(Fault::MediaType).saying("the file is taken without Content-Encoding"));

@@ -27,6 +27,8 @@ pub(crate) enum Fault {
     Withdrawn,
     /// What is asked about is not in a state for it.
     OutOfTurn,
+    /// The person wished what is to be taken back.
+    PersonsWish,
     /// The body is too large.
     TooLarge,
     /// The body is no JSON by its own word.
@@ -59,7 +61,7 @@ pub(crate) struct FaultRow {
 
 impl Fault {
     /// Every fault.
-    pub(crate) const ALL: [Self; 16] = [
+    pub(crate) const ALL: [Self; 17] = [
         Self::Malformed,
         Self::NotAuthenticated,
         Self::NotFound,
@@ -69,6 +71,7 @@ impl Fault {
         Self::IdempotencyInProgress,
         Self::Withdrawn,
         Self::OutOfTurn,
+        Self::PersonsWish,
         Self::TooLarge,
         Self::MediaType,
         Self::RecipientsRefused,
@@ -134,6 +137,13 @@ impl Fault {
                 "person-withdrew",
                 "This person withdrew",
                 "only the person himself can consent anew; do not record it for him",
+                StatusCode::CONFLICT,
+            ),
+            // GDPR Art. 7(3), 21(3): nor does it take back what he wished.
+            Self::PersonsWish => row(
+                "persons-wish",
+                "The person wished this",
+                "only the person himself takes it back, on the page behind the links in his mail",
                 StatusCode::CONFLICT,
             ),
             Self::IdempotencyConflict | Self::IdempotencyInProgress => self.repeat_row(),

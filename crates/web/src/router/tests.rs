@@ -298,7 +298,7 @@ async fn art7_a_newsletter_goes_with_consent_and_stops_with_its_withdrawal() {
     let withdrawn = json!({"email": "ada@dest.example", "stream": "newsletter"});
     let reply = door.post("/v1/consents/withdraw", &door.shop.key, withdrawn.to_string()).await;
     assert_eq!((reply.status, &reply.json()["state"]), (200, &"withdrawn".into()));
-    assert_eq!(door.send(&newsletter).await.json()["rule"], "consent-withdrawn");
+    assert_eq!(door.send(&newsletter).await.json()["rule"], "suppressed");
     let nobody = json!({"email": "eve@dest.example", "stream": "newsletter"});
     let reply = door.post("/v1/consents/withdraw", &door.shop.key, nobody.to_string()).await;
     assert_eq!((reply.status, &reply.json()["state"]), (200, &"absent".into()));
@@ -406,7 +406,7 @@ async fn every_route_answers_and_every_answer_is_guarded() {
             assert!(policy.starts_with("default-src 'none'") && !policy.contains("unsafe"), "{path}");
             assert_eq!(reply.fields["x-content-type-options"], "nosniff");
         }
-        let reply = door.ask(http::Request::delete(&path).body(Body::empty()).unwrap()).await;
+        let reply = door.ask(http::Request::patch(&path).body(Body::empty()).unwrap()).await;
         assert_eq!((reply.status, reply.json()["rule"].as_str()), (405, Some("method-not-allowed")), "{path}");
     }
     let nothing = door.get("/v2/messages", None).await;

@@ -98,7 +98,13 @@ fn context() -> Value {
 fn parties(shown: &[PartyShown], role: &str) -> Value {
     let one = |party: &PartyShown| {
         let kinds = ["dpv:Organisation", role];
-        json!({ "@type": kinds, "dpv:hasName": party.name, "dpv:hasContact": party.contact })
+        let mut one = Map::new();
+        one.insert("@type".into(), json!(kinds));
+        one.insert("dpv:hasName".into(), json!(party.name));
+        if !party.contact.is_empty() {
+            one.insert("dpv:hasContact".into(), json!(party.contact));
+        }
+        Value::Object(one)
     };
     Value::Array(shown.iter().map(one).collect())
 }
@@ -112,6 +118,10 @@ fn process(evidence: &ConsentEvidence, purpose: &PurposeDecision, base: &str) ->
     let data: Vec<Value> = evidence.personal_data.iter().map(category).collect();
     let locations: Vec<Value> =
         evidence.storage.regions.iter().map(|region| json!(format!("loc:{}", region.as_str()))).collect();
+    let deletion = match evidence.storage.days_after_end {
+        Some(days) => format!("P{days}D"),
+        None => "as the notice says".to_owned(),
+    };
     json!({
         "@type": "dpv:Process",
         "dpv:hasPurpose": {
@@ -131,10 +141,7 @@ fn process(evidence: &ConsentEvidence, purpose: &PurposeDecision, base: &str) ->
                     "rdf:value": "end of the consent by withdrawal, expiry or end of the processing"
                 }
             },
-            {
-                "@type": "dpv:StorageDeletion",
-                "dpv:hasDuration": format!("P{}D", evidence.storage.days_after_end)
-            }
+            { "@type": "dpv:StorageDeletion", "dpv:hasDuration": deletion }
         ]
     })
 }

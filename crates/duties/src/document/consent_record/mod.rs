@@ -5,12 +5,14 @@
 
 mod defects;
 mod evidence_file;
+mod evidence_read;
 mod json_ld;
 #[cfg(test)]
 mod tests;
 
 pub use defects::{Defect, Grade, refuse_as_evidence};
-pub use evidence_file::{EvidenceFileError, evidence_file};
+pub use evidence_file::{ActShown, Contents, EvidenceFile, EvidenceFileError};
+pub use evidence_read::{Claim, EvidenceFault, EvidenceRead, read_evidence};
 pub use json_ld::{RecordError, json_ld};
 
 use super::canonical::Sha256;
@@ -148,8 +150,8 @@ pub struct NoticeShown {
 pub struct Storage {
     /// Where.
     pub regions: Vec<Region>,
-    /// Days after the consent has ended; none is until it ends.
-    pub days_after_end: u32,
+    /// Days after the consent has ended; nothing where only the notice says so.
+    pub days_after_end: Option<u32>,
 }
 
 words! {

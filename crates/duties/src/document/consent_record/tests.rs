@@ -1,9 +1,9 @@
 //! Evidence of consent: what is refused, how it reads in the words of the vocabulary, and the file to hand on.
 
 use super::{
-    Action, By, ChoiceShown, Confirmed, ConsentEvidence, Decision, EvidenceFileError, FormShown, Freedom, Grade,
-    Method, NoticeShown, PartyShown, PurposeDecision, PurposeKind, Status, StatusEvent, Storage, SubjectReference,
-    evidence_file, json_ld, refuse_as_evidence,
+    ActShown, Action, By, ChoiceShown, Confirmed, ConsentEvidence, Contents, Decision, EvidenceFault, EvidenceFile,
+    EvidenceFileError, FormShown, Freedom, Grade, Method, NoticeShown, PartyShown, PurposeDecision, PurposeKind,
+    Status, StatusEvent, Storage, SubjectReference, json_ld, read_evidence, refuse_as_evidence,
 };
 use crate::document::canonical::Sha256;
 use crate::document::notice::LanguageTag;
@@ -46,7 +46,7 @@ fn full() -> ConsentEvidence {
         }),
         personal_data: vec![DataCategory::Plain(PlainCategory::Email)],
         recipients: vec!["Operator Ltd".into()],
-        storage: Storage { regions: vec![Region::parse("AT").unwrap()], days_after_end: 1_095 },
+        storage: Storage { regions: vec![Region::parse("AT").unwrap()], days_after_end: Some(1_095) },
         jurisdiction: Some(Region::parse("AT").unwrap()),
         withdrawal_shown: Some("https://shop.example/preferences".into()),
         method: Method::DoubleOptIn,
@@ -280,41 +280,97 @@ fn unpacked(archive: &[u8]) -> Vec<(String, Vec<u8>)> {
         .collect()
 }
 
+fn shown(about: &str, statement: &[u8]) -> ActShown {
+    ActShown { about: about.to_owned(), opening: Some((statement.to_vec(), [7; 32])) }
+}
+
+fn contents(record: &[u8], notices: &[Vec<u8>], acts: &[ActShown]) -> Result<Contents, EvidenceFileError> {
+    let (log_key, blind, defects) = ("log+00000000+AQ==", [9; 32], &[][..]);
+    EvidenceFile { record, notices, acts, log_key, blind, defects }.contents()
+}
+
+fn statement(words: &[u8]) -> Vec<u8> {
+    json!({"event": "0a0b", "notice": Sha256::of(words).to_string()}).to_string().into_bytes()
+}
+
+fn file() -> Vec<u8> {
+    let acts = [shown("consent\ngiven", &statement(NOTICE)), ActShown { about: "import".into(), opening: None }];
+    let contents = contents(&json_ld(&full()).unwrap(), &[NOTICE.to_vec()], &acts).unwrap();
+    let receipts = ["one", "two", "export"].map(str::to_owned);
+    assert_eq!(contents.file(&receipts[..2]), Err(EvidenceFileError::Archive), "a receipt is missing");
+    contents.file(&receipts).unwrap()
+}
+
 #[test]
-fn art7_1_the_file_holds_record_words_and_proofs_and_says_how_to_check_them() {
-    let record = json_ld(&full()).unwrap();
-    let proofs = [
-        ("consent given", "c2sp.org/tlog-proof@v1\nindex 4\n"),
-        ("consent\nwithdrawn", "c2sp.org/tlog-proof@v1\nindex 9\n"),
-    ];
-    let file = evidence_file(&record, NOTICE, &proofs).unwrap();
+fn art7_1_the_file_holds_record_words_and_receipts_and_says_how_to_check_them() {
+    let file = file();
     let parts = unpacked(&file);
     let names: Vec<&str> = parts.iter().map(|(name, _)| name.as_str()).collect();
-    assert_eq!(names, ["README.txt", "record.jsonld", "notice.txt", "proof-1.tlog-proof", "proof-2.tlog-proof"]);
-    assert_eq!((parts[1].1.as_slice(), parts[2].1.as_slice()), (record.as_slice(), NOTICE));
-    assert_eq!(parts[4].1, proofs[1].1.as_bytes());
-    let readme = String::from_utf8(parts[0].1.clone()).unwrap();
-    for (name, bytes) in &parts[1..] {
-        assert!(readme.contains(&format!("{}  {name}", Sha256::of(bytes))), "{name}");
+    let expected = ["README.txt", "record.jsonld", "notice.txt", "act-1.json", "blinds.txt", "log.vkey", "SHA256SUMS"];
+    assert_eq!(names[..7], expected);
+    assert_eq!(names[7..], ["act-1.tlog-proof", "act-2.tlog-proof", "export.tlog-proof"]);
+    let sums = String::from_utf8(parts[6].1.clone()).unwrap();
+    for (name, bytes) in &parts[..6] {
+        assert!(sums.contains(&format!("{}  {name}", Sha256::of(bytes))), "{name}");
     }
-    assert!(readme.contains("proof-2.tlog-proof  consent withdrawn"));
+    let readme = String::from_utf8(parts[0].1.clone()).unwrap();
+    assert!(readme.contains("act-1.tlog-proof  consent given"), "{readme}");
     // Stored, not compressed: the words can be found in the file with any editor.
     assert!(file.windows(NOTICE.len()).any(|window| window == NOTICE));
-    assert_eq!(file, evidence_file(&record, NOTICE, &proofs).unwrap());
+
+    let read = read_evidence(&file).unwrap();
+    assert_eq!((read.notice, read.log_key.as_str()), (Some(Sha256::of(NOTICE)), "log+00000000+AQ=="));
+    let [first, import, export] = read.claims.as_slice() else { panic!("{:?}", read.claims) };
+    assert_eq!(first.event.as_deref(), Some("0a0b"));
+    assert_eq!(first.opening, Some(([7; 32], Sha256::of(&statement(NOTICE)).0)));
+    assert_eq!((import.opening, import.receipt.as_slice()), (None, b"two".as_slice()));
+    assert_eq!((export.is_export, export.opening), (true, Some(([9; 32], Sha256::of(&parts[6].1).0))));
+}
+
+#[test]
+fn art7_1_each_changed_byte_of_what_is_listed_is_found() {
+    let file = file();
+    let receipts = file.windows(4).position(|window| window == b"PK\x01\x02").unwrap();
+    let end = unpacked(&file).iter().take(7).map(|(name, bytes)| name.len() + bytes.len() + 30).sum::<usize>();
+    assert!(end < receipts);
+    for at in 0..end {
+        let mut changed = file.clone();
+        changed[at] ^= 1;
+        // Octets of an entry's head that say nothing, such as its date, may differ.
+        if let Ok(read) = read_evidence(&changed) {
+            assert_eq!(read.claims.len(), 3, "octet {at}");
+            assert_eq!(read.record, record(&full()), "octet {at}");
+        }
+    }
+    for part in ["record.jsonld", "notice.txt", "act-1.json", "blinds.txt", "README.txt"] {
+        let bytes = unpacked(&file).into_iter().find(|(name, _)| name == part).unwrap().1;
+        let at = file.windows(bytes.len()).position(|window| window == bytes).unwrap();
+        let mut changed = file.clone();
+        changed[at + bytes.len() / 2] ^= 1;
+        assert_eq!(read_evidence(&changed).unwrap_err(), EvidenceFault::Changed(part.to_owned()));
+    }
+    assert_eq!(read_evidence(b"no archive").unwrap_err(), EvidenceFault::Archive);
 }
 
 #[test]
 fn art7_1_other_words_than_those_shown_make_no_file() {
     let record = json_ld(&full()).unwrap();
-    assert!(evidence_file(&record, NOTICE, &[]).is_ok());
+    let made = |notices: &[&[u8]]| contents(&record, &notices.iter().map(|one| one.to_vec()).collect::<Vec<_>>(), &[]);
+    assert!(made(&[NOTICE]).is_ok());
     let mut other = NOTICE.to_vec();
     other[0] ^= 1;
-    assert_eq!(evidence_file(&record, &other, &[]), Err(EvidenceFileError::OtherNotice));
+    assert_eq!(made(&[&other]).unwrap_err(), EvidenceFileError::OtherNotice);
+    assert_eq!(made(&[]).unwrap_err(), EvidenceFileError::NoNotice);
     let without = json_ld(&ConsentEvidence { notice: None, ..full() }).unwrap();
-    assert_eq!(evidence_file(&without, NOTICE, &[]), Err(EvidenceFileError::NoNotice));
-    assert_eq!(evidence_file(b"{", NOTICE, &[]), Err(EvidenceFileError::NoNotice));
-    let large = "x".repeat(16 * 1024 * 1024);
-    assert_eq!(evidence_file(&record, NOTICE, &[("large", &large)]), Err(EvidenceFileError::TooLarge));
+    assert_eq!(contents(&without, &[NOTICE.to_vec()], &[]).unwrap_err(), EvidenceFileError::NoNotice);
+    assert!(contents(&without, &[], &[]).is_ok(), "what is known is exported all the same");
+    assert_eq!(contents(b"{", &[NOTICE.to_vec()], &[]).unwrap_err(), EvidenceFileError::NoNotice);
+    let large = [shown("large", &vec![b'x'; 16 * 1024 * 1024])];
+    assert_eq!(contents(&record, &[NOTICE.to_vec()], &large).unwrap_err(), EvidenceFileError::TooLarge);
+    // An act with words that are not in the file makes a file that is found out.
+    let acts = [shown("given", &statement(b"other words"))];
+    let file = contents(&record, &[NOTICE.to_vec()], &acts).unwrap().file(&["a".into(), "b".into()]).unwrap();
+    assert_eq!(read_evidence(&file).unwrap_err(), EvidenceFault::OtherWords("act-1.json".into()));
 }
 
 proptest! {
@@ -332,7 +388,9 @@ proptest! {
             let read: Value = serde_json::from_slice(&bytes).unwrap();
             prop_assert_eq!(read["dct:identifier"].as_str(), Some(id.as_str()));
             prop_assert!(read["@id"].as_str().unwrap().is_ascii());
-            prop_assert!(evidence_file(&bytes, NOTICE, &[(&id, &proof)]).is_ok());
+            let acts = [shown(&id, proof.as_bytes())];
+            let file = contents(&bytes, &[NOTICE.to_vec()], &acts).unwrap().file(&[proof.clone(), proof]).unwrap();
+            prop_assert!(read_evidence(&file).is_err(), "an act that is no JSON");
         }
     }
 }

@@ -160,11 +160,11 @@ async fn both_doors_say_the_same_about_bases() {
     house.consent(ADA).await;
     bench.put("given", offer, Delivered).await;
     house.withdraw(ADA).await;
-    bench.put("withdrawn", offer, Refused("consent-withdrawn")).await;
+    bench.put("withdrawn", offer, Refused("suppressed")).await;
     // GDPR Art. 7(3): the controller cannot undo what the person withdrew.
     let again = serde_json::json!({"email": ADA, "stream": "newsletter", "kind": "consent", "confirmed": true});
     assert_eq!(house.post(shop, "/v1/consents", &again).await.status, 409);
-    bench.put("claimed anew by the controller", offer, Refused("consent-withdrawn")).await;
+    bench.put("claimed anew by the controller", offer, Refused("suppressed")).await;
     house.clock.advance(25 * HOUR);
     let offer = Offer { to: "lasting@dest.example", ..offer };
     bench.put("run out", offer, Refused("consent-expired")).await;

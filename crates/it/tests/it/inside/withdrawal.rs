@@ -32,7 +32,7 @@ impl Taken {
 
     const fn rule(self) -> &'static str {
         match self {
-            Self::Consent => "consent-withdrawn",
+            Self::Consent => "suppressed",
             Self::Suppression => "suppressed",
             Self::Objection => "objected",
             Self::Agreement => "agreement-not-in-force",
@@ -203,7 +203,7 @@ async fn rfc5321_6_1_a_withdrawal_after_the_final_dot_is_too_late_and_said_so() 
     // The receiver has it: the timeline tells the truth, and the next one is refused.
     house.until_state(&id, "delivered").await;
     let shop = &house.shop;
-    assert_eq!(house.by_http(shop, Some("newsletter"), &shop.from, ADA).await.rule(), "consent-withdrawn");
+    assert_eq!(house.by_http(shop, Some("newsletter"), &shop.from, ADA).await.rule(), "suppressed");
 }
 
 #[tokio::test]
@@ -271,7 +271,7 @@ async fn art7_3_withdrawal_between_rcpt_and_the_final_dot_of_submission_is_refus
         client.raw(b".\r\n").await.unwrap();
         let reply = client.reply().await.unwrap();
         assert_eq!(reply.code, if withdrawn { 550 } else { 250 }, "{}", reply.text);
-        assert_eq!(reply.text.starts_with("consent-withdrawn "), withdrawn);
+        assert_eq!(reply.text.starts_with("suppressed "), withdrawn);
     }
     house.mx.wait_for_recipient(BOB, 1).await;
     house.until_empty().await;

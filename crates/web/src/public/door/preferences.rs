@@ -177,7 +177,12 @@ async fn save(api: &Api, link: &Link, sent: &Fields, visit: Visit) -> Result<Vis
     let standing = store.decided(link.controller, link.tag).await.map_err(fault)?;
     let rows = rows(api, link.controller, &standing, visit.language);
     let words = words(api, link.controller, visit.language).await;
-    let details = serde_json::json!({ "action": "checkbox", "page": "preferences", "language": visit.language.tag() });
+    let details = serde_json::json!({
+        "action": "checkbox, not ticked before",
+        "page": "preferences",
+        "language": visit.language.tag(),
+        "withdrawal": "one-click, preference centre",
+    });
     let details = details.to_string();
     let act = Act { method: Method::Page, notice: words.map(|words| words.notice), form: None, details: &details };
     let wanted = |row: &Row| sent.all("purpose").any(|field| field == row.field);

@@ -43,7 +43,7 @@ async fn art7_3_withdrawal_and_suppression_work_without_an_agreement_and_recordi
     // Both hold when mail may go again.
     door.store.sign_agreement(door.shop.id, None).await.unwrap();
     let newsletter = with(message(&["ada@dest.example"]), "stream", json!("newsletter"));
-    assert_eq!(door.send(&newsletter).await.json()["rule"], "consent-withdrawn");
+    assert_eq!(door.send(&newsletter).await.json()["rule"], "suppressed");
     assert_eq!(door.send(&message(&["bob@dest.example"])).await.json()["rule"], "suppressed");
 }
 

@@ -1,0 +1,365 @@
+//! The evidence of one person's consent to one purpose, as one file that can be checked without us (GDPR Art. 7(1);
+//! ISO/IEC TS 27560).
+//!
+//! Invariants: the words are those that were shown, also when newer ones are in use; what is handed over is told to the
+//! log before; the person is named by a reference.
+//! Never: an address in the file.
+
+use crate::document::canonical::Sha256;
+use crate::document::consent_record::{
+    ActShown, Action, By, ChoiceShown, Confirmed, ConsentEvidence, Decision, EvidenceFile, EvidenceFileError,
+    FormShown, Freedom, Method, NoticeShown, PartyShown, PurposeDecision, PurposeKind, RecordError, Status,
+    StatusEvent, Storage, SubjectReference, json_ld, refuse_as_evidence,
+};
+use crate::document::notice::LanguageTag;
+use crate::document::terms::{DataCategory, PlainCategory, Region};
+use crate::error::Error;
+use crate::profile;
+use mail::address::Address;
+use model::ids::EventId;
+use model::{ControllerId, DocumentId, PurposeId, RecipientTag, Timestamp};
+use serde_json::Value;
+use std::collections::BTreeSet;
+use store::Store;
+use store::permission::{BasisView, ConsentAct, ImportedEvidence, Method as Way};
+
+/// Why there is no file.
+#[derive(Debug, thiserror::Error)]
+pub enum NotExported {
+    /// Nothing is recorded, or the person was erased.
+    #[error("nothing is recorded of this person for this purpose")]
+    NothingRecorded,
+    /// An act has no place in the log yet.
+    #[error("an act of this person is not in the log yet; try again in a few seconds")]
+    NotInLogYet,
+    /// The file cannot be made of what is recorded.
+    #[error(transparent)]
+    File(#[from] EvidenceFileError),
+    /// The record cannot be written.
+    #[error(transparent)]
+    Record(#[from] RecordError),
+    /// The store.
+    #[error(transparent)]
+    Other(#[from] Error),
+}
+
+impl From<store::Error> for NotExported {
+    fn from(error: store::Error) -> Self {
+        Self::Other(error.into())
+    }
+}
+
+/// Everything that is recorded of a person for a purpose.
+struct Recorded {
+    controller: ControllerId,
+    tag: RecipientTag,
+    purpose: PurposeId,
+    acts: Vec<ConsentAct>,
+    basis: Option<BasisView>,
+    import: Option<ImportedEvidence>,
+}
+
+/// Makes the file.
+///
+/// # Errors
+/// [`NotExported`].
+pub async fn export(
+    store: &Store,
+    controller: ControllerId,
+    address: &Address,
+    purpose: PurposeId,
+) -> Result<Vec<u8>, NotExported> {
+    let tag = store.tag_of(controller, address)?;
+    let recorded = Recorded::load(store, controller, tag, purpose).await?;
+    let planned = store.plan_disclosure(controller, tag).await?.ok_or(NotExported::NothingRecorded)?;
+    let (evidence, notices) = recorded.evidence(store).await?;
+    let defects = refuse_as_evidence(&evidence);
+    let record = json_ld(&evidence)?;
+    let (mut acts, mut events) = (Vec::new(), Vec::new());
+    for act in &recorded.acts {
+        let decisions: Vec<&str> = act.decisions.iter().map(|(_, decision)| decision.as_str()).collect();
+        let about = format!("{} ({})", decisions.join(", "), act.method);
+        acts.push(ActShown { about, opening: Some((act.opening.statement.clone(), act.opening.blind)) });
+        events.push((act.event, act.at));
+    }
+    if let Some((event, at)) = recorded.import_leaf(store).await? {
+        acts.push(ActShown { about: "the import that the consent came with".to_owned(), opening: None });
+        events.push((event, at));
+    }
+    let file = EvidenceFile {
+        record: &record,
+        notices: &notices,
+        acts: &acts,
+        log_key: &store.log_verifier(controller)?,
+        blind: planned.blind,
+        defects: &defects,
+    };
+    let contents = file.contents()?;
+    // Told before it is handed over. Crash between the two ⇒ the log says more than was handed over, never less.
+    store.disclose(controller, tag, &planned, &contents.sha256().0).await?;
+    events.push((planned.event, planned.at));
+    let receipts: Option<Vec<String>> = store.receipts(controller, &events).await?.into_iter().collect();
+    Ok(contents.file(&receipts.ok_or(NotExported::NotInLogYet)?)?)
+}
+
+impl Recorded {
+    async fn load(
+        store: &Store,
+        controller: ControllerId,
+        tag: RecipientTag,
+        purpose: PurposeId,
+    ) -> Result<Self, NotExported> {
+        let is_about = |act: &ConsentAct| act.decisions.iter().any(|(about, _)| about.0 == 0 || *about == purpose);
+        let mut acts = store.consent_acts(controller, tag).await?;
+        acts.retain(is_about);
+        let standing = store.decided(controller, tag).await?;
+        let basis = standing.bases.into_iter().find(|basis| basis.purpose == purpose);
+        let imported = store.imported_evidence(controller, tag).await?;
+        let import = imported.into_iter().find(|one| one.purpose == purpose);
+        if acts.is_empty() && basis.is_none() {
+            return Err(NotExported::NothingRecorded);
+        }
+        Ok(Self { controller, tag, purpose, acts, basis, import })
+    }
+
+    async fn import_leaf(&self, store: &Store) -> Result<Option<(EventId, Timestamp)>, NotExported> {
+        let Some(import) = &self.import else { return Ok(None) };
+        let view = store.import_view(self.controller, import.batch).await?;
+        Ok(view.map(|view| (view.event, view.at)))
+    }
+
+    /// The newest act by which the purpose was agreed to, or asked about.
+    fn given(&self) -> Option<&ConsentAct> {
+        let with = |word: &str| self.acts.iter().rev().find(|act| self.decided(act) == Some(word));
+        with("given").or_else(|| with("requested")).or_else(|| with("refused"))
+    }
+
+    fn decided<'a>(&self, act: &'a ConsentAct) -> Option<&'a str> {
+        act.decisions.iter().find(|(about, _)| *about == self.purpose).map(|(_, word)| word.as_str())
+    }
+
+    /// What was sent with the form, where a mail asked to confirm it.
+    fn asked<'a>(&'a self, given: &ConsentAct) -> Option<&'a ConsentAct> {
+        if Way::from_word(&given.method) != Some(Way::DoubleOptIn) {
+            return None;
+        }
+        let same = |act: &&ConsentAct| act.at <= given.at && act.form == given.form && act.notice == given.notice;
+        self.acts.iter().rev().filter(same).find(|act| self.decided(act) == Some("requested"))
+    }
+
+    /// The record, and the words that it and the acts name, its own first.
+    async fn evidence(&self, store: &Store) -> Result<(ConsentEvidence, Vec<Vec<u8>>), NotExported> {
+        let given = self.given();
+        let asked = given.and_then(|given| self.asked(given));
+        let first = asked.or(given);
+        let details = first.map(|act| Details::read(&act.details)).unwrap_or_default();
+        let own = given.map_or_else(|| self.basis.as_ref().and_then(|basis| basis.notice), |given| given.notice);
+        let (notice, notices) = self.words(store, own).await?;
+        let purposes = self.purposes(store, first);
+        let (controller, processor) = self.parties(store, &details).await?;
+        let (method, action) = match first {
+            Some(act) => (self.method(act, asked.is_some()), details.action(&act.method)),
+            None => (Method::Import, Action::Unknown),
+        };
+        let record_id = match (given, &self.import) {
+            (Some(given), _) => given.event.to_hex(),
+            (None, Some(import)) => format!("{}.{}", store.public_id(import.batch), store.person_id(self.tag)),
+            (None, None) => store.person_id(self.tag),
+        };
+        let evidence = ConsentEvidence {
+            record_id,
+            subject: SubjectReference(store.person_id(self.tag)),
+            controllers: vec![controller],
+            recipients: vec![processor.name.clone()],
+            processor,
+            events: self.events(store, given, &purposes),
+            purposes,
+            notice,
+            personal_data: [PlainCategory::Email, PlainCategory::Permission].map(DataCategory::Plain).to_vec(),
+            storage: Storage { regions: Vec::new(), days_after_end: None },
+            // GDPR Art. 3: the law under which all of this is recorded.
+            jurisdiction: Some(Region::eea()),
+            withdrawal_shown: details.withdrawal.clone(),
+            method,
+            action,
+            freedom: Freedom::Free,
+            given_at: first.map(|act| act.at).or_else(|| self.basis.as_ref().map(|basis| basis.given)),
+            expires_at: self.basis.as_ref().and_then(|basis| basis.expires),
+            confirmation: given
+                .zip(asked)
+                .map(|(given, asked)| Confirmed { asked_at: asked.at, confirmed_at: given.at }),
+            source: self.form(store, first, &details).await?,
+        };
+        Ok((evidence, notices))
+    }
+
+    fn method(&self, act: &ConsentAct, is_confirmed: bool) -> Method {
+        if is_confirmed {
+            return Method::DoubleOptIn;
+        }
+        match Way::from_word(&act.method) {
+            Some(Way::Form | Way::Page | Way::OneClick) => Method::Form,
+            Some(Way::DoubleOptIn) => Method::DoubleOptIn,
+            Some(Way::Paper) => Method::Paper,
+            Some(Way::Verbal) => Method::Verbal,
+            Some(Way::Import) => Method::Import,
+            Some(Way::Api) | None => Method::Api,
+        }
+    }
+
+    /// What was decided at once, each purpose by itself.
+    fn purposes(&self, store: &Store, act: Option<&ConsentAct>) -> Vec<PurposeDecision> {
+        let decided = match act {
+            Some(act) => act.decisions.clone(),
+            None => vec![(self.purpose, "given".to_owned())],
+        };
+        let shown = |(id, word): &(PurposeId, String)| {
+            let known = store.purpose(self.controller, *id);
+            let text = known.as_ref().and_then(|known| known.text("en").or_else(|| known.texts.values().next()));
+            let is_marketing = known.as_ref().is_none_or(|known| known.kind.is_marketing());
+            PurposeDecision {
+                id: store.public_id(*id),
+                text: text.map(|text| format!("{}: {}", text.title, text.description)).unwrap_or_default(),
+                kind: if is_marketing { PurposeKind::DirectMarketing } else { PurposeKind::Provision },
+                decision: if word == "refused" { Decision::Refused } else { Decision::Given },
+                choice: ChoiceShown::Separate,
+            }
+        };
+        decided.iter().filter(|(id, word)| id.0 != 0 && word != "withdrawn").map(shown).collect()
+    }
+
+    /// What happened before and since, beside the act itself.
+    fn events(&self, store: &Store, given: Option<&ConsentAct>, purposes: &[PurposeDecision]) -> Vec<StatusEvent> {
+        let mut events = Vec::new();
+        let mut was_given = false;
+        for act in &self.acts {
+            for (id, word) in &act.decisions {
+                let status = match word.as_str() {
+                    "requested" => Status::Requested,
+                    "refused" => Status::Refused,
+                    "withdrawn" => Status::Withdrawn,
+                    _ if was_given => Status::Renewed,
+                    _ => Status::Given,
+                };
+                let shown = store.public_id(*id);
+                let about = purposes.iter().any(|purpose| purpose.id == shown);
+                let is_itself = given.is_some_and(|given| given.event == act.event);
+                // The act itself is told by the record's own status.
+                if (!about && id.0 != 0) || (is_itself && status != Status::Requested) {
+                    continue;
+                }
+                was_given |= status == Status::Given;
+                let purposes = if id.0 == 0 { Vec::new() } else { vec![shown] };
+                events.push(StatusEvent {
+                    status,
+                    at: act.at,
+                    by: by(&act.method),
+                    method: act.method.clone(),
+                    purposes,
+                });
+            }
+        }
+        let ended = self.basis.as_ref().and_then(|basis| basis.expires).filter(|end| *end <= store.now());
+        if let Some(at) = ended {
+            let purposes = vec![store.public_id(self.purpose)];
+            let method = "its time ran out".to_owned();
+            events.push(StatusEvent { status: Status::Expired, at, by: By::Processor, method, purposes });
+        }
+        events.sort_by_key(|event| event.at);
+        events
+    }
+
+    async fn words(
+        &self,
+        store: &Store,
+        own: Option<DocumentId>,
+    ) -> Result<(Option<NoticeShown>, Vec<Vec<u8>>), NotExported> {
+        let (mut shown, mut words, mut seen) = (None, Vec::new(), BTreeSet::new());
+        // Words that the record does not name itself are the second and so on.
+        let others = self.acts.iter().filter_map(|act| act.notice).filter(|_| own.is_some());
+        for id in own.into_iter().chain(others) {
+            if !seen.insert(id) {
+                continue;
+            }
+            let document = store.document(self.controller, id).await?.ok_or(Error::Document("notice"))?;
+            if Some(id) == own {
+                let (sha256, language) = (Sha256(document.sha256), LanguageTag::parse(&document.language).ok());
+                shown = Some(NoticeShown { sha256, language, version: document.version, url: None });
+            }
+            words.push(document.octets);
+        }
+        Ok((shown, words))
+    }
+
+    async fn parties(&self, store: &Store, details: &Details) -> Result<(PartyShown, PartyShown), NotExported> {
+        let told = profile::load(store, self.controller).await?;
+        let name = details.controller.clone().or_else(|| told.as_ref().map(|told| told.name.clone()));
+        let name = name.or_else(|| store.controller_name(self.controller)).unwrap_or_default();
+        let contact = told.map(|told| told.email).unwrap_or_default();
+        let operator = ControllerId::OPERATOR;
+        let ours = profile::load(store, operator).await?;
+        let processor = match ours {
+            Some(ours) => PartyShown { name: ours.name, contact: ours.email },
+            None => PartyShown { name: store.controller_name(operator).unwrap_or_default(), contact: String::new() },
+        };
+        Ok((PartyShown { name, contact }, processor))
+    }
+
+    async fn form(
+        &self,
+        store: &Store,
+        act: Option<&ConsentAct>,
+        details: &Details,
+    ) -> Result<Option<FormShown>, NotExported> {
+        if let Some(id) = act.and_then(|act| act.form) {
+            let forms = store.forms(self.controller).await?;
+            let form = forms.into_iter().find(|form| form.id == id);
+            return Ok(form.map(|form| FormShown { form: form.name, version: form.version, page_origin: None }));
+        }
+        // On the person's own page: it is a form, in one version.
+        let is_page = act.is_some_and(|act| Way::from_word(&act.method) == Some(Way::Page));
+        let page = details.page.clone().unwrap_or_else(|| "preferences".to_owned());
+        Ok(is_page.then_some(FormShown { form: page, version: 1, page_origin: None }))
+    }
+}
+
+fn by(method: &str) -> By {
+    match Way::from_word(method) {
+        Some(Way::Form | Way::Page | Way::OneClick | Way::DoubleOptIn) => By::Subject,
+        Some(Way::Api | Way::Paper | Way::Verbal | Way::Import) | None => By::Controller,
+    }
+}
+
+/// What else was kept with an act.
+#[derive(Default)]
+struct Details {
+    action: Option<String>,
+    controller: Option<String>,
+    withdrawal: Option<String>,
+    page: Option<String>,
+}
+
+impl Details {
+    fn read(text: &str) -> Self {
+        let value: Value = serde_json::from_str(text).unwrap_or_default();
+        let word = |name: &str| value.get(name).and_then(Value::as_str).map(str::to_owned);
+        Self {
+            action: word("action"),
+            controller: word("controller"),
+            withdrawal: word("withdrawal"),
+            page: word("page"),
+        }
+    }
+
+    /// What the person did. What a controller tells is his word; what a page of ours saw is ours.
+    fn action(&self, method: &str) -> Action {
+        match self.action.as_deref() {
+            Some("checkbox, not ticked before" | "checkbox-ticked") => Action::TickedBox,
+            Some("button") => Action::Button,
+            Some("signature") => Action::Signature,
+            Some("spoken-yes") => Action::Spoken,
+            _ if Way::from_word(method) == Some(Way::Page) => Action::TickedBox,
+            _ => Action::Unknown,
+        }
+    }
+}

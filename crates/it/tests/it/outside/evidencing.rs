@@ -1,0 +1,161 @@
+//! The evidence of a consent, handed over by a node at work and by the command line, judged by programs that are not
+//! ours: the words are those that were shown, and whatever is changed does not lead to the log.
+
+use super::harness::binary;
+use super::harness::tools::{Said, run_postern, run_python, word};
+use super::harness::{Demo, Place};
+use super::pages::{Pages, path};
+use aws_lc_rs::digest;
+use serde_json::{Value, json};
+use std::fs;
+use std::path::{Path, PathBuf};
+use testkit::http::{Http, HttpAnswer};
+
+async fn post(demo: &Demo, path: &str, body: &Value) -> HttpAnswer {
+    let key = format!("Bearer {}", demo.text("/api_key"));
+    let headers = [("Authorization", key.as_str()), ("Content-Type", "application/json")];
+    Http::plain(demo.address("http")).request("POST", path, &headers, body.to_string().as_bytes()).await.unwrap()
+}
+
+/// A notice with everything that people must be told, and a sentence of its version.
+fn notice(version: u32) -> Value {
+    json!({
+        "version": version, "language": "en", "title": "How we use your address", "dated": "2026-01-01",
+        "short": format!("Version {version}: we send you our newsletter until you say stop."),
+        "controllers": [{"name": "Sample Shop", "address": "1 Example Street", "contact": "privacy@sample.example"}],
+        "officer": {"contact": "privacy@sample.example"},
+        "purposes": [{"id": "newsletter", "text": "To send you our newsletter.", "bases": ["consent"]}],
+        "recipients": ["The operator of our mail service."], "transfers": "none",
+        "retention": ["Until you withdraw."],
+        "rights": ["access", "rectification", "erasure", "restriction", "portability", "objection"],
+        "rights_contact": "Write to privacy@sample.example.", "withdrawal": "With one click in every message.",
+        "complaint": "The authority of Sampletown.", "must_be_given": "You need not give it.",
+        "automated": "none", "source": "from-person"
+    })
+}
+
+async fn publish(demo: &Demo, version: u32) {
+    let form = json!({"name": "newsletter", "purposes": ["newsletter"], "notices": [notice(version)]});
+    let answer = post(demo, "/v1/forms", &form).await;
+    assert_eq!(answer.status, 201, "{}", answer.text());
+}
+
+fn parts(folder: &Path, file: &Path) -> PathBuf {
+    let to = folder.join("parts");
+    let _ = fs::remove_dir_all(&to);
+    let said = std::process::Command::new("python3").args(["-m", "zipfile", "-e", word(file), word(&to)]).status();
+    assert!(said.unwrap().success());
+    to
+}
+
+/// The file with one octet changed in the middle of a part.
+fn changed(folder: &Path, file: &Path, part: &str) -> PathBuf {
+    let (mut octets, inner) = (fs::read(file).unwrap(), fs::read(parts(folder, file).join(part)).unwrap());
+    let at = octets.windows(inner.len()).position(|window| window == inner).expect("stored as it is");
+    octets[at + inner.len() / 2] ^= 1;
+    let to = folder.join("changed.zip");
+    fs::write(&to, octets).unwrap();
+    to
+}
+
+async fn foreign(file: &Path, vkey: &str) -> Said {
+    let script = binary::workspace().join("crates/ledger/tests/foreign/verify_consent.py");
+    run_python(&[word(&script), word(file), vkey.trim()]).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn art7_1_the_words_shown_are_exported_when_newer_ones_are_in_use_and_every_change_is_found() {
+    let pages = Pages::open().await;
+    let (demo, folder) = (&pages.demo, tempfile::tempdir().unwrap());
+    publish(demo, 3).await;
+    let eve = "eve@dest.example";
+    let link = pages.sign_up(eve).await;
+    assert_eq!(pages.post(path(&link), "").await.status, 200);
+    publish(demo, 4).await;
+
+    let asked = json!({"email": "EVE@dest.example", "purpose": "newsletter"});
+    let answer = post(demo, "/v1/consents/export", &asked).await;
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    assert_eq!(answer.header("content-type"), Some("application/zip"));
+    assert!(!answer.body.windows(eve.len()).any(|window| window == eve.as_bytes()), "no address in it");
+    let file = folder.path().join("consent.zip");
+    fs::write(&file, &answer.body).unwrap();
+
+    let inner = parts(folder.path(), &file);
+    let words = fs::read(inner.join("notice.txt")).unwrap();
+    let text = String::from_utf8(words.clone()).unwrap();
+    assert!(text.contains("Version 3:") && !text.contains("Version 4:"), "{text}");
+    let record: Value = serde_json::from_slice(&fs::read(inner.join("record.jsonld")).unwrap()).unwrap();
+    let sha256 = model::ids::hex(digest::digest(&digest::SHA256, &words).as_ref());
+    assert_eq!(record["dpv:hasNotice"]["schema:sha256"], sha256);
+    assert_eq!(record["dpv:hasNotice"]["schema:version"], 3);
+    let readme = fs::read_to_string(inner.join("README.txt")).unwrap();
+    assert!(readme.contains("Nothing is missing"), "{readme}");
+
+    let vkey = fs::read_to_string(demo.log().join("log.vkey")).unwrap();
+    let said = foreign(&file, &vkey).await.good();
+    assert_eq!(said.trim(), format!("ok receipts=3 words={sha256}"), "asked, confirmed, handed over");
+    let verify = ["consent", "verify", word(&file), "--key", vkey.trim()];
+    let said = run_postern(&verify).await.good();
+    assert!(said.contains("3 receipts, 3 opened") && said.contains(&sha256), "{said}");
+    run_postern(&[&verify[..], &["--log", word(&demo.log())]].concat()).await.good();
+    for part in ["record.jsonld", "notice.txt", "act-1.json", "act-2.tlog-proof", "export.tlog-proof", "blinds.txt"] {
+        let changed = changed(folder.path(), &file, part);
+        let said = run_postern(&["consent", "verify", word(&changed), "--key", vkey.trim()]).await.refusal();
+        assert!(said.contains("is not right"), "{part}: {said}");
+        assert_ne!(foreign(&changed, &vkey).await.code, 0, "{part}");
+    }
+    // A forger who also mends the sums does not have the log's word for it.
+    let forged = folder.path().join("forged.zip");
+    let script = "import hashlib,sys,zipfile\n\
+        a=zipfile.ZipFile(sys.argv[1]); p={n:a.read(n) for n in a.namelist()}\n\
+        p['record.jsonld']=p['record.jsonld'].replace(b'newsletter',b'everything')\n\
+        names=[l.split('  ')[1] for l in p['SHA256SUMS'].decode().splitlines()]\n\
+        p['SHA256SUMS']=''.join(hashlib.sha256(p[n]).hexdigest()+'  '+n+'\\n' for n in names).encode()\n\
+        o=zipfile.ZipFile(sys.argv[2],'w')\n\
+        [o.writestr(n,b) for n,b in p.items()]; o.close()\n";
+    run_python(&["-c", script, word(&file), word(&forged)]).await.good();
+    let said = run_postern(&["consent", "verify", word(&forged), "--key", vkey.trim()]).await.refusal();
+    assert!(said.contains("this is not what was kept"), "{said}");
+    let said = foreign(&forged, &vkey).await;
+    assert_eq!(said.out.trim(), "fault: the log says that SHA256SUMS is not what was kept");
+
+    // Of whom nothing is recorded, or for what nothing is, there is no file.
+    for (email, purpose, status) in
+        [("stranger@dest.example", "newsletter", 404), (eve, "transactional", 404), (eve, "nothing", 400)]
+    {
+        let answer = post(demo, "/v1/consents/export", &json!({"email": email, "purpose": purpose})).await;
+        assert_eq!(answer.status, status, "{}", answer.text());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn art7_1_the_command_line_exports_what_was_withdrawn_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut demo = Demo::start(Place::on_sqlite(folder.path())).await;
+    let ada = demo.text("/consented/0").to_owned();
+    let gone = json!({"email": ada, "stream": "newsletter"});
+    let answer = post(&demo, "/v1/consents/withdraw", &gone).await;
+    assert_eq!((answer.status, answer.text().contains("withdrawn")), (200, true), "{}", answer.text());
+    assert!(demo.terminate().await.success());
+
+    let (address, file) = (folder.path().join("address"), folder.path().join("consent.zip"));
+    fs::write(&address, format!("{ada}\n")).unwrap();
+    let mut export = vec!["consent", "export", "--data", word(&demo.place.data), "--controller"];
+    export.extend([demo.text("/controller"), "--purpose", "newsletter", "--address", word(&address)]);
+    export.extend(["--out", word(&file)]);
+    run_postern(&export).await.good();
+    let said = run_postern(&export).await.refusal();
+    assert!(said.contains("exists"), "a file never goes over another: {said}");
+    let vkey = fs::read_to_string(demo.log().join("log.vkey")).unwrap();
+    let said = foreign(&file, &vkey).await.good();
+    assert!(said.starts_with("ok receipts=3"), "{said}");
+    let record = fs::read(parts(folder.path(), &file).join("record.jsonld")).unwrap();
+    assert!(String::from_utf8(record).unwrap().contains("dpv:ConsentWithdrawn"));
+    // Another log's key does not open it.
+    let mut logs = fs::read_dir(demo.place.data.join("ledger")).unwrap().map(|entry| entry.unwrap().path());
+    let other = logs.find(|path| *path != demo.log()).expect("the operator has a log too");
+    let other = fs::read_to_string(other.join("log.vkey")).unwrap();
+    let said = run_postern(&["consent", "verify", word(&file), "--key", other.trim()]).await.refusal();
+    assert!(said.contains("is not right"), "{said}");
+}

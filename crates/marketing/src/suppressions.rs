@@ -1,0 +1,360 @@
+//! A controller's suppression list as words and files: what scopes and entries are called outside, whole files of
+//! entries taken in, the list written out.
+//!
+//! Invariants: a file only adds entries, by the rule that what a person wished stands; memory does not grow with the
+//! file, but for the first problems; no report repeats an address. Cells that a spreadsheet would take for formulas are
+//! made harmless.
+//! Never: an entry lifted by a file.
+
+use crate::import::{
+    Dates, FileFault, Format, ImportReader, Input, Mapping, OpenError, Opened, Provenance, Reason, Remember, RowFate,
+    Settings, push_cell,
+};
+use crate::import::{Details, Field};
+use model::person::{SuppressionReason, SuppressionScope};
+use model::{ControllerId, ListId, PurposeId, RecipientTag, Timestamp};
+use serde_json::{Value, json};
+use std::io::Read;
+use store::Store;
+use store::permission::{ListedSuppression, NewSuppression, SUPPRESSIONS_AT_ONCE};
+use tokio::sync::mpsc;
+
+/// Slices of rows that wait for the store at most.
+const WAITING: usize = 4;
+/// Problems that are told one by one.
+pub const PROBLEMS_MAX: usize = 1_000;
+/// The columns of an export, and the names by which a file may say scope and reason of a row.
+const COLUMNS: &str = "id,email,scope,reason,since,until";
+const SCOPE: &str = "scope";
+const REASON: &str = "reason";
+
+/// A scope in words: `all`, `marketing`, `delivery`, `purpose:NAME`, `list:NAME`.
+#[must_use]
+pub fn scope_word(store: &Store, controller: ControllerId, scope: SuppressionScope) -> String {
+    match scope {
+        SuppressionScope::All => "all".to_owned(),
+        SuppressionScope::Marketing => "marketing".to_owned(),
+        SuppressionScope::Delivery => "delivery".to_owned(),
+        SuppressionScope::Purpose(id) => {
+            let known = store.purpose(controller, id);
+            format!("purpose:{}", known.map_or_else(|| store.public_id(id), |known| known.name.clone()))
+        }
+        SuppressionScope::List(id) => {
+            let known = store.lists(controller).into_iter().find(|list| list.id == id);
+            format!("list:{}", known.map_or_else(|| store.public_id(id), |known| known.name))
+        }
+    }
+}
+
+/// A scope from its words; `stream:NAME` is the first purpose of that stream.
+#[must_use]
+pub fn scope_from(store: &Store, controller: ControllerId, text: &str) -> Option<SuppressionScope> {
+    match text.split_once(':') {
+        None => plain_scope(text),
+        Some(("stream", name)) => {
+            store.stream_named(controller, name).map(|stream| SuppressionScope::Purpose(stream.default_purpose()))
+        }
+        Some(("purpose", name)) => {
+            let list = store.lists(controller).into_iter().any(|list| list.name == name);
+            store.purpose_named(controller, name).filter(|_| !list).map(SuppressionScope::Purpose)
+        }
+        Some(("list", name)) => {
+            let list = store.lists(controller).into_iter().find(|list| list.name == name);
+            list.map(|list| SuppressionScope::List(list.id))
+        }
+        Some(_) => None,
+    }
+}
+
+fn plain_scope(text: &str) -> Option<SuppressionScope> {
+    match text {
+        "all" => Some(SuppressionScope::All),
+        "marketing" => Some(SuppressionScope::Marketing),
+        "delivery" => Some(SuppressionScope::Delivery),
+        _ => None,
+    }
+}
+
+/// What a controller may state. Bounces are the platform's to record; an erasure has a procedure of its own (GDPR
+/// Art. 17).
+#[must_use]
+pub fn reason_from(text: &str) -> Option<SuppressionReason> {
+    SuppressionReason::from_word(text).filter(|reason| {
+        matches!(
+            reason,
+            SuppressionReason::Controller
+                | SuppressionReason::OptOut
+                | SuppressionReason::Complaint
+                | SuppressionReason::Objection
+        )
+    })
+}
+
+/// The name of an entry: the person's, and the scope. It says nothing of his address.
+#[must_use]
+pub fn entry_id(store: &Store, tag: RecipientTag, scope: SuppressionScope) -> String {
+    let person = store.person_id(tag);
+    let scope = match scope {
+        SuppressionScope::All => "all".to_owned(),
+        SuppressionScope::Marketing => "marketing".to_owned(),
+        SuppressionScope::Delivery => "delivery".to_owned(),
+        SuppressionScope::Purpose(id) => store.public_id(id),
+        SuppressionScope::List(id) => store.public_id(id),
+    };
+    format!("{person}.{scope}")
+}
+
+/// Person and scope of such a name.
+#[must_use]
+pub fn parse_entry(store: &Store, text: &str) -> Option<(RecipientTag, SuppressionScope)> {
+    let (person, scope) = text.split_once('.')?;
+    let purpose = || store.parse_public::<PurposeId>(scope).map(SuppressionScope::Purpose);
+    let list = || store.parse_public::<ListId>(scope).map(SuppressionScope::List);
+    Some((store.parse_person(person)?, plain_scope(scope).or_else(purpose).or_else(list)?))
+}
+
+/// How the list is written.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Sheet {
+    /// A header row, `,` between cells, CRLF (RFC 4180).
+    Csv,
+    /// One object a line.
+    JsonLines,
+}
+
+impl Sheet {
+    /// From its word.
+    #[must_use]
+    pub fn from_word(word: &str) -> Option<Self> {
+        match word {
+            "csv" => Some(Self::Csv),
+            "jsonl" => Some(Self::JsonLines),
+            _ => None,
+        }
+    }
+
+    /// What stands before the first entry.
+    #[must_use]
+    pub fn head(self) -> String {
+        if self == Self::Csv { format!("{COLUMNS}\r\n") } else { String::new() }
+    }
+
+    /// Writes an entry.
+    pub fn write(self, out: &mut String, store: &Store, controller: ControllerId, entry: &ListedSuppression) {
+        match self {
+            Self::Csv => {
+                out.push_str(&entry_id(store, entry.tag, entry.scope));
+                push_cell(out, entry.address.as_deref().unwrap_or_default());
+                push_cell(out, &scope_word(store, controller, entry.scope));
+                push_cell(out, entry.reason.as_str());
+                push_cell(out, &moment(entry.since));
+                push_cell(out, &entry.until.map(moment).unwrap_or_default());
+                out.push_str("\r\n");
+            }
+            Self::JsonLines => {
+                out.push_str(&shown(store, controller, entry).to_string());
+                out.push('\n');
+            }
+        }
+    }
+}
+
+/// An entry as JSON.
+#[must_use]
+pub fn shown(store: &Store, controller: ControllerId, entry: &ListedSuppression) -> Value {
+    let mut value = json!({
+        "id": entry_id(store, entry.tag, entry.scope),
+        "scope": scope_word(store, controller, entry.scope),
+        "reason": entry.reason.as_str(),
+        "since": moment(entry.since),
+    });
+    if let Some(address) = &entry.address {
+        value["email"] = json!(address);
+    }
+    if let Some(until) = entry.until {
+        value["until"] = json!(moment(until));
+    }
+    value
+}
+
+fn moment(at: Timestamp) -> String {
+    jiff::Timestamp::from_second(at.seconds()).map(|at| at.to_string()).unwrap_or_default()
+}
+
+/// What is said of a whole file of entries.
+#[derive(Clone, Copy, Debug)]
+pub struct Said {
+    /// How it is written.
+    pub format: Format,
+    /// Of rows that have no column `scope`.
+    pub scope: SuppressionScope,
+    /// Of rows that have no column `reason`.
+    pub reason: SuppressionReason,
+}
+
+/// What became of a file.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub struct TakenIn {
+    /// Rows read.
+    pub rows: u64,
+    /// Entries that are new or stronger now.
+    pub added: u64,
+    /// Rows whose entry stood already.
+    pub unchanged: u64,
+    /// Rows that could not be read, or whose scope or reason is none.
+    pub faulty: u64,
+    /// The first [`PROBLEMS_MAX`] faulty rows: line and what is wrong.
+    pub problems: Vec<(u64, String)>,
+}
+
+impl TakenIn {
+    fn fault(&mut self, line: u64, what: String) {
+        self.faulty += 1;
+        if self.problems.len() < PROBLEMS_MAX {
+            self.problems.push((line, what));
+        }
+    }
+
+    /// The report. No address is in it.
+    #[must_use]
+    pub fn to_json(&self) -> Value {
+        let problems: Vec<Value> =
+            self.problems.iter().map(|(line, what)| json!({ "line": line, "problem": what })).collect();
+        let left_out = self.faulty - self.problems.len() as u64;
+        json!({
+            "rows": self.rows, "added": self.added, "unchanged": self.unchanged, "faulty": self.faulty,
+            "problems": problems, "problems_left_out": left_out,
+        })
+    }
+}
+
+/// Why a file was not taken in to its end. What came before stands: an entry only keeps mail away.
+#[derive(Debug, thiserror::Error)]
+pub enum NotTakenIn {
+    /// Its beginning cannot be read.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// It broke off.
+    #[error("{fault}; the {rows} rows before were taken in")]
+    File {
+        /// What happened.
+        fault: FileFault,
+        /// Rows before.
+        rows: u64,
+    },
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] store::Error),
+    /// A thread fell over.
+    #[error("the reading of the file fell over")]
+    Broken,
+}
+
+/// Takes a file in: CSV, JSON Lines or one address a line. Columns `scope` and `reason` speak for their row.
+///
+/// # Errors
+/// [`NotTakenIn`]; giving the file again is as good as giving it once.
+pub async fn take_in<R: Read + Send + 'static>(
+    store: &Store,
+    controller: ControllerId,
+    said: Said,
+    file: R,
+) -> Result<TakenIn, NotTakenIn> {
+    let (now, key) = (store.now(), store.import_key()?);
+    let opening = tokio::task::spawn_blocking(move || open(file, said.format, now, key));
+    let mut reader = opening.await.map_err(|_| NotTakenIn::Broken)??;
+    let (give, mut rows) = mpsc::channel(WAITING);
+    let reading = tokio::task::spawn_blocking(move || {
+        loop {
+            let Some(batch) = reader.next_batch(SUPPRESSIONS_AT_ONCE)? else { return Ok(()) };
+            if give.blocking_send(batch).is_err() {
+                return Ok(());
+            }
+        }
+    });
+    let mut taken = TakenIn::default();
+    while let Some(batch) = rows.recv().await {
+        let entries = understood(store, controller, said, &mut taken, batch);
+        let changed = store.suppress_many(controller, &entries).await?;
+        let added = changed.iter().filter(|changed| **changed).count() as u64;
+        taken.added += added;
+        taken.unchanged += changed.len() as u64 - added;
+    }
+    let ended = reading.await.map_err(|_| NotTakenIn::Broken)?;
+    ended.map_err(|fault| NotTakenIn::File { fault, rows: taken.rows })?;
+    Ok(taken)
+}
+
+fn open<R: Read>(file: R, format: Format, now: Timestamp, key: [u8; 16]) -> Result<ImportReader<R>, OpenError> {
+    let opened = Opened::read(file, Input::of(format))?;
+    let suggested = Mapping::suggest(opened.header());
+    let mut mapping = Mapping::new();
+    if let Some(column) = suggested.column_of(Field::Email) {
+        mapping = mapping.field(Field::Email, column);
+    }
+    for name in [SCOPE, REASON] {
+        if opened.header().iter().any(|column| column.trim().eq_ignore_ascii_case(name)) {
+            mapping = mapping.attribute(name, name);
+        }
+    }
+    // One person may stand there several times, with several scopes: nothing is remembered.
+    let settings = Settings {
+        provenance: Provenance::default(),
+        dates: Dates::at(now),
+        remember: Remember { key, most: 0 },
+        problems: 0,
+    };
+    opened.import(&mapping, settings)
+}
+
+/// The entries of a slice; what is wrong with the others goes to the report.
+fn understood(
+    store: &Store,
+    controller: ControllerId,
+    said: Said,
+    taken: &mut TakenIn,
+    batch: Vec<RowFate>,
+) -> Vec<NewSuppression> {
+    let mut entries = Vec::with_capacity(batch.len());
+    for fate in batch {
+        taken.rows += 1;
+        let line = fate.line();
+        let (address, details) = match fate {
+            RowFate::Contact(row) => (row.address, row.details),
+            RowFate::Quarantine(row) => (row.address, row.details),
+            RowFate::Malformed { reason, .. } => {
+                taken.fault(line, Reason::to_string(&reason));
+                continue;
+            }
+            RowFate::Duplicate { .. } => {
+                taken.fault(line, "the address came before".to_owned());
+                continue;
+            }
+        };
+        let scope = match cell(&details, SCOPE) {
+            Some(text) => scope_from(store, controller, text),
+            None => Some(said.scope),
+        };
+        let reason = match cell(&details, REASON) {
+            // A list from elsewhere knows of mailboxes that are gone.
+            Some(text) if text == SuppressionReason::HardBounce.as_str() => Some(SuppressionReason::HardBounce),
+            Some(text) => reason_from(text),
+            None => Some(said.reason),
+        };
+        match (scope, reason) {
+            (Some(scope), Some(reason)) => entries.push(NewSuppression { address, scope, reason }),
+            (None, _) => taken.fault(line, format!("scope: expected {SCOPES}")),
+            (_, None) => taken.fault(line, format!("reason: expected {REASONS}")),
+        }
+    }
+    entries
+}
+
+/// The words that a scope may have.
+pub const SCOPES: &str = "all, marketing, delivery, purpose:NAME, list:NAME or stream:NAME";
+/// The words that a controller's reason may have.
+pub const REASONS: &str = "controller, opt-out, complaint or objection";
+
+fn cell<'a>(details: &'a Details, name: &str) -> Option<&'a str> {
+    details.attributes.iter().find(|(known, _)| **known == *name).map(|(_, value)| &**value)
+}
