@@ -87,7 +87,8 @@ statements! { POSTGRES:
         UNNEST(?6::BIGINT[]), UNNEST(?7::BYTEA[]), UNNEST(?8::BYTEA[])";
     /// Takes messages in.
     MESSAGES_INSERT(19) = "INSERT INTO message (id, controller, stream, credential, agreement, instruction, domain, \
-        tag, block, slot, accepted, state, rule, event, body, envelope, head, purpose, grounds) SELECT UNNEST(?1::BIGINT[]), \
+        tag, block, slot, accepted, state, rule, event, body, envelope, head, purpose, grounds) SELECT \
+        UNNEST(?1::BIGINT[]), \
         UNNEST(?2::BIGINT[]), UNNEST(?3::BIGINT[]), UNNEST(?4::BIGINT[]), UNNEST(?5::BIGINT[]), UNNEST(?6::BIGINT[]), \
         UNNEST(?7::BIGINT[]), UNNEST(?8::BYTEA[]), UNNEST(?9::BIGINT[]), UNNEST(?10::BIGINT[]), \
         UNNEST(?11::BIGINT[]), UNNEST(?12::TEXT[]), UNNEST(?13::TEXT[]), UNNEST(?14::BYTEA[]), UNNEST(?15::BIGINT[]), \
