@@ -73,6 +73,8 @@ id!(/// Something that a controller is told.
     NoticeId, "ntc", 15);
 id!(/// A request to confirm a consent.
     ConfirmationId, "cfm", 16);
+id!(/// A host name of a controller's own, for his pages.
+    HostId, "hst", 32);
 
 impl PurposeId {
     /// The purpose of a stream that was made together with it: both have one id.

@@ -16,8 +16,8 @@ pub mod stream;
 pub mod time;
 
 pub use ids::{
-    AgreementId, BatchId, ConfirmationId, ControllerId, CredentialId, DocumentId, DomainId, FormId, InstructionId,
-    ListId, MessageId, NoticeId, PurposeId, StreamId, WishId,
+    AgreementId, BatchId, ConfirmationId, ControllerId, CredentialId, DocumentId, DomainId, FormId, HostId,
+    InstructionId, ListId, MessageId, NoticeId, PurposeId, StreamId, WishId,
 };
 pub use person::RecipientTag;
 pub use purpose::Purpose;

@@ -7,6 +7,7 @@
 mod consents;
 mod documents;
 mod forms;
+mod hosts;
 mod importing;
 mod imports;
 mod links;
@@ -20,6 +21,10 @@ pub use consents::{Act, Confirming, Decision, Evidenced, Leaving, Renewed};
 pub(crate) use consents::{leave_basis, put_basis};
 pub use documents::{Document, DocumentKind, NewDocument, NewSignature, Side, Signature};
 pub use forms::{Form, FormState, NewForm};
+pub(crate) use hosts::Shelf;
+pub use hosts::{
+    HostBook, HostInForce, HostState, HostToLook, HostToOrder, HostView, KeptCertificate, Looked, NewCertificate,
+};
 pub use importing::{ImportFate, ImportedBasis, ImportedPerson, ToldFates, WaitingRow};
 pub use imports::{
     ImportCounts, ImportReceipt, ImportView, ImportedEvidence, QuarantineView, RunningImport, Undone, import_commitment,

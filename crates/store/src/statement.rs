@@ -6,6 +6,7 @@
 //! Never: a value pasted into a text.
 
 mod cluster;
+mod hosts;
 mod journal;
 mod permission;
 mod policy;
@@ -18,6 +19,7 @@ mod tests;
 mod vault;
 
 pub(crate) use cluster::*;
+pub(crate) use hosts::*;
 pub(crate) use journal::*;
 pub(crate) use permission::*;
 pub(crate) use policy::*;

@@ -25,6 +25,7 @@ pub(super) const MAIN: &[Step] = &[
     Step { name: "main_0001", text: include_str!("migrations/main_0001.sql") },
     Step { name: "main_0002", text: include_str!("migrations/main_0002.sql") },
     Step { name: "main_0003", text: include_str!("migrations/main_0003.sql") },
+    Step { name: "main_0004", text: include_str!("migrations/main_0004.sql") },
 ];
 
 /// Steps of the keys database.

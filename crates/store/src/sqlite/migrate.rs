@@ -23,6 +23,7 @@ pub(super) const MAIN: &[Migration] = &[
     Migration { name: "main_0003", text: include_str!("migrations/main_0003.sql") },
     Migration { name: "main_0004", text: include_str!("migrations/main_0004.sql") },
     Migration { name: "main_0005", text: include_str!("migrations/main_0005.sql") },
+    Migration { name: "main_0006", text: include_str!("migrations/main_0006.sql") },
 ];
 
 /// Steps of the keys database.

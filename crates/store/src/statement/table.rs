@@ -39,6 +39,8 @@ tables! {
     Preference = "preference",
     Wish = "wish",
     Domain = "domain",
+    Host = "host",
+    AcmeAccount = "acme_account",
     Credential = "credential",
     Subject = "subject",
     Suppression = "suppression",

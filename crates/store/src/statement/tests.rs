@@ -32,10 +32,11 @@ enum In {
 }
 
 /// All lists. A text that is in none of them is prepared by no test, and so by the compiler's word never used.
-const LISTS: [(Of, In, &[Statement]); 12] = [
+const LISTS: [(Of, In, &[Statement]); 13] = [
     (Of::Both, In::Main, POLICY),
     (Of::Both, In::Main, SPOOL),
     (Of::General, In::Main, PERMISSION),
+    (Of::General, In::Main, HOSTS_TEXTS),
     (Of::Both, In::Main, JOURNAL),
     (Of::Both, In::Keys, VAULT),
     (Of::Sqlite, In::Main, POLICY_SQLITE),
