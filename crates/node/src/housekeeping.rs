@@ -1,4 +1,4 @@
-//! What is due from time to time: places in the ledger, checkpoints, refusal counts, old keys.
+//! What is due from time to time: places in the ledger, checkpoints, refusal counts, host names, old keys.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,6 +9,8 @@ use tokio::sync::watch;
 const SEQUENCE_EVERY: Duration = Duration::from_millis(150);
 /// Checkpoints are signed this often (1-10 s).
 const EXPORT_EVERY: u32 = 14;
+/// Host names that other nodes brought into force or gave up: every three seconds.
+const HOSTS_EVERY: u32 = 20;
 /// Refusal counts: one leaf a credential, rule and minute.
 const COUNT_EVERY: u32 = 400;
 /// Keys that nothing needs any more, answers kept for repeats.
@@ -34,6 +36,9 @@ async fn one_round(store: &Store, round: u32) -> store::Result<()> {
     while store.sequence().await? > 0 {}
     if round.is_multiple_of(EXPORT_EVERY) {
         store.export_logs().await?;
+    }
+    if round.is_multiple_of(HOSTS_EVERY) {
+        store.refresh_hosts().await?;
     }
     if round.is_multiple_of(COUNT_EVERY) {
         store.flush_refusals().await?;

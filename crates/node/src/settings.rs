@@ -19,6 +19,7 @@ use mta::delivery::{Settings as DeliverySettings, Smarthost};
 use smtpd::Network;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
+use web::hosts::AcmeSettings;
 
 /// A node.
 #[derive(Clone, Debug)]
@@ -41,6 +42,8 @@ pub struct Settings {
     pub doors: DoorSettings,
     /// How it delivers, where it has that role.
     pub delivery: DeliverySettings,
+    /// From whom controllers' own host names have their certificates; without it, they have none.
+    pub acme: Option<AcmeSettings>,
 }
 
 /// Where a node listens. A door without an address is not opened.

@@ -186,13 +186,13 @@ impl Store {
         Ok(was_there)
     }
 
-    /// What an authority that asks for a token on this name is answered (RFC 8555 §8.3).
+    /// What an authority that asks for a token on a name is answered (RFC 8555 §8.3). Looked up where all nodes write
+    /// it: the authority may come to another node than the one that ordered.
     ///
     /// # Errors
     /// Those of the engine.
-    pub async fn challenge_answer(&self, host: &HostInForce, token: &str) -> Result<Option<String>> {
-        let values = vec![host.controller.0.into(), host.id.0.into(), token.into()];
-        let rows = self.found(&sql::HOST_ANSWER, values).await?;
+    pub async fn challenge_answer(&self, name: &str, token: &str) -> Result<Option<String>> {
+        let rows = self.found(&sql::HOST_ANSWER, vec![name.into(), token.into()]).await?;
         rows.into_iter().next().map(|mut row| row.text()).transpose()
     }
 

@@ -56,9 +56,9 @@ statements! { HOSTS_TEXTS:
     /// What the authority will ask for, and what it is answered (RFC 8555 §8.3).
     HOST_CHALLENGE(4) = "UPDATE host SET challenge = ?3, answer = ?4 WHERE controller = ?1 AND id = ?2 \
         AND verified IS NOT NULL";
-    /// The answer to what an authority asks for.
-    HOST_ANSWER(3) = "SELECT answer FROM host WHERE controller = ?1 AND id = ?2 AND challenge = ?3 \
-        AND verified IS NOT NULL AND answer IS NOT NULL";
+    /// The answer to what an authority asks for on a name: to anybody, as the authority says not who it is.
+    HOST_ANSWER(2) = "SELECT answer FROM host WHERE name = ?1 AND challenge = ?2 AND verified IS NOT NULL \
+        AND answer IS NOT NULL";
     /// A name in force has a certificate, and when its successor is to be ordered.
     HOST_CERTIFIED(7) = "UPDATE host SET revision = revision + 1, starts = ?3, ends = ?4, chain = ?5, sealed = ?6, \
         order_due = ?7, failures = 0, order_fault = '', challenge = NULL, answer = NULL \

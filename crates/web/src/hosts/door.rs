@@ -55,6 +55,10 @@ pub(crate) async fn only_his(State(api): State<Api>, request: Request, next: Nex
     let Some(name) = named(&request) else { return next.run(request).await };
     let mut parts = request.uri().path().trim_start_matches('/').split('/');
     let (first, second) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
+    // A name that another node brought into force may be new here.
+    if first == CHALLENGE {
+        return next.run(request).await;
+    }
     let book = api.store().host_book();
     let Some(host) = book.named(&name) else {
         let stranger = api.hosts().is_some_and(|known| known.strangers == Strangers::NotFound && !known.is_own(&name));
@@ -63,9 +67,6 @@ pub(crate) async fn only_his(State(api): State<Api>, request: Request, next: Nex
         }
         return next.run(request).await;
     };
-    if first == CHALLENGE {
-        return next.run(request).await;
-    }
     let Some(page) = page(first) else { return Problem::of(Fault::NotFound).into_response() };
     if request.extensions().get() == Some(&Channel::Clear) {
         return to_https(&api, host, &request);
@@ -94,12 +95,8 @@ fn to_https(api: &Api, host: &HostInForce, request: &Request<Body>) -> Response 
 /// The answer to an authority. On a name that is not in force there is none.
 pub(crate) async fn get_challenge(State(api): State<Api>, Path(token): Path<String>, request: Request) -> Response {
     let missing = || Problem::of(Fault::NotFound).into_response();
-    let book = api.store().host_book();
-    let Some(host) = named(&request).and_then(|name| book.named(&name).cloned()) else { return missing() };
-    if token.len() > TOKEN_OCTETS_MAX {
-        return missing();
-    }
-    match api.store().challenge_answer(&host, &token).await {
+    let Some(name) = named(&request).filter(|_| token.len() <= TOKEN_OCTETS_MAX) else { return missing() };
+    match api.store().challenge_answer(&name, &token).await {
         Ok(Some(answer)) => ([(CONTENT_TYPE, "application/octet-stream")], answer).into_response(),
         Ok(None) => missing(),
         Err(error) => crate::api::store_failed(&error).into_response(),

@@ -8,6 +8,7 @@ mod demo_file;
 mod failover;
 mod full_disk;
 mod harness;
+mod hosts;
 mod importing;
 mod kills;
 mod ledger;
