@@ -31,6 +31,8 @@ pub enum EventType {
     CredentialChanged,
     /// A sending domain was added or verified.
     DomainChanged,
+    /// A host name for pages was claimed, verified, certified or given up.
+    HostChanged,
     /// A basis was recorded.
     BasisRecorded,
     /// A basis was withdrawn (GDPR Art. 7(3)).
@@ -84,6 +86,7 @@ impl EventType {
             Self::ControllerTold => "controller.told",
             Self::CredentialChanged => "credential.changed",
             Self::DomainChanged => "domain.changed",
+            Self::HostChanged => "host.changed",
             Self::BasisRecorded => "basis.recorded",
             Self::BasisWithdrawn => "basis.withdrawn",
             Self::EvidenceExported => "consent.exported",

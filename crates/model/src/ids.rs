@@ -75,6 +75,8 @@ id!(/// A request to confirm a consent.
     ConfirmationId, "cfm", 16);
 id!(/// A decision of the gate that refused a recipient.
     DecisionId, "dec", 32);
+id!(/// A host name of a controller's own, for his pages.
+    HostId, "hst", 33);
 
 impl PurposeId {
     /// The purpose of a stream that was made together with it: both have one id.

@@ -17,7 +17,7 @@ pub mod stream;
 pub mod time;
 
 pub use ids::{
-    AgreementId, BatchId, ConfirmationId, ControllerId, CredentialId, DecisionId, DocumentId, DomainId, FormId,
+    AgreementId, BatchId, ConfirmationId, ControllerId, CredentialId, DecisionId, DocumentId, DomainId, FormId, HostId,
     InstructionId, ListId, MessageId, NoticeId, PurposeId, StreamId, WishId,
 };
 pub use person::RecipientTag;

@@ -18,6 +18,10 @@ pub(crate) use text::Language;
 
 /// Longest address of the pages in octets.
 const PAGES_OCTETS_MAX: usize = 400;
+/// Longest address of pages under a host name of a controller's own: `https://` and 253 octets (RFC 1035 §2.3.4).
+const HOST_ADDRESS_OCTETS_MAX: usize = 8 + 253;
+/// The labels of a longest name, without its dots.
+const LABELS_LONGEST: [usize; 4] = [63, 63, 63, 61];
 /// No token of the store is longer.
 const TOKEN_OCTETS_MAX: usize = 256;
 /// Longest name that is said, in octets: of a sender, a purpose, a list.
@@ -51,6 +55,21 @@ impl Pages {
             && !pages.0.contains('?')
             && Listing::new(&pages.page('u', "token"), list_id).is_ok();
         if fits { Ok(pages) } else { Err(PagesError) }
+    }
+
+    /// Under a controller's own host name, as the store keeps its address.
+    pub(crate) const fn of_host(address: Arc<str>) -> Self {
+        Self(address)
+    }
+
+    /// At least as long as any under which the links of a message may lead: his host name may come into force while
+    /// the message waits.
+    fn longest(&self) -> Self {
+        if self.0.len() >= HOST_ADDRESS_OCTETS_MAX {
+            return self.clone();
+        }
+        let labels = LABELS_LONGEST.map(|octets| "x".repeat(octets));
+        Self(format!("https://{}", labels.join(".")).into())
     }
 
     /// Their address, without a slash at its end.
@@ -116,7 +135,7 @@ pub(crate) enum Misfit {
 pub(crate) fn ensure_fits(pages: Option<&Pages>, footer: Footer, head: &[u8], body: &[u8]) -> Result<(), Misfit> {
     // The longest that there may be: what is taken must fit whoever it goes to.
     let token = "x".repeat(TOKEN_OCTETS_MAX);
-    let links = pages.ok_or(Misfit::NoPages)?.links(&token, &token);
+    let links = pages.ok_or(Misfit::NoPages)?.longest().links(&token, &token);
     let list_id = vec!["x".repeat(LABEL_OCTETS_MAX); LIST_ID_OCTETS_MAX / (LABEL_OCTETS_MAX + 1)].join(".");
     let title = "é".repeat(NAME_OCTETS_MAX / "é".len());
     let head = listed(head, &links, &list_id, &title)?;

@@ -8,6 +8,7 @@ use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use web::hosts::{BesideNode, Certified};
 
 /// Where a node has its certificate from.
 #[derive(Clone, Debug)]
@@ -57,6 +58,16 @@ impl Certificate {
     }
 }
 
+/// Authorities in a file.
+pub(crate) fn roots(file: &Path) -> anyhow::Result<Vec<CertificateDer<'static>>> {
+    let read = CertificateDer::pem_file_iter(file).and_then(Iterator::collect::<Result<Vec<_>, _>>);
+    let roots = read.with_context(|| format!("{} cannot be read as certificates", file.display()))?;
+    if roots.is_empty() {
+        anyhow::bail!("there is no certificate in {}", file.display());
+    }
+    Ok(roots)
+}
+
 fn read(chain: &Path, key: &Path, remedy: &str) -> anyhow::Result<Arc<ServerConfig>> {
     let certificates = CertificateDer::pem_file_iter(chain)
         .and_then(Iterator::collect::<Result<Vec<_>, _>>)
@@ -75,9 +86,10 @@ fn read(chain: &Path, key: &Path, remedy: &str) -> anyhow::Result<Arc<ServerConf
     Ok(Arc::new(config))
 }
 
-/// The same certificate for HTTPS, which also speaks HTTP/2.
-pub(crate) fn for_web(config: &ServerConfig) -> Arc<ServerConfig> {
+/// The same certificate for HTTPS, which also speaks HTTP/2; and beside it those of controllers' own host names.
+pub(crate) fn for_web(config: &ServerConfig, certified: Arc<Certified>) -> Arc<ServerConfig> {
     let mut config = config.clone();
+    config.cert_resolver = Arc::new(BesideNode::new(certified, Arc::clone(&config.cert_resolver)));
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     Arc::new(config)
 }

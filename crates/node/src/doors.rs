@@ -20,7 +20,11 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
 use tokio::task::{JoinError, JoinHandle};
+use web::hosts::{Certified, Keeper};
 use web::{Api, Drained, Listener as WebListener, Readiness, Router};
+
+/// Whether anything is due for a host name is looked so often.
+const HOSTS_EVERY: Duration = Duration::from_secs(2);
 
 /// What the listeners of a node share.
 #[derive(Clone)]
@@ -73,6 +77,7 @@ pub(crate) struct Doors {
     shared: Shared,
     smtp: Vec<SmtpListener>,
     web: Vec<JoinHandle<Drained>>,
+    keepers: Vec<JoinHandle<()>>,
     stop: watch::Sender<bool>,
     readiness: Arc<Readiness>,
 }
@@ -85,7 +90,7 @@ impl Doors {
     ) -> anyhow::Result<Self> {
         let (stop, _) = watch::channel(false);
         let (shared, readiness) = (shared.clone(), Arc::new(Readiness::default()));
-        let mut doors = Self { shared, smtp: Vec::new(), web: Vec::new(), stop, readiness };
+        let mut doors = Self { shared, smtp: Vec::new(), web: Vec::new(), keepers: Vec::new(), stop, readiness };
         match fill(&mut doors).await {
             Ok(()) => {
                 doors.readiness.open();
@@ -134,10 +139,30 @@ impl Doors {
         self.web(place, router, None).await
     }
 
-    /// HTTP within TLS.
-    pub(crate) async fn https(&mut self, place: &Place, router: Router) -> anyhow::Result<()> {
-        let tls = certificates::for_web(&self.shared.tls);
+    /// HTTP within TLS, with the certificates of controllers' own host names beside the node's.
+    pub(crate) async fn https(&mut self, place: &Place, running: &Running, router: Router) -> anyhow::Result<()> {
+        let tls = certificates::for_web(&self.shared.tls, Certified::new(Arc::clone(&running.store)));
         self.web(place, router, Some(tls)).await
+    }
+
+    /// Looks after controllers' own host names for as long as the doors are open.
+    pub(crate) fn keep_hosts(&mut self, mut keeper: Keeper) {
+        let mut stopped = self.stop.subscribe();
+        self.keepers.push(tokio::spawn(async move {
+            let rounds = async {
+                loop {
+                    if let Err(error) = keeper.round().await {
+                        tracing::warn!(%error, "host names could not be looked after; it is tried again");
+                    }
+                    tokio::time::sleep(HOSTS_EVERY).await;
+                }
+            };
+            tokio::select! {
+                // What is half done is taken up again after its lease.
+                _ = stopped.changed() => {}
+                () = rounds => {}
+            }
+        }));
     }
 
     async fn web(&mut self, place: &Place, router: Router, tls: Option<Arc<ServerConfig>>) -> anyhow::Result<()> {
@@ -162,6 +187,9 @@ impl Doors {
         }
         for listener in self.web {
             told("an HTTP listener", listener.await);
+        }
+        for keeper in self.keepers {
+            told("the keeper of host names", keeper.await.map(|()| Drained::Whole));
         }
     }
 }

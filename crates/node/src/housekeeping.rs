@@ -1,5 +1,5 @@
-//! What is due from time to time: places in the ledger, checkpoints, refusal counts, agreements whose day has come,
-//! what was kept for its time, wishes that still have to be passed on, old keys.
+//! What is due from time to time: places in the ledger, checkpoints, refusal counts, host names, agreements whose day
+//! has come, what was kept for its time, wishes that still have to be passed on, old keys.
 
 use mta::submission::Submission;
 use std::sync::Arc;
@@ -11,6 +11,8 @@ use tokio::sync::watch;
 const SEQUENCE_EVERY: Duration = Duration::from_millis(150);
 /// Checkpoints are signed this often (1-10 s).
 const EXPORT_EVERY: u32 = 14;
+/// Host names that other nodes brought into force or gave up: every three seconds.
+const HOSTS_EVERY: u32 = 20;
 /// Refusal counts: one leaf a credential, rule and minute. Agreements begin and end by the minute, too.
 const COUNT_EVERY: u32 = 400;
 /// Refusals that wait are written about every second.
@@ -41,6 +43,9 @@ async fn one_round(store: &Arc<Store>, submission: &Arc<Submission>, round: u32)
     }
     if round.is_multiple_of(LOG_EVERY) {
         store.flush_refusal_log().await?;
+    }
+    if round.is_multiple_of(HOSTS_EVERY) {
+        store.refresh_hosts().await?;
     }
     if round.is_multiple_of(COUNT_EVERY) {
         store.flush_refusals().await?;

@@ -10,12 +10,14 @@ use crate::settings::{Joining, Settings, homing};
 use crate::telling::Telling;
 use anyhow::Context as _;
 use metrics_exporter_prometheus::PrometheusHandle;
+use mta::Pages;
 use serde_json::{Value, json};
 use smtpd::Kind;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 use store::{Roles, Store};
+use web::hosts::{Acme, Hosts, Keeper, Strangers, host_of_url};
 
 /// Runs until SIGTERM or SIGINT.
 ///
@@ -102,14 +104,32 @@ async fn fill(
     if let Some(pages) = &settings.delivery.pages {
         api = api.with_pages(pages.base());
     }
+    if settings.roles.contains(Roles::API) {
+        let hosts = hosts(settings)?;
+        let (store, names) = (Arc::clone(&running.store), hosts.names().clone());
+        let acme = settings.acme.clone().map(|acme| Acme::new(acme, Arc::clone(&store), names.clone()));
+        doors.keep_hosts(Keeper::new(store, names, acme.transpose().context("--acme-ca")?));
+        api = api.with_hosts(hosts);
+    }
     let router = if settings.roles.contains(Roles::API) { web::router(api) } else { web::router::health(api) };
     if let Some(address) = addresses.https {
-        doors.https(&place("HTTPS", address, "choose another address with --https"), router.clone()).await?;
+        doors.https(&place("HTTPS", address, "choose another address with --https"), running, router.clone()).await?;
     }
     if let Some(address) = addresses.http {
         doors.http(&place("HTTP", address, "choose another address with --http"), router).await?;
     }
     Ok(())
+}
+
+/// What the routes know about host names: what the node itself is called is no controller's.
+fn hosts(settings: &Settings) -> anyhow::Result<Hosts> {
+    let pages = settings.delivery.pages.as_ref().map(Pages::base);
+    let base_url = base_url(settings);
+    let urls = [Some(base_url.as_str()), pages].into_iter().flatten().filter_map(host_of_url);
+    let own = urls.chain([settings.hostname.as_str().to_owned(), settings.name.clone()]).collect();
+    // Without certificates nobody is led here by a name that is not the node's.
+    let strangers = if settings.acme.is_some() { Strangers::NotFound } else { Strangers::Welcome };
+    Hosts::new(settings.delivery.resolver, own, strangers).context("host names cannot be verified")
 }
 
 /// How clients reach the API.

@@ -20,6 +20,7 @@ use mta::delivery::{Settings as DeliverySettings, Smarthost};
 use smtpd::Network;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
+use web::hosts::AcmeSettings;
 
 /// A node.
 #[derive(Clone, Debug)]
@@ -46,6 +47,8 @@ pub struct Settings {
     pub delivery: DeliverySettings,
     /// Who runs it, when that is said anew.
     pub operator: Option<Operator>,
+    /// From whom controllers' own host names have their certificates; without it, they have none.
+    pub acme: Option<AcmeSettings>,
 }
 
 /// Where a node listens. A door without an address is not opened.

@@ -8,6 +8,7 @@ use crate::cluster::{Follower, Tenure};
 use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::journal::Journal;
+use crate::permission::Shelf;
 use crate::policy::PolicyCache;
 use crate::refusals::Refusals;
 use crate::spool::QueueRow;
@@ -106,6 +107,8 @@ pub struct Store {
     /// The microsecond of the last id.
     last_id: AtomicI64,
     membership: Option<Membership>,
+    /// Names in force for controllers' pages.
+    pub(crate) shelf: Shelf,
 }
 
 /// What a store is opened with, beside its settings.
@@ -189,6 +192,7 @@ impl Store {
             arrivals_seen: AtomicI64::new(clock.now().micros()),
             under_way: Arc::default(),
             membership: None,
+            shelf: Shelf::default(),
             homing: options.homing,
             region: options.region,
             follower,
@@ -204,6 +208,7 @@ impl Store {
     async fn settle_in(&self) -> Result<()> {
         // Ids are larger than all that were given, wherever the clock stands.
         self.last_id.store(self.engine.last_id().await? >> ID_SEAT_BITS, Ordering::Relaxed);
+        self.refresh_hosts().await?;
         if self.policy.current().controller(ControllerId::OPERATOR).is_some() {
             return Ok(());
         }

@@ -9,6 +9,7 @@ mod consents;
 mod documents;
 mod evidence;
 mod forms;
+mod hosts;
 mod importing;
 mod imports;
 mod instructions;
@@ -26,6 +27,10 @@ pub(crate) use consents::{leave_basis, put_basis};
 pub use documents::{Document, DocumentKind, NewDocument, NewSignature, Side, Signature};
 pub use evidence::{ConsentAct, Disclosure, Opening, commitment};
 pub use forms::{Form, FormState, NewForm};
+pub(crate) use hosts::Shelf;
+pub use hosts::{
+    HostBook, HostInForce, HostState, HostToLook, HostToOrder, HostView, KeptCertificate, Looked, NewCertificate,
+};
 pub use importing::{ImportFate, ImportedBasis, ImportedPerson, ToldFates, WaitingRow};
 pub use imports::{
     ImportCounts, ImportReceipt, ImportView, ImportedEvidence, QuarantineView, RunningImport, Undone, import_commitment,

@@ -8,6 +8,7 @@
 mod authority;
 mod cluster;
 mod decisions;
+mod hosts;
 mod journal;
 mod permission;
 mod policy;
@@ -23,6 +24,7 @@ mod vault;
 pub(crate) use authority::*;
 pub(crate) use cluster::*;
 pub(crate) use decisions::*;
+pub(crate) use hosts::*;
 pub(crate) use journal::*;
 pub(crate) use permission::*;
 pub(crate) use policy::*;

@@ -20,6 +20,8 @@ pub struct Http {
     peer: SocketAddr,
     /// Name in the certificate, and whom to trust.
     tls: Option<(String, Arc<ClientConfig>)>,
+    /// What stands in the field Host, if not the address.
+    host: Option<String>,
 }
 
 /// An answer.
@@ -51,13 +53,20 @@ impl Http {
     /// Requests in clear.
     #[must_use]
     pub const fn plain(peer: SocketAddr) -> Self {
-        Self { peer, tls: None }
+        Self { peer, tls: None, host: None }
     }
 
     /// Requests within TLS.
     #[must_use]
     pub fn tls(peer: SocketAddr, name: &str, config: Arc<ClientConfig>) -> Self {
-        Self { peer, tls: Some((name.to_owned(), config)) }
+        Self { peer, tls: Some((name.to_owned(), config)), host: None }
+    }
+
+    /// The same, asking for this host.
+    #[must_use]
+    pub fn asking(mut self, host: &str) -> Self {
+        self.host = Some(host.to_owned());
+        self
     }
 
     /// GET.
@@ -89,7 +98,8 @@ impl Http {
         headers: &[(&str, &str)],
         body: &[u8],
     ) -> io::Result<HttpAnswer> {
-        let mut head = format!("{method} {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n", self.peer);
+        let host = self.host.clone().unwrap_or_else(|| self.peer.to_string());
+        let mut head = format!("{method} {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n");
         for (name, value) in headers {
             let _ = write!(head, "{name}: {value}\r\n");
         }

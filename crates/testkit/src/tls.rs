@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, KeyUsagePurpose};
 use rustls::crypto::CryptoProvider;
+use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use rustls::{ClientConfig, RootCertStore, ServerConfig, SupportedProtocolVersion};
 
@@ -101,6 +102,35 @@ impl TestCa {
             .with_no_client_auth();
         Arc::new(config)
     }
+}
+
+/// The certificates of a PEM text.
+///
+/// # Panics
+/// When there is something else in it.
+#[must_use]
+#[expect(clippy::expect_used, reason = "a test without its roots has failed")]
+pub fn certificates(pem: &str) -> Vec<CertificateDer<'static>> {
+    CertificateDer::pem_slice_iter(pem.as_bytes()).collect::<Result<_, _>>().expect("certificates")
+}
+
+/// A client that trusts the authorities in a PEM text alone.
+///
+/// # Panics
+/// When there is something else in it.
+#[must_use]
+#[expect(clippy::expect_used, reason = "a test without its roots has failed")]
+pub fn client_trusting(pem: &str) -> Arc<ClientConfig> {
+    let mut roots = RootCertStore::empty();
+    for root in certificates(pem) {
+        roots.add(root).expect("an authority");
+    }
+    let config = ClientConfig::builder_with_provider(provider())
+        .with_safe_default_protocol_versions()
+        .expect("the provider has TLS 1.2 and 1.3")
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    Arc::new(config)
 }
 
 fn provider() -> Arc<CryptoProvider> {

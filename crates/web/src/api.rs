@@ -10,9 +10,11 @@ use bytes::Bytes;
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
 use metrics_exporter_prometheus::PrometheusHandle;
+use model::ControllerId;
 use mta::submission::Submission;
 use store::{Authority, Store};
 
+use crate::hosts::Hosts;
 use crate::problem::Problem;
 use crate::public::door::Throttle;
 use crate::router::Fault;
@@ -24,6 +26,7 @@ pub(crate) mod decisions;
 pub(crate) mod evidence;
 pub(crate) mod flight;
 pub(crate) mod forms;
+pub(crate) mod hosts;
 pub(crate) mod imports;
 pub(crate) mod instructions;
 pub(crate) mod json;
@@ -59,6 +62,7 @@ struct Shared {
     openapi: Bytes,
     pages_url: String,
     throttle: Throttle,
+    hosts: Option<Hosts>,
 }
 
 /// Whether the node takes mail now: closed until the node has wired everything, and again when it stops.
@@ -112,6 +116,7 @@ impl Api {
                 openapi,
                 pages_url,
                 throttle,
+                hosts: None,
             }),
         }
     }
@@ -128,8 +133,29 @@ impl Api {
         }
     }
 
+    /// The same, where controllers have host names of their own.
+    #[must_use]
+    pub fn with_hosts(self, hosts: Hosts) -> Self {
+        let hosts = Some(hosts);
+        match Arc::try_unwrap(self.shared) {
+            Ok(shared) => Self { shared: Arc::new(Shared { hosts, ..shared }) },
+            // Handed out already: what was said before stays.
+            Err(shared) => Self { shared },
+        }
+    }
+
+    pub(crate) fn hosts(&self) -> Option<&Hosts> {
+        self.shared.hosts.as_ref()
+    }
+
+    /// Where the pages are that belong to nobody's own name.
     pub(crate) fn pages_url(&self) -> &str {
         &self.shared.pages_url
+    }
+
+    /// Where a controller's pages are: under a name of his own where its certificate holds, else under the node's.
+    pub(crate) fn pages_of(&self, controller: ControllerId) -> Arc<str> {
+        self.store().own_pages(controller).unwrap_or_else(|| Arc::from(self.pages_url()))
     }
 
     pub(crate) fn throttle(&self) -> &Throttle {

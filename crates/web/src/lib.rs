@@ -6,6 +6,7 @@
 //! Read in this order: [`listener`], [`router`], [`api`], [`mailbox`].
 
 pub mod api;
+pub mod hosts;
 pub mod listener;
 pub mod mailbox;
 mod pages;

@@ -184,11 +184,21 @@ impl Door {
             Version::One => self.http.clone().http1_only(),
             Version::Two => self.http.clone().http2_only(),
         };
-        let answer = service_fn(|request| answer(self.router.clone(), peer, request));
+        let channel = if self.tls.is_some() { Channel::Tls } else { Channel::Clear };
+        let answer = service_fn(|request| answer(self.router.clone(), peer, channel, request));
         let connection = http.serve_connection(TokioIo::new(stream), answer);
         // A peer that breaks the protocol or goes away is no event of ours.
         let _ = end.watch(connection).await;
     }
+}
+
+/// How a request came.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Channel {
+    /// Everybody on the way could read it.
+    Clear,
+    /// Within TLS.
+    Tls,
 }
 
 #[derive(Clone, Copy)]
@@ -197,9 +207,15 @@ enum Version {
     Two,
 }
 
-async fn answer(router: Router, peer: SocketAddr, request: http::Request<Incoming>) -> Result<Response, Infallible> {
+async fn answer(
+    router: Router,
+    peer: SocketAddr,
+    channel: Channel,
+    request: http::Request<Incoming>,
+) -> Result<Response, Infallible> {
     let mut request = request.map(Body::new);
     request.extensions_mut().insert(ConnectInfo(peer));
+    request.extensions_mut().insert(channel);
     match tokio::time::timeout(Duration::from_secs(REQUEST_S_MAX), router.oneshot(request)).await {
         Ok(Ok(response)) => Ok(response),
         Err(_) => Ok(Problem::of(Fault::Slow).into_response()),

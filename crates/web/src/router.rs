@@ -8,12 +8,13 @@ use std::net::SocketAddr;
 
 use axum::Router;
 use axum::extract::{ConnectInfo, State};
-use axum::middleware::map_response;
+use axum::middleware::{from_fn_with_state, map_response};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, delete, get, post};
 use http::header::CONTENT_TYPE;
 
 use crate::api::{self, Api};
+use crate::hosts::door as own_host;
 use crate::pages;
 use crate::problem::Problem;
 use crate::public::door;
@@ -112,6 +113,10 @@ pub(crate) fn table() -> Vec<Route> {
         Route::both("/w/{token}", door::get_why, door::post_wish),
         Route::get("/public.css", door::get_style),
         Route::get("/accent/{file}", door::get_accent),
+        Route::both("/v1/hosts", api::hosts::get_hosts, api::hosts::post_host),
+        Route::delete("/v1/hosts/{id}", api::hosts::delete_host),
+        Route::post("/v1/hosts/{id}/verify", api::hosts::post_verify),
+        Route::get(own_host::CHALLENGE_PATH, own_host::get_challenge),
         Route::post("/v1/imports", api::imports::post_import),
         Route::get("/v1/imports/{id}", api::imports::get_import),
         Route::post("/v1/imports/{id}/undo", api::imports::post_undo),
@@ -145,6 +150,7 @@ fn routed(api: Api, routes: Vec<Route>) -> Router {
         .fold(Router::new(), |router, route| router.route(route.path, route.answer))
         .fallback(async || Problem::of(Fault::NotFound))
         .method_not_allowed_fallback(async || Problem::of(Fault::MethodNotAllowed))
+        .layer(from_fn_with_state(api.clone(), own_host::only_his))
         .layer(map_response(secure::fields))
         .layer(map_response(counted))
         .with_state(api)

@@ -21,6 +21,7 @@ pub(crate) const PACKAGES: &[(&str, &str)] = &[
     ("postgresql", "the database server that clusters for tests are made of; none is left running"),
     ("postgresql-client", "psql, by which tests make and look into databases"),
     ("pgbouncer", "a pooler, in front of which the store must refuse to work in transaction mode"),
+    ("pebble", "a certificate authority that is not ours, for certificates by ACME"),
     ("faketime", "nodes whose clocks are wrong, with the library that does it"),
 ];
 
@@ -86,6 +87,7 @@ fn without_dpkg() -> Result<Vec<&'static str>> {
         "psql",
         "pgbouncer",
         "faketime",
+        "pebble",
     ];
     let absent: Vec<&str> = programs.into_iter().filter(|program| run::which(program).is_none()).collect();
     if absent.is_empty() {

@@ -7,11 +7,9 @@
 
 use super::settings::{Settings, Smarthost};
 use super::spread;
+use crate::names::{Absence, absence, absolute, options, resolver};
 use hickory_resolver::TokioResolver;
-use hickory_resolver::config::{ConnectionConfig, LookupIpStrategy, NameServerConfig, ResolverConfig};
-use hickory_resolver::net::runtime::TokioRuntimeProvider;
-use hickory_resolver::net::{DnsError, NetError};
-use hickory_resolver::proto::op::ResponseCode;
+use hickory_resolver::net::NetError;
 use hickory_resolver::proto::rr::{RData, RecordType};
 use mail::reply::EnhancedCode;
 use std::net::{IpAddr, SocketAddr};
@@ -95,22 +93,8 @@ impl Router {
     /// # Errors
     /// The system's resolver configuration cannot be read.
     pub(crate) fn new(settings: &Settings) -> Result<Self, NetError> {
-        let mut builder = match settings.resolver {
-            None => TokioResolver::builder_tokio()?,
-            Some(address) => {
-                let at_port = |mut connection: ConnectionConfig| {
-                    connection.port = address.port();
-                    connection
-                };
-                let connections = vec![at_port(ConnectionConfig::udp()), at_port(ConnectionConfig::tcp())];
-                let server = NameServerConfig::new(address.ip(), true, connections);
-                let config = ResolverConfig::from_name_servers(vec![server]);
-                TokioResolver::builder_with_config(config, TokioRuntimeProvider::default())
-            }
-        };
-        let options = builder.options_mut();
-        options.ip_strategy = LookupIpStrategy::Ipv4AndIpv6;
-        options.cache_size = CACHE_ANSWERS_MAX;
+        let mut builder = resolver(settings.resolver)?;
+        options(&mut builder).cache_size = CACHE_ANSWERS_MAX;
         Ok(Self { resolver: builder.build()?, smarthost: settings.smarthost.clone(), mx_port: settings.mx_port })
     }
 
@@ -271,29 +255,6 @@ fn order(exchangers: Exchangers, site: &str, seed: u64) -> Order {
 fn hops_of(host: &Arc<str>, ips: &[IpAddr], port: u16) -> Vec<Hop> {
     let hop = |ip: &IpAddr| Hop { host: Arc::clone(host), address: SocketAddr::new(*ip, port) };
     ips.iter().take(HOPS_MAX).map(hop).collect()
-}
-
-enum Absence {
-    NoDomain,
-    NoRecords,
-    Unknown,
-}
-
-/// Only a clean negative answer is one. A SERVFAIL or a bogus signature is a fault of the moment.
-fn absence(error: &NetError) -> Absence {
-    match error {
-        NetError::Dns(DnsError::NoRecordsFound(none)) => match none.response_code {
-            ResponseCode::NXDomain => Absence::NoDomain,
-            ResponseCode::NoError => Absence::NoRecords,
-            _ => Absence::Unknown,
-        },
-        _ => Absence::Unknown,
-    }
-}
-
-/// With its final dot, so that no search list of the system applies.
-fn absolute(name: &str) -> String {
-    format!("{}.", name.trim_end_matches('.'))
 }
 
 /// Without its final dot, lower case.

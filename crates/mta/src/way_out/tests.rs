@@ -167,3 +167,13 @@ fn rfc8058_3_1_pages_are_at_an_https_address_alone() {
         assert_eq!(Pages::parse(wrong), Err(PagesError), "{wrong}");
     }
 }
+
+#[test]
+fn what_fits_still_fits_when_the_controller_s_own_host_name_comes_into_force() {
+    let longest = pages().longest();
+    assert_eq!(longest.base().len(), HOST_ADDRESS_OCTETS_MAX);
+    assert_eq!(Pages::parse(longest.base()), Ok(longest.clone()));
+    // One that is longer already stays what it is.
+    let long = Pages::parse(&format!("{}/{}", longest.base(), "x".repeat(20))).unwrap();
+    assert_eq!(long.longest(), long);
+}

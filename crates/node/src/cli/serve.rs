@@ -1,18 +1,19 @@
 //! The arguments of `postern serve`, and the settings that they make.
 
-use crate::certificates::Certificate;
+use crate::certificates::{Certificate, roots};
 use crate::settings::{
     BodyArguments, DoorSettings, Ports, Settings, StoreArguments, StoreSettings, Trusted, smarthost,
 };
 use crate::telling::Telling;
 use anyhow::{Context as _, bail};
 use duties::operator::Operator;
-use mail::address::Domain;
+use mail::address::{Address, Domain};
 use mta::Pages;
 use mta::delivery::{Settings as DeliverySettings, Shaping};
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use store::{CreateKey, Roles};
+use web::hosts::AcmeSettings;
 
 /// The first of the ports when no door is named.
 const BASE_PORT: u16 = 8025;
@@ -71,6 +72,23 @@ pub(super) struct Arguments {
     /// The certificate's key, as PEM.
     #[arg(long, value_name = "FILE", requires = "certificate")]
     key: Option<PathBuf>,
+    /// Order certificates for controllers' own host names from the authority with this ACME directory, such as
+    /// https://acme-v02.api.letsencrypt.org/directory; by that you agree to its terms. Requests for host names that
+    /// nobody has are then not found. Without it such names have no certificates and are not linked to.
+    #[arg(long, value_name = "URL", env = "POSTERN_ACME_DIRECTORY", requires = "acme_contact")]
+    acme_directory: Option<String>,
+    /// Where that authority reaches you. May be given several times.
+    #[arg(
+        long,
+        value_name = "EMAIL",
+        env = "POSTERN_ACME_CONTACT",
+        value_delimiter = ',',
+        requires = "acme_directory"
+    )]
+    acme_contact: Vec<String>,
+    /// Authorities to trust for the connection to it, as PEM, beside the usual ones.
+    #[arg(long, value_name = "FILE", env = "POSTERN_ACME_CA", requires = "acme_directory")]
+    acme_ca: Option<PathBuf>,
     /// Deliver everything there instead of to the recipients' exchangers. Every node of a store needs the same.
     #[arg(long, value_name = "HOST:PORT")]
     sink: Option<String>,
@@ -139,6 +157,7 @@ impl Arguments {
             (Some(chain), Some(key)) => Certificate::Files { chain, key },
             _ => Certificate::Own { authority: "Postern node CA", names: vec![hostname.as_str().to_owned()] },
         };
+        let acme = acme(self.acme_directory.as_deref(), &self.acme_contact, self.acme_ca.as_deref())?;
         let place = self.store.place()?;
         let operator = self.operator.as_deref().map(operator).transpose()?;
         Ok(Settings {
@@ -158,6 +177,7 @@ impl Arguments {
             doors,
             delivery,
             operator,
+            acme,
         })
     }
 
@@ -227,6 +247,23 @@ fn operator(file: &Path) -> anyhow::Result<Operator> {
     Ok(said)
 }
 
+/// Whom to ask for certificates.
+fn acme(directory: Option<&str>, contact: &[String], ca: Option<&Path>) -> anyhow::Result<Option<AcmeSettings>> {
+    let Some(directory) = directory else { return Ok(None) };
+    if !directory.starts_with("https://") {
+        bail!("--acme-directory {directory} is not an https address");
+    }
+    let reached = |address: &String| {
+        let address = address.strip_prefix("mailto:").unwrap_or(address);
+        // The address is not repeated: it may be a person's.
+        Address::parse(address).context("--acme-contact is not an e-mail address")?;
+        Ok(format!("mailto:{address}"))
+    };
+    let contact = contact.iter().map(reached).collect::<anyhow::Result<_>>()?;
+    let roots = ca.map(roots).transpose().context("--acme-ca")?.unwrap_or_default();
+    Ok(Some(AcmeSettings { directory: directory.to_owned(), contact, roots }))
+}
+
 fn resolver(text: &str) -> anyhow::Result<SocketAddr> {
     let alone = |_| text.parse::<IpAddr>().map(|address| SocketAddr::new(address, DNS_PORT));
     text.parse().or_else(alone).with_context(|| format!("--dns {text} is not the address of a DNS server"))
@@ -255,5 +292,23 @@ mod tests {
         assert_eq!(pages(None, None).unwrap(), None);
         let wrong = pages(Some("http://mail.example"), own).unwrap_err();
         assert!(format!("{wrong:#}").starts_with("--pages-url http://mail.example: "), "{wrong:#}");
+    }
+
+    #[test]
+    fn rfc8555_an_authority_is_asked_over_https_and_knows_whom_to_write_to() {
+        let contact = ["Ops@node.example".to_owned(), "mailto:two@node.example".to_owned()];
+        let asked = acme(Some("https://acme.example/dir"), &contact, None).unwrap().unwrap();
+        assert_eq!(asked.contact, ["mailto:Ops@node.example", "mailto:two@node.example"]);
+        assert!(acme(None, &[], None).unwrap().is_none());
+        let refused = |directory, contact: &str, ca: Option<&str>| {
+            let refused = acme(Some(directory), &[contact.to_owned()], ca.map(Path::new)).unwrap_err();
+            format!("{refused:#}")
+        };
+        let told = refused("http://acme.example/dir", "ops@node.example", None);
+        assert_eq!(told, "--acme-directory http://acme.example/dir is not an https address");
+        let told = refused("https://acme.example/dir", "nobody", None);
+        assert!(told.starts_with("--acme-contact is not an e-mail address") && !told.contains("nobody"), "{told}");
+        let told = refused("https://acme.example/dir", "ops@node.example", Some("not-there.pem"));
+        assert!(told.starts_with("--acme-ca: not-there.pem cannot be read"), "{told}");
     }
 }

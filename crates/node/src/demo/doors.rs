@@ -12,6 +12,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use store::Store;
+use web::hosts::{Hosts, Strangers};
 
 /// The mailbox has nothing more to wait for when delivery has ended; its sessions are told to go.
 const MAILBOX_DRAIN: Duration = Duration::from_secs(2);
@@ -84,8 +85,10 @@ pub(super) async fn open(
         doors.submission(Kind::SubmissionTls, &ports.place(2, "submission with TLS"), running).await?;
         let api = doors.api(running, &format!("http://{}", ports.at(0)), metrics);
         // RFC 8058 §3.1: the way out is an https: address.
-        let router = web::router(api.with_pages(&format!("https://{}", ports.at(7))));
-        doors.https(&ports.place(7, "the API (HTTPS)"), router.clone()).await?;
+        let api = api.with_pages(&format!("https://{}", ports.at(7)));
+        // No authority certifies names for a demo; they can be claimed and verified.
+        let router = web::router(api.with_hosts(Hosts::new(None, Vec::new(), Strangers::Welcome)?));
+        doors.https(&ports.place(7, "the API (HTTPS)"), running, router.clone()).await?;
         doors.http(&ports.place(0, "the API (HTTP)"), router).await
     })
     .await

@@ -40,6 +40,8 @@ tables! {
     Mailed = "mailed",
     Wish = "wish",
     Domain = "domain",
+    Host = "host",
+    AcmeAccount = "acme_account",
     Credential = "credential",
     Subject = "subject",
     Suppression = "suppression",

@@ -32,13 +32,14 @@ enum In {
 }
 
 /// All lists. A text that is in none of them is prepared by no test, and so by the compiler's word never used.
-const LISTS: [(Of, In, &[Statement]); 15] = [
+const LISTS: [(Of, In, &[Statement]); 16] = [
     (Of::Both, In::Main, POLICY),
     (Of::Both, In::Main, SPOOL),
     (Of::General, In::Main, PERMISSION),
     (Of::General, In::Main, AUTHORITY),
     (Of::General, In::Main, RETENTION),
     (Of::General, In::Main, DECISIONS),
+    (Of::General, In::Main, HOSTS_TEXTS),
     (Of::Both, In::Main, JOURNAL),
     (Of::Both, In::Keys, VAULT),
     (Of::Sqlite, In::Main, POLICY_SQLITE),

@@ -80,7 +80,7 @@ pub(crate) async fn post_form(
         match publish(api.store(), controller, &draft).await {
             Ok(id) => {
                 let owner = api.store().public_id(controller);
-                let url = format!("{}/f/{owner}/{}", api.pages_url(), asked.name);
+                let url = format!("{}/f/{owner}/{}", api.pages_of(controller), asked.name);
                 Ok((StatusCode::CREATED, Json(FormAnswer { id: api.store().public_id(id), url })))
             }
             Err(NotPublished::Other(duties::Error::Store(store::Error::NotFound { .. }))) => {

@@ -60,6 +60,10 @@ mod tests;
         crate::api::profile::post_profile,
         crate::api::notices::post_notice,
         crate::api::forms::post_form,
+        crate::api::hosts::get_hosts,
+        crate::api::hosts::post_host,
+        crate::api::hosts::delete_host,
+        crate::api::hosts::post_verify,
         crate::api::imports::post_import,
         crate::api::imports::get_import,
         crate::api::imports::post_undo,
@@ -69,6 +73,7 @@ mod tests;
         (name = "messages", description = "Sending, and what became of it"),
         (name = "decisions", description = "Whether, and why not"),
         (name = "people", description = "Who may be mailed"),
+        (name = "hosts", description = "Host names of your own for the pages where your recipients decide"),
         (name = "interface", description = "This description")
     ),
     modifiers(&Key)

@@ -170,7 +170,7 @@ fn help(language: Language, kind: HelpKind, status: StatusCode) -> Response {
 }
 
 /// One page for every link that cannot be used: it helps, and is no oracle.
-fn unusable(visit: &Visit) -> Response {
+pub(crate) fn unusable(visit: &Visit) -> Response {
     help(visit.language, HelpKind::LinkUnusable, StatusCode::NOT_FOUND)
 }
 

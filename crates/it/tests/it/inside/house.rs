@@ -12,7 +12,7 @@ use mail::reply::ReceivedReply;
 use mail::server::Limits;
 use metrics_exporter_prometheus::PrometheusHandle;
 use model::basis::BasisKind;
-use model::{ControllerId, CredentialId, MessageId, StreamId};
+use model::{Clock as _, ControllerId, CredentialId, MessageId, StreamId, Timestamp};
 use mta::Pages;
 use mta::delivery::Settings as DeliverySettings;
 use node::running::Running;
@@ -55,6 +55,8 @@ pub(crate) struct Plan {
     pub(crate) limits: Limits,
     pub(crate) metrics: Option<PrometheusHandle>,
     pub(crate) connections: Bounds,
+    /// What the clock shows at first.
+    pub(crate) start: Timestamp,
 }
 
 /// A controller with its first credential.
@@ -133,7 +135,7 @@ impl House {
         let mut plan = plan(&dns, &mx);
         change(&mut plan);
         let dir = Ground::new().await;
-        let clock = ManualClock::start();
+        let clock = ManualClock::at(plan.start);
         let store = dir.open(&clock).await;
         let shop = admitted(&store, "shop", "shop.example").await;
         let running = Running::start(Arc::clone(&store), plan.delivery.clone()).await.unwrap();
@@ -348,7 +350,13 @@ fn plan(dns: &FakeDns, mx: &FakeMx) -> Plan {
     delivery.timeouts.connect = Duration::from_secs(5);
     delivery.timeouts.quit = Duration::from_millis(200);
     delivery.pages = Some(Pages::parse(PAGES).unwrap());
-    Plan { delivery, limits: Limits::default(), metrics: None, connections: Bounds::default() }
+    Plan {
+        delivery,
+        limits: Limits::default(),
+        metrics: None,
+        connections: Bounds::default(),
+        start: ManualClock::start().now(),
+    }
 }
 
 fn processor() -> Operator {

@@ -7,6 +7,7 @@ mod delivery;
 mod doors;
 mod ground;
 mod hostile;
+mod hosts;
 mod house;
 mod idempotency;
 mod isolation;

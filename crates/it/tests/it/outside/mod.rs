@@ -11,6 +11,7 @@ mod evidencing;
 mod failover;
 mod full_disk;
 mod harness;
+mod hosts;
 mod importing;
 mod kills;
 mod ledger;

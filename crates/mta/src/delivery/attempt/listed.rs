@@ -34,7 +34,9 @@ pub(super) async fn content(
     let aim = Aim::of(store, row).ok_or(Unwritten::Unknown)?;
     let stream = store.stream(row.controller, row.stream).ok_or(Unwritten::Unknown)?;
     let language = Language::of(&content.head);
-    let links = links(pages, store, row, &aim).map_err(|error| {
+    // His own host name, where its certificate holds; the tokens are the same everywhere.
+    let own = store.own_pages(row.controller).map(Pages::of_host);
+    let links = links(own.as_ref().unwrap_or(pages), store, row, &aim).map_err(|error| {
         engine.store_failed(&error, "the links of a marketing message could not be made; it waits");
         Unwritten::Unsigned
     })?;

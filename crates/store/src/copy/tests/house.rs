@@ -3,8 +3,8 @@
 use crate::conformance::place::Place;
 use crate::open::{Options, Store};
 use crate::permission::{
-    Act, Confirming, Decision, DocumentKind, FormState, ImportFate, ImportedPerson, Method, NewDocument, NewForm,
-    NewSignature, Preference, Right, Side, WaitingRow,
+    Act, Confirming, Decision, DocumentKind, FormState, ImportFate, ImportedPerson, Method, NewCertificate,
+    NewDocument, NewForm, NewSignature, Preference, Right, Side, WaitingRow,
 };
 use crate::spool::{Acceptance, Idempotency, Item, Lane, Outcome, OutcomeKind, QueueRow, Start, Started, Suppress};
 use crate::{
@@ -150,6 +150,13 @@ async fn permission(store: &Arc<Store>, shop: ControllerId, news: model::StreamI
     let (_, tag) = store.ask_confirmation(shop, &address("asked"), &asked, &act).await.unwrap().unwrap();
     store.set_preference(shop, tag, &Preference { language: "de".into(), ..Preference::default() }).await.unwrap();
     store.exercise_right(shop, tag, Right::Access, Some("asked@dest.example")).await.unwrap();
+    let host = store.claim_host(shop, &Domain::parse("mail.shop.example").unwrap()).await.unwrap().unwrap();
+    assert!(store.verify_host(shop, host.id, Duration::ZERO).await.unwrap());
+    let order = store.hosts_to_order(1).await.unwrap().remove(0);
+    let ends = store.now().plus(Duration::from_secs(60));
+    let new = NewCertificate { starts: store.now(), ends, renew: ends, chain: b"chain", key: b"key" };
+    assert!(store.certify_host(&order, &new).await.unwrap());
+    assert!(store.keep_certificate_account("https://acme.example/dir", b"account").await.unwrap());
     let import = store.begin_import(shop, "{}").await.unwrap();
     let row = WaitingRow { missing: "source".into(), row: "{}".into() };
     let (address, bases) = (address("asked").to_wire(), Vec::new());

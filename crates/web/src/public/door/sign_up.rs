@@ -119,7 +119,7 @@ pub(crate) async fn get_embed(
         Ok(opened) => opened,
         Err(response) => return response,
     };
-    let hosted = format!("{}{}", api.pages_url(), opened.path);
+    let hosted = format!("{}{}", api.pages_of(opened.owner.controller), opened.path);
     let Some(hosted) = WebLink::https(&hosted) else {
         return help(visit.language, HelpKind::FormNotPublished, StatusCode::NOT_FOUND);
     };
@@ -293,7 +293,7 @@ impl Asking {
             let asked = self.api.store().ask_confirmation(controller, &self.address, &asking, &act).await?;
             let Some((id, tag)) = asked else { return Ok(()) };
             let link = Link { controller, tag, target: LinkTarget::Confirm(id), message: None };
-            let url = format!("{}/c/{}", self.api.pages_url(), self.api.store().link_token(&link)?);
+            let url = format!("{}/c/{}", self.api.pages_of(controller), self.api.store().link_token(&link)?);
             let request = mailing::Request {
                 controller,
                 name: &name,
