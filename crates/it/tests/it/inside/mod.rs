@@ -1,9 +1,12 @@
 //! A node in the test's own process: every crate of the product, real sockets, a clock and a DNS that tests move.
 
+mod at_random;
 mod canaries;
 mod canary_forms;
 mod delivery;
 mod doors;
+pub(crate) mod effect;
+mod fifty_three;
 mod ground;
 mod hostile;
 mod house;
