@@ -2,7 +2,7 @@
 //!
 //! `POSTERN_STORIES=SEED:CASES` acts out others, `cargo xtask test --long` many.
 
-use super::effect::Stories;
+use super::effect::{Meanwhile, Stories};
 
 /// The cases of every day.
 const DAILY: Stories = Stories { seed: 1, cases: 8 };
@@ -21,4 +21,10 @@ async fn art7_3_art21_3_what_was_decided_stops_everything_within_a_second_and_no
     if stories.cases >= DAILY.cases {
         assert!(findings.cut > 0 && findings.stopped > 0 && findings.refused > 0 && findings.delivered > 0);
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn art21_3_the_same_holds_while_a_file_comes_in_and_no_row_raises_who_objects() {
+    let figures = Meanwhile { rows: 20_000, seed: 1_000 }.run().await;
+    assert!(figures.stories.delivered > 0 && figures.stories.stopped > 0, "{figures}");
 }

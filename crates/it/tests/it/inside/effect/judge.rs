@@ -2,6 +2,7 @@
 
 use super::super::house::{Told, json_of, last};
 use super::play::{Decided, Play, Sent, return_path};
+use std::fmt;
 use std::time::Duration;
 use testkit::mx::{Begun, Outcome, Received, Stage};
 
@@ -22,6 +23,28 @@ pub(crate) struct Findings {
     pub(crate) cut: usize,
     /// The latest MAIL or final dot after a decision that it should have heeded, or nothing.
     pub(crate) latest: Duration,
+    /// How long each decision took until it was answered.
+    pub(crate) waits: Vec<Duration>,
+}
+
+impl fmt::Display for Findings {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { messages, delivered, stopped, refused, decisions, cut, latest, waits } = self;
+        write!(
+            out,
+            "{messages} messages: {delivered} delivered, {stopped} stopped, {refused} refused; {decisions} decisions, \
+             answered after {}; {cut} transactions cut; latest MAIL or dot {latest:?} after its decision",
+            spread(waits)
+        )
+    }
+}
+
+/// Median and longest of some waits.
+pub(crate) fn spread(waits: &[Duration]) -> String {
+    let mut waits = waits.to_vec();
+    waits.sort_unstable();
+    let of = |at: usize| waits.get(at).copied().unwrap_or_default();
+    format!("{:?} (median), {:?} (most)", of(waits.len() / 2), of(waits.len().saturating_sub(1)))
 }
 
 impl Findings {
@@ -33,6 +56,7 @@ impl Findings {
         self.decisions += other.decisions;
         self.cut += other.cut;
         self.latest = self.latest.max(other.latest);
+        self.waits.extend(&other.waits);
     }
 }
 
@@ -40,7 +64,8 @@ impl Findings {
 pub(crate) async fn judge(play: &Play<'_>) -> Findings {
     let (begun, received) = (play.stand.house.mx.begun(), play.stand.house.mx.received());
     let (sent, decided) = (std::mem::take(&mut *play.sent.lock()), std::mem::take(&mut *play.decided.lock()));
-    let mut findings = Findings { messages: sent.len(), decisions: decided.len(), ..Findings::default() };
+    let waits = decided.iter().map(|one| one.answered.saturating_sub(one.asked)).collect();
+    let mut findings = Findings { messages: sent.len(), decisions: decided.len(), waits, ..Findings::default() };
     for one in &sent {
         answer_is_right(one, &decided);
         let Some(path) = return_path(&one.told) else {

@@ -6,11 +6,13 @@
 
 mod dice;
 mod judge;
+mod meanwhile;
 mod play;
 mod story;
 
 use dice::Dice;
 pub(crate) use judge::Findings;
+pub(crate) use meanwhile::Meanwhile;
 use play::{Play, Stand};
 use testkit::mx::Manners;
 
@@ -28,19 +30,24 @@ impl Stories {
         let stand = Stand::new().await;
         let mut all = Findings::default();
         for seed in self.seed..self.seed + self.cases {
-            let story = story::draw(&mut Dice::new(seed));
-            println!("case {seed}: {story:?}");
-            stand.house.mx.manners(|manners| *manners = Manners::default());
-            let play = Play::begin(&stand, &format!("person{seed}")).await;
-            for step in &story {
-                play.act(step).await;
-            }
-            play.settle().await;
-            let findings = judge::judge(&play).await;
-            println!("case {seed}: {findings:?}");
-            all.add(&findings);
+            all.add(&case(&stand, seed).await);
         }
-        println!("{} cases from seed {}: {all:?}", self.cases, self.seed);
+        println!("{} cases from seed {}: {all}", self.cases, self.seed);
         all
     }
+}
+
+/// One story, judged.
+async fn case(stand: &Stand, seed: u64) -> Findings {
+    let story = story::draw(&mut Dice::new(seed));
+    println!("case {seed}: {story:?}");
+    stand.house.mx.manners(|manners| *manners = Manners::default());
+    let play = Play::begin(stand, &format!("person{seed}")).await;
+    for step in &story {
+        play.act(step).await;
+    }
+    play.settle().await;
+    let findings = judge::judge(&play).await;
+    println!("case {seed}: {findings}");
+    findings
 }
