@@ -5,7 +5,7 @@
 use super::effect::{Meanwhile, Stories};
 
 /// The cases of every day.
-const DAILY: Stories = Stories { seed: 1, cases: 8 };
+const DAILY: Stories = Stories { seed: 1, cases: 5 };
 
 fn asked_for() -> Option<Stories> {
     let text = std::env::var("POSTERN_STORIES").ok()?;

@@ -74,8 +74,9 @@ pub(crate) async fn judge(play: &Play<'_>) -> Findings {
         };
         let begun: Vec<&Begun> = begun.iter().filter(|begun| begun.from.starts_with(&path)).collect();
         let received: Vec<&Received> = received.iter().filter(|message| message.from.starts_with(&path)).collect();
-        mail_is_right(one, &decided, &begun, &received, &mut findings);
+        // First what the node says: it tells more.
         timeline_is_right(play, one, &decided, &received, &mut findings).await;
+        mail_is_right(one, &decided, &begun, &received, &mut findings);
     }
     findings
 }

@@ -18,6 +18,9 @@ use testkit::{SystemClock, within};
 
 const FORM: [(&str, &str); 1] = [("Content-Type", "application/x-www-form-urlencoded")];
 
+/// Within a second of real time, less than a quarter of an hour passes so.
+const A_LITTLE: Duration = Duration::from_secs(3);
+
 /// A node with two controllers that have the same streams and the same people.
 pub(crate) struct Stand {
     pub(crate) house: House,
@@ -37,6 +40,17 @@ impl Stand {
 
     pub(crate) fn tenant(&self, controller: usize) -> &Tenant {
         &self.tenants[controller]
+    }
+
+    /// On to when something is due, or a little further where it is due and its site has to wait: never so far that a
+    /// message's time runs out. False when nothing waits.
+    async fn time_passes(&self) -> bool {
+        let waiting = self.house.store.backlog().await.unwrap();
+        let Some(due) = waiting.iter().map(|lane| lane.next_due).min() else { return false };
+        let ahead = due.since(self.house.clock.now());
+        self.house.clock.advance(if ahead.is_zero() { A_LITTLE } else { ahead });
+        breathe().await;
+        true
     }
 }
 
@@ -200,8 +214,7 @@ impl<'a> Play<'a> {
     async fn reached(&self, hold: &Hold) {
         within("a reply to be held", async {
             while hold.waiting() == 0 {
-                self.stand.house.clock.advance(Duration::from_secs(20));
-                breathe().await;
+                self.stand.time_passes().await;
             }
         })
         .await;
@@ -223,8 +236,7 @@ impl<'a> Play<'a> {
         let path = self.sent.lock().last().and_then(|sent| return_path(&sent.told)).expect("it was taken in");
         within("the first attempt", async {
             while !self.stand.house.mx.begun().iter().any(|begun| begun.from.starts_with(&path)) {
-                self.stand.house.clock.advance(Duration::from_secs(20));
-                breathe().await;
+                self.stand.time_passes().await;
             }
         })
         .await;
@@ -308,14 +320,7 @@ impl<'a> Play<'a> {
 
     /// Until nothing waits in the queue any more.
     pub(crate) async fn settle(&self) {
-        let house = &self.stand.house;
-        within("an empty queue", async {
-            while !house.store.backlog().await.unwrap().is_empty() {
-                house.clock.advance(Duration::from_secs(60));
-                breathe().await;
-            }
-        })
-        .await;
+        within("an empty queue", async { while self.stand.time_passes().await {} }).await;
     }
 }
 
