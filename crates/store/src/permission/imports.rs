@@ -204,8 +204,9 @@ impl Store {
                 self.vault.seal_for_controller(controller.0, SEALED, about.as_bytes())?.into(),
             ],
         );
-        // No leaf yet: what came is not known before the end, and an import has one.
-        self.engine.change(vec![(Change::Rows(of_batch(controller, insert)), None)]).await?;
+        // No leaf yet: what came is not known before the end, and an import has one. Nobody's permission changes by it.
+        let begun = Change::Rows(of_batch(controller, Reach::Nothing, insert));
+        self.engine.change(vec![(begun, None)]).await?;
         Ok(RunningImport { id, controller, event, at })
     }
 
@@ -246,7 +247,7 @@ impl Store {
         let entry = EntryRow { controller: import.controller.0, bytes };
         // The one rise of the controller's permission generation: "no basis" that is remembered of these persons is
         // forgotten now, and mail that is on its way meanwhile was never cut off for it.
-        let change = Change::Rows(of_batch(import.controller, done));
+        let change = Change::Rows(of_batch(import.controller, Reach::Rows, done));
         let touched = self.engine.change(vec![(change, Some(entry))]).await?;
         if touched.first().is_none_or(|rows| *rows == 0) {
             return Err(Error::NotFound { what: "running import" });
@@ -265,9 +266,9 @@ impl Store {
         if self.import_view(controller, id).await?.is_none() {
             return Err(Error::NotFound { what: "import" });
         }
-        // First nothing comes in with it any more.
+        // First nothing comes in with it any more. What is taken away is heeded at the end, in one rise.
         let undoing = Step::new(&sql::BATCH_UNDOING, which());
-        self.engine.change(vec![(Change::Rows(of_batch(controller, undoing)), None)]).await?;
+        self.engine.change(vec![(Change::Rows(of_batch(controller, Reach::Nothing, undoing)), None)]).await?;
         let mut undone = self.undo_persons(controller, id).await?;
         undone.quarantined = self.undo_lines(controller, id).await?;
         let counts = [("addresses", undone.addresses), ("bases", undone.bases), ("quarantined", undone.quarantined)];
@@ -284,7 +285,7 @@ impl Store {
             secret: None,
         })?;
         // The second time it touches nothing, and then the ledger has no entry.
-        let change = Change::Rows(of_batch(controller, Step::new(&sql::BATCH_UNDONE, which())));
+        let change = Change::Rows(of_batch(controller, Reach::Rows, Step::new(&sql::BATCH_UNDONE, which())));
         self.engine.change(vec![(change, Some(EntryRow { controller: controller.0, bytes }))]).await?;
         Ok(undone)
     }
@@ -418,11 +419,11 @@ fn unsealed(secret: &Secret, context: &[u8], sealed: &[u8]) -> Option<String> {
     String::from_utf8(plain).ok()
 }
 
-fn of_batch(controller: ControllerId, step: Step) -> Writes {
+fn of_batch(controller: ControllerId, reach: Reach, step: Step) -> Writes {
     Writes {
         controller: controller.0,
         person: None,
-        reach: Reach::Rows,
+        reach,
         what: "import",
         event: None,
         detail: [0; 32],

@@ -21,11 +21,13 @@ use marketing::import::{Format, ImportError, Mode, Plan, Tell, Words, format_fro
 use model::BatchId;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use store::Store;
 use store::permission::ImportView;
 use tokio::sync::{Semaphore, mpsc};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::api::{Api, store_failed, to_the_end};
+use crate::listener::Patience;
 use crate::problem::Problem;
 use crate::router::Fault;
 use crate::timestamp::rfc3339;
@@ -34,6 +36,9 @@ use crate::timestamp::rfc3339;
 const FRAMES: usize = 8;
 /// Seconds without a frame after which a body has ended early.
 const FRAME_S_MAX: u64 = 60;
+/// Octets that have to come in each second that is waited for them, once a minute was: a body that trickles would keep
+/// the turn of all others for ever.
+const OCTETS_PER_S_MIN: u64 = 1_024;
 
 /// One import at a time.
 pub(crate) struct Turn(Arc<Semaphore>);
@@ -156,6 +161,8 @@ pub(crate) async fn post_import(
     let store = api.store();
     let plan = asked.words().plan(store, authority.controller(), store.now(), format, mode);
     let plan = plan.map_err(|fault| Problem::field(fault.field, fault.fault))?;
+    // Its time is bounded by the file: by what a row takes, and by how it comes (`feed`). The nonce is told once.
+    Patience::lift_for(&parts.extensions);
     to_the_end(async move {
         let imported = take_in(&api, plan, body).await;
         drop(turn);
@@ -167,7 +174,7 @@ pub(crate) async fn post_import(
 
 async fn take_in(api: &Api, plan: Plan, body: Body) -> Result<Value, Problem> {
     let (give, frames) = mpsc::channel(FRAMES);
-    let feeding = tokio::spawn(feed(body, give));
+    let feeding = tokio::spawn(feed(body, give, Arc::clone(api.store())));
     let tell: Tell = Arc::new(|_| ());
     let imported = run(api.store(), plan, Frames { frames, now: Bytes::new() }, None, &tell).await;
     feeding.abort();
@@ -184,21 +191,32 @@ async fn take_in(api: &Api, plan: Plan, body: Body) -> Result<Value, Problem> {
     }
 }
 
-/// Hands frames on as they come; a body that ends early ends with an error, so that no half file counts as a whole one.
-async fn feed(mut body: Body, give: mpsc::Sender<io::Result<Bytes>>) {
+/// Hands frames on as they come; a body that ends early or trickles ends with an error, so that no half file counts as
+/// a whole one.
+async fn feed(mut body: Body, give: mpsc::Sender<io::Result<Bytes>>, store: Arc<Store>) {
+    let (mut waited, mut octets) = (Duration::ZERO, 0_u64);
     loop {
+        let before = store.clock().monotonic();
         let frame = tokio::time::timeout(Duration::from_secs(FRAME_S_MAX), body.frame()).await;
+        // Only what the client took: while the store is busy, the client waits for us.
+        waited += store.clock().monotonic().saturating_sub(before);
         let frame = match frame {
             Ok(None) => return,
             Ok(Some(Ok(frame))) => Ok(frame.into_data().unwrap_or_default()),
             Ok(Some(Err(_))) => Err(io::ErrorKind::UnexpectedEof.into()),
             Err(_) => Err(io::ErrorKind::TimedOut.into()),
         };
+        octets += frame.as_ref().map_or(0, |frame| frame.len() as u64);
+        let frame = if trickles(octets, waited) { Err(io::ErrorKind::TimedOut.into()) } else { frame };
         let is_over = frame.is_err();
         if give.send(frame).await.is_err() || is_over {
             return;
         }
     }
+}
+
+const fn trickles(octets: u64, waited: Duration) -> bool {
+    waited.as_secs() > FRAME_S_MAX && octets / waited.as_secs() < OCTETS_PER_S_MIN
 }
 
 /// A body, for a thread that reads.
@@ -305,10 +323,12 @@ pub(crate) async fn get_import(
 pub(crate) async fn post_undo(
     State(api): State<Api>,
     Path(id): Path<String>,
-    fields: HeaderMap,
+    request: Request,
 ) -> Result<Json<Undoing>, Problem> {
-    let authority = api.authenticate(&fields)?;
+    let authority = api.authenticate(request.headers())?;
     let id = batch(&api, &id)?;
+    // Bounded by what came with the import.
+    Patience::lift_for(request.extensions());
     to_the_end(async move {
         match api.store().undo_import(authority.controller(), id).await {
             Ok(undone) => {
@@ -336,5 +356,19 @@ fn shown(api: &Api, view: ImportView) -> Import {
         blocked: view.blocked,
         event: view.event.to_hex(),
         about: serde_json::from_str(&view.about).unwrap_or_default(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_body_that_trickles_is_over_after_a_minute_and_a_slow_line_is_not() {
+        let minutes = |count: u64| Duration::from_secs(60 * count);
+        assert!(!trickles(0, minutes(1)), "silence has its own limit");
+        assert!(trickles(60 * OCTETS_PER_S_MIN, minutes(2)));
+        assert!(!trickles(10_000_000_000, minutes(24 * 60)), "ten gigabytes in a day");
+        assert!(!trickles(2 * 60 * OCTETS_PER_S_MIN, minutes(2)));
     }
 }

@@ -15,4 +15,5 @@ mod isolation;
 mod ledger;
 mod marketing;
 mod routes;
+mod two_controllers;
 mod withdrawal;
