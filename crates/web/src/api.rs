@@ -26,6 +26,7 @@ pub(crate) mod json;
 pub(crate) mod messages;
 pub(crate) mod notices;
 pub(crate) mod openapi;
+pub(crate) mod releases;
 pub(crate) mod requests;
 pub(crate) mod send;
 pub(crate) mod suppressions;

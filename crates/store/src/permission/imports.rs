@@ -270,7 +270,7 @@ impl Store {
         let undoing = Step::new(&sql::BATCH_UNDOING, which());
         self.engine.change(vec![(Change::Rows(of_batch(controller, Reach::Nothing, undoing)), None)]).await?;
         let mut undone = self.undo_persons(controller, id).await?;
-        undone.quarantined = self.undo_lines(controller, id).await?;
+        undone.quarantined = self.undo_lines(controller, id, i64::MAX).await?;
         let counts = [("addresses", undone.addresses), ("bases", undone.bases), ("quarantined", undone.quarantined)];
         let numbers: Vec<u8> = counts.iter().flat_map(|(_, count)| count.to_be_bytes()).collect();
         let bytes = self.system_entry(&SystemEvent {
@@ -316,12 +316,27 @@ impl Store {
         }
     }
 
-    async fn undo_lines(&self, controller: ControllerId, id: BatchId) -> Result<u64> {
+    /// The waiting rows of an import, up to a line, came in by another one: they wait no more with this one. Again is
+    /// as good as once.
+    ///
+    /// # Errors
+    /// Those of the engine.
+    pub async fn rows_released(&self, controller: ControllerId, id: BatchId, upto: u64) -> Result<u64> {
+        let gone = self.undo_lines(controller, id, number(upto)).await?;
+        let counted = Step::new(&sql::BATCH_WAITING, vec![controller.0.into(), id.0.into()]);
+        self.engine.change(vec![(Change::Rows(of_batch(controller, Reach::Nothing, counted)), None)]).await?;
+        Ok(gone)
+    }
+
+    async fn undo_lines(&self, controller: ControllerId, id: BatchId, end: i64) -> Result<u64> {
         let (mut gone, mut after) = (0, -1);
         loop {
             let page = vec![controller.0.into(), id.0.into(), after.into(), self.undo_slice().into()];
             let Some(mut last) = self.found(&sql::LINES_AFTER, page).await?.pop() else { return Ok(gone) };
-            let upto = last.number()?;
+            if after >= end {
+                return Ok(gone);
+            }
+            let upto = last.number()?.min(end);
             let values = vec![controller.0.into(), id.0.into(), after.into(), upto.into()];
             let touched = self.engine.bulk(controller.0, vec![Step::new(&sql::UNDO_QUARANTINE, values)]).await?;
             gone += touched.first().map_or(0, |rows| *rows as u64);

@@ -17,13 +17,13 @@ use bytes::{Buf, Bytes};
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use http::{HeaderMap, StatusCode};
 use http_body_util::BodyExt;
-use marketing::import::{Format, ImportError, Mode, Plan, Tell, Words, format_from, run};
+use marketing::import::{Format, ImportError, Imported, Mode, Plan, Tell, Words, format_from, run};
 use model::BatchId;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use store::Store;
 use store::permission::ImportView;
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::api::{Api, store_failed, to_the_end};
@@ -42,6 +42,14 @@ const OCTETS_PER_S_MIN: u64 = 1_024;
 
 /// One import at a time.
 pub(crate) struct Turn(Arc<Semaphore>);
+
+impl Turn {
+    /// It is one's turn until this is dropped.
+    pub(super) fn take(&self) -> Result<OwnedSemaphorePermit, Problem> {
+        let busy = |_| Problem::of(Fault::Busy).saying("another import is under way on this node");
+        Arc::clone(&self.0).try_acquire_owned().map_err(busy)
+    }
+}
 
 impl Default for Turn {
     fn default() -> Self {
@@ -96,7 +104,7 @@ pub(crate) struct Import {
     state: String,
     /// Rows whose contact is on record.
     contacts: u64,
-    /// Rows that wait for their provenance.
+    /// Rows that wait for their provenance now.
     quarantined: u64,
     /// Rows of people whose own wish, or a restriction, stands against it.
     blocked: u64,
@@ -153,9 +161,7 @@ pub(crate) async fn post_import(
     if let Some(refusal) = api.submission().check_sender(&authority) {
         return Err(Problem::refused(refusal.rule(), api.base_url()));
     }
-    let turn = Arc::clone(&api.turn().0)
-        .try_acquire_owned()
-        .map_err(|_| Problem::of(Fault::Busy).saying("another import is under way on this node"))?;
+    let turn = api.turn().take()?;
     let format = format(asked.format.as_deref(), &parts.headers)?;
     let mode = if asked.dry_run { Mode::DryRun } else { Mode::Write };
     let store = api.store();
@@ -178,6 +184,11 @@ async fn take_in(api: &Api, plan: Plan, body: Body) -> Result<Value, Problem> {
     let tell: Tell = Arc::new(|_| ());
     let imported = run(api.store(), plan, Frames { frames, now: Bytes::new() }, None, &tell).await;
     feeding.abort();
+    told(api, imported)
+}
+
+/// What is answered.
+pub(super) fn told(api: &Api, imported: Result<Imported, ImportError>) -> Result<Value, Problem> {
     match imported {
         Ok(imported) => Ok(imported.to_json(api.store())),
         Err(ImportError::Store(error)) => Err(store_failed(&error)),
@@ -342,7 +353,7 @@ pub(crate) async fn post_undo(
     .await
 }
 
-fn batch(api: &Api, text: &str) -> Result<BatchId, Problem> {
+pub(super) fn batch(api: &Api, text: &str) -> Result<BatchId, Problem> {
     api.store().parse_public(text).ok_or_else(|| Problem::of(Fault::NotFound))
 }
 
@@ -362,6 +373,24 @@ fn shown(api: &Api, view: ImportView) -> Import {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tests::golden;
+    use serde_json::json;
+
+    #[test]
+    fn what_is_shown_of_an_import_names_nobody() {
+        let import = Import {
+            id: "imp_aaaaaaaaaaaaaaaaaaaaaaaaaa".to_owned(),
+            at: "2027-01-15T12:00:00.000000Z".to_owned(),
+            state: "done".to_owned(),
+            contacts: 2,
+            quarantined: 1,
+            blocked: 1,
+            event: "0".repeat(32),
+            about: json!({"source": "the shop", "purposes": ["newsletter"], "basis": "consent", "method": null}),
+        };
+        golden("import.json", &import);
+        golden("import-undone.json", &Undoing { bases: 2, addresses: 2, quarantined: 1 });
+    }
 
     #[test]
     fn a_body_that_trickles_is_over_after_a_minute_and_a_slow_line_is_not() {

@@ -14,6 +14,7 @@ mod idempotency;
 mod isolation;
 mod ledger;
 mod marketing;
+mod reimport;
 mod routes;
 mod two_controllers;
 mod withdrawal;

@@ -207,7 +207,11 @@ async fn art32_1_b_no_route_shows_or_changes_anything_of_another_controller() {
                 let told = [FIRST_ONLY, WORDS, "imported@dest.example"].iter().any(|secret| text.contains(secret));
                 assert!(!told, "{method} {target} ({what}) tells: {text}");
                 if path.contains('{') {
-                    assert!((400..500).contains(&answer.status), "{method} {target} ({what}): {} {text}", answer.status);
+                    assert!(
+                        (400..500).contains(&answer.status),
+                        "{method} {target} ({what}): {} {text}",
+                        answer.status
+                    );
                 } else if path != "/v1/openapi.json" && answer.status < 300 {
                     // Whatever lists or takes something in lists and takes the second's own, and knows no id of these.
                     let known = ids.values().any(|id| text.contains(id.as_str()));

@@ -116,14 +116,8 @@ impl<'a> Play<'a> {
         let sessions = (0..CONTROLLERS)
             .flat_map(|controller| Stream::ALL.map(|stream| ((controller, stream), tokio::sync::Mutex::new(None))))
             .collect();
-        let mut play = Play {
-            stand,
-            people,
-            links: HashMap::new(),
-            sessions,
-            sent: Mutex::default(),
-            decided: Mutex::default(),
-        };
+        let mut play =
+            Play { stand, people, links: HashMap::new(), sessions, sent: Mutex::default(), decided: Mutex::default() };
         for seat in seats() {
             for stream in Stream::MARKETING {
                 play.consent(seat, stream).await;
