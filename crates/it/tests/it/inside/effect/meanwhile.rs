@@ -4,7 +4,7 @@
 use super::super::house::{House, PAGES, Tenant, address, bearer, json_of};
 use super::judge::spread;
 use super::play::Stand;
-use super::{Findings, case};
+use super::{Findings, case, say};
 use model::{Clock as _, PurposeId};
 use serde_json::{Value, json};
 use std::fmt::Write as _;
@@ -101,7 +101,7 @@ impl Meanwhile {
         }
         scene.judge(&answer, self.rows).await;
         let figures = Figures { stories, waits, written_in };
-        println!("{figures}");
+        say(&figures.to_string());
         figures
     }
 
