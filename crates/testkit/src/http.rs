@@ -87,6 +87,24 @@ impl Http {
         self.request("POST", path, &all, json.as_bytes()).await
     }
 
+    /// POST with a body that comes piece by piece (RFC 9112 §7.1), as long as the test likes.
+    ///
+    /// # Errors
+    /// Those of the connection.
+    pub async fn upload(&self, path: &str, headers: &[(&str, &str)]) -> io::Result<Upload> {
+        let mut head = format!("POST {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n", self.peer);
+        for (name, value) in headers {
+            let _ = write!(head, "{name}: {value}\r\n");
+        }
+        head.push_str("Transfer-Encoding: chunked\r\n\r\n");
+        let mut stream = Stream::connect(self.peer).await?;
+        if let Some((name, config)) = &self.tls {
+            stream = stream.upgrade(name, config.clone()).await?;
+        }
+        stream.write_all(head.as_bytes()).await?;
+        Ok(Upload { stream })
+    }
+
     /// Any request.
     ///
     /// # Errors
@@ -122,6 +140,40 @@ impl Http {
             parse(&answer, method).ok_or_else(|| io::ErrorKind::InvalidData.into())
         })
         .await
+    }
+}
+
+/// A request whose body is under way.
+#[derive(Debug)]
+pub struct Upload {
+    stream: Stream,
+}
+
+impl Upload {
+    /// The next piece. Waits while the server does not take it.
+    ///
+    /// # Errors
+    /// Those of the connection.
+    pub async fn piece(&mut self, octets: &[u8]) -> io::Result<()> {
+        if octets.is_empty() {
+            return Ok(());
+        }
+        self.stream.write_all(format!("{:x}\r\n", octets.len()).as_bytes()).await?;
+        self.stream.write_all(octets).await?;
+        self.stream.write_all(b"\r\n").await?;
+        self.stream.flush().await
+    }
+
+    /// The end of the body, and the answer, however long the server takes.
+    ///
+    /// # Errors
+    /// Those of the connection; `InvalidData` when the answer is no HTTP.
+    pub async fn finish(mut self) -> io::Result<HttpAnswer> {
+        self.stream.write_all(b"0\r\n\r\n").await?;
+        self.stream.flush().await?;
+        let mut answer = Vec::new();
+        self.stream.take(ANSWER_OCTETS_MAX).read_to_end(&mut answer).await?;
+        parse(&answer, "POST").ok_or_else(|| io::ErrorKind::InvalidData.into())
     }
 }
 

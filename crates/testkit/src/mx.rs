@@ -46,6 +46,17 @@ pub struct Received {
     pub at: Duration,
 }
 
+/// A transaction that was begun.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Begun {
+    /// The argument of MAIL FROM, without brackets.
+    pub from: String,
+    /// Which connection it came over, counted from 1.
+    pub connection: u64,
+    /// When the command was read: a moment of the monotonic [`crate::SystemClock`].
+    pub at: Duration,
+}
+
 /// What the sender was told about a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
@@ -193,15 +204,19 @@ pub struct Counts {
 #[derive(Debug)]
 struct State {
     received: Vec<Received>,
+    begun: Vec<Begun>,
     counts: Counts,
     manners: Manners,
     standing: HashMap<String, Conduct>,
     next: HashMap<String, VecDeque<Conduct>>,
     otherwise: Conduct,
-    /// Replies that wait now, by stage.
-    waiting: HashMap<Stage, u64>,
-    holds: HashMap<Stage, watch::Receiver<bool>>,
+    /// Replies that wait now, by where.
+    waiting: HashMap<Place, u64>,
+    holds: HashMap<Place, watch::Receiver<bool>>,
 }
+
+/// Where a reply is held: at a stage, of every transaction or of those of one recipient.
+type Place = (Stage, Option<String>);
 
 /// State, and a bell that rings when it changes.
 #[derive(Debug)]
@@ -247,6 +262,7 @@ impl FakeMx {
         let shared = Arc::new(Shared {
             state: Mutex::new(State {
                 received: Vec::new(),
+                begun: Vec::new(),
                 counts: Counts::default(),
                 manners: Manners::default(),
                 standing: HashMap::new(),
@@ -297,15 +313,31 @@ impl FakeMx {
     /// From now on every reply at this stage waits until the hold is released or dropped.
     #[must_use = "a hold ends when it is dropped"]
     pub fn hold(&self, stage: Stage) -> Hold {
+        self.hold_at((stage, None))
+    }
+
+    /// The same for transactions of one recipient, from RCPT on.
+    #[must_use = "a hold ends when it is dropped"]
+    pub fn hold_for(&self, stage: Stage, recipient: &str) -> Hold {
+        self.hold_at((stage, Some(recipient.to_ascii_lowercase())))
+    }
+
+    fn hold_at(&self, place: Place) -> Hold {
         let (release, held) = watch::channel(true);
-        self.shared.change(|state| state.holds.insert(stage, held));
-        Hold { stage, release, shared: Arc::clone(&self.shared) }
+        self.shared.change(|state| state.holds.insert(place.clone(), held));
+        Hold { place, release, shared: Arc::clone(&self.shared) }
     }
 
     /// Messages so far, in the order of their final dots.
     #[must_use]
     pub fn received(&self) -> Vec<Received> {
         self.shared.state.lock().received.clone()
+    }
+
+    /// Transactions so far, in the order of their MAIL commands.
+    #[must_use]
+    pub fn begun(&self) -> Vec<Begun> {
+        self.shared.state.lock().begun.clone()
     }
 
     /// Counts so far.
@@ -378,19 +410,25 @@ impl Drop for FakeMx {
 /// Replies of one stage wait while this lives.
 #[derive(Debug)]
 pub struct Hold {
-    stage: Stage,
+    place: Place,
     release: watch::Sender<bool>,
     shared: Arc<Shared>,
 }
 
 impl Hold {
+    /// How many replies wait here now.
+    #[must_use]
+    pub fn waiting(&self) -> u64 {
+        self.shared.state.lock().waiting.get(&self.place).copied().unwrap_or(0)
+    }
+
     /// Waits until so many replies wait here at once.
     pub async fn reached(&self, count: u64) {
         let mut changed = self.shared.changed.subscribe();
         within("replies to be held", async {
             loop {
                 changed.borrow_and_update();
-                if self.shared.state.lock().waiting.get(&self.stage).copied().unwrap_or(0) >= count {
+                if self.waiting() >= count {
                     return;
                 }
                 let _ = changed.changed().await;

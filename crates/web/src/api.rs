@@ -35,6 +35,7 @@ pub(crate) mod notices;
 pub(crate) mod notifications;
 pub(crate) mod openapi;
 pub(crate) mod profile;
+pub(crate) mod releases;
 pub(crate) mod requests;
 pub(crate) mod send;
 pub(crate) mod signing;

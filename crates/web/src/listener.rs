@@ -10,6 +10,7 @@ use std::convert::Infallible;
 use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use axum::Router;
@@ -44,7 +45,7 @@ pub const HEAD_OCTETS_MAX: usize = 32 * 1024;
 pub const HEAD_FIELDS_MAX: usize = 100;
 /// Seconds for a TLS greeting, and for the head of a request.
 pub const HEAD_S_MAX: u64 = 10;
-/// Seconds from the head of a request to its answer.
+/// Seconds from the head of a request to its answer, unless its route keeps time itself ([`Patience`]).
 pub const REQUEST_S_MAX: u64 = 120;
 /// Seconds that answers under way are given when the node stops.
 pub const DRAIN_S_MAX: u64 = 10;
@@ -69,6 +70,29 @@ pub enum Drained {
     Whole,
     /// Some connections were cut when the time was over.
     Cut,
+}
+
+/// How long the answer to a request may take. A route whose work is long by its nature (a file of a million rows)
+/// bounds it by other means, and says so by [`Self::lift`]: whoever hears "slow" would lose what is told him once.
+#[derive(Clone, Default)]
+pub(crate) struct Patience(Arc<AtomicBool>);
+
+impl Patience {
+    /// From now on the listener does not count.
+    pub(crate) fn lift(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    /// The same for a request, where a listener brought it.
+    pub(crate) fn lift_for(extensions: &http::Extensions) {
+        if let Some(patience) = extensions.get::<Self>() {
+            patience.lift();
+        }
+    }
+
+    fn is_lifted(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
 }
 
 /// What every connection of a listener shares.
@@ -185,7 +209,8 @@ impl Door {
             Version::Two => self.http.clone().http2_only(),
         };
         let channel = if self.tls.is_some() { Channel::Tls } else { Channel::Clear };
-        let answer = service_fn(|request| answer(self.router.clone(), peer, channel, request));
+        let limit = Duration::from_secs(REQUEST_S_MAX);
+        let answer = service_fn(|request| answer(self.router.clone(), (peer, channel), request, limit));
         let connection = http.serve_connection(TokioIo::new(stream), answer);
         // A peer that breaks the protocol or goes away is no event of ours.
         let _ = end.watch(connection).await;
@@ -209,15 +234,23 @@ enum Version {
 
 async fn answer(
     router: Router,
-    peer: SocketAddr,
-    channel: Channel,
+    (peer, channel): (SocketAddr, Channel),
     request: http::Request<Incoming>,
+    limit: Duration,
 ) -> Result<Response, Infallible> {
     let mut request = request.map(Body::new);
     request.extensions_mut().insert(ConnectInfo(peer));
     request.extensions_mut().insert(channel);
-    match tokio::time::timeout(Duration::from_secs(REQUEST_S_MAX), router.oneshot(request)).await {
-        Ok(Ok(response)) => Ok(response),
+    within(router, request, limit).await
+}
+
+async fn within(router: Router, mut request: http::Request<Body>, limit: Duration) -> Result<Response, Infallible> {
+    let patience = Patience::default();
+    request.extensions_mut().insert(patience.clone());
+    let mut answering = std::pin::pin!(router.oneshot(request));
+    match tokio::time::timeout(limit, &mut answering).await {
+        Ok(answered) => answered,
+        Err(_) if patience.is_lifted() => answering.await,
         Err(_) => Ok(Problem::of(Fault::Slow).into_response()),
     }
 }

@@ -15,7 +15,7 @@ use model::{AgreementId, ControllerId, CredentialId, InstructionId, PurposeId, S
 use serde::Serialize;
 
 /// Every golden file and so every shape; one that is not in this list, or not in the folder, fails.
-pub(crate) const GOLDEN: [&str; 13] = [
+pub(crate) const GOLDEN: [&str; 15] = [
     "accepted.json",
     "batch.json",
     "decisions.json",
@@ -29,6 +29,8 @@ pub(crate) const GOLDEN: [&str; 13] = [
     "suppression.json",
     "consent.json",
     "mailbox-message.json",
+    "import.json",
+    "import-undone.json",
 ];
 
 fn folder() -> PathBuf {

@@ -127,6 +127,11 @@ pub(super) fn peak_mib_of(pid: u32) -> f64 {
     mib(field(pid, "status", "VmHWM:"))
 }
 
+/// CPU seconds of a process of ours so far, and of its children; 0 when it is gone.
+pub(super) fn cpu_seconds_of(pid: u32) -> f64 {
+    Stat::of(pid).map_or(0.0, |stat| seconds(stat.ticks))
+}
+
 /// What /proc/PID/stat says.
 struct Stat {
     parent: u32,

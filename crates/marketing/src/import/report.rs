@@ -5,7 +5,9 @@
 
 use std::collections::BTreeMap;
 
-use super::{Column, Field, Fields, PROBLEMS_KEPT_MAX, Reason, RowFate};
+use model::Timestamp;
+
+use super::{Column, Field, Fields, Given, Method, PROBLEMS_KEPT_MAX, Reason, RowFate};
 
 /// One row about which there is something to say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,6 +62,10 @@ pub struct Report {
     pub formulas: u64,
     /// Rows whose address was not remembered for want of room ([`super::REMEMBERED_MAX`]).
     pub unremembered: u64,
+    /// Rows, contacts or in quarantine, that were not collected from the person himself ([`super::Method::Other`]).
+    pub indirect: u64,
+    /// When the earliest of them was collected.
+    pub indirect_since: Option<Timestamp>,
     /// Columns that nobody mapped.
     pub ignored: Vec<String>,
     /// The first problems.
@@ -85,12 +91,14 @@ impl Report {
         self.rows += 1;
         let line = fate.line();
         let what = match fate {
-            RowFate::Contact(_) => {
+            RowFate::Contact(row) => {
                 self.contacts += 1;
+                self.collected(Some(row.evidence.method), Some(row.evidence.given));
                 None
             }
             RowFate::Quarantine(row) => {
                 self.quarantined += 1;
+                self.collected(row.known.method, row.known.given);
                 for field in row.missing.iter() {
                     *self.missing.entry(field).or_default() += 1;
                 }
@@ -114,6 +122,33 @@ impl Report {
             self.formulas += 1;
             self.keep(Problem { line, what: What::Formulas(formulas) });
         }
+    }
+
+    fn collected(&mut self, method: Option<Method>, given: Option<Given>) {
+        if method != Some(Method::Other) {
+            return;
+        }
+        self.indirect += 1;
+        let at = given.map(|given| match given {
+            Given::At(at) => at,
+            Given::Between(collected) => collected.from(),
+        });
+        self.indirect_since = match (self.indirect_since, at) {
+            (Some(before), Some(at)) => Some(before.min(at)),
+            (before, at) => before.or(at),
+        };
+    }
+
+    /// GDPR Art. 14(3)(a): people whose data were not collected from themselves are informed within one month; by
+    /// this day, for the earliest of them. (Art. 14(3)(b): with the first message at the latest.)
+    #[must_use]
+    pub fn inform_by(&self, now: Timestamp) -> Option<String> {
+        if self.indirect == 0 {
+            return None;
+        }
+        let since = self.indirect_since.unwrap_or(now).micros();
+        let day = jiff::Timestamp::from_microsecond(since).ok()?.to_zoned(jiff::tz::TimeZone::UTC).date();
+        Some(day.checked_add(jiff::Span::new().months(1)).ok()?.to_string())
     }
 
     fn keep(&mut self, problem: Problem) {

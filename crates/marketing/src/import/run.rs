@@ -201,6 +201,9 @@ impl Imported {
             "file_sha256": hex(&digest.sha256),
             "file_octets": digest.octets,
         });
+        if let Some(day) = self.report.inform_by(store.now()) {
+            all["inform"] = json!({ "rows": self.report.indirect, "by": day, "article": "GDPR Art. 14(3)" });
+        }
         if let (Some(receipt), serde_json::Value::Object(fields)) = (&self.receipt, &mut all) {
             fields.insert("id".to_owned(), json!(store.public_id(receipt.id)));
             fields.insert("event".to_owned(), json!(receipt.event.to_hex()));

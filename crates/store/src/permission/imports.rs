@@ -204,8 +204,9 @@ impl Store {
                 self.vault.seal_for_controller(controller.0, SEALED, about.as_bytes())?.into(),
             ],
         );
-        // No leaf yet: what came is not known before the end, and an import has one.
-        self.engine.change(vec![(Change::Rows(of_batch(controller, insert)), None)]).await?;
+        // No leaf yet: what came is not known before the end, and an import has one. Nobody's permission changes by it.
+        let begun = Change::Rows(of_batch(controller, Reach::Nothing, insert));
+        self.engine.change(vec![(begun, None)]).await?;
         Ok(RunningImport { id, controller, event, at })
     }
 
@@ -246,7 +247,7 @@ impl Store {
         let entry = EntryRow { controller: import.controller.0, bytes };
         // The one rise of the controller's permission generation: "no basis" that is remembered of these persons is
         // forgotten now, and mail that is on its way meanwhile was never cut off for it.
-        let change = Change::Rows(of_batch(import.controller, done));
+        let change = Change::Rows(of_batch(import.controller, Reach::Rows, done));
         let touched = self.engine.change(vec![(change, Some(entry))]).await?;
         if touched.first().is_none_or(|rows| *rows == 0) {
             return Err(Error::NotFound { what: "running import" });
@@ -265,11 +266,11 @@ impl Store {
         if self.import_view(controller, id).await?.is_none() {
             return Err(Error::NotFound { what: "import" });
         }
-        // First nothing comes in with it any more.
+        // First nothing comes in with it any more. What is taken away is heeded at the end, in one rise.
         let undoing = Step::new(&sql::BATCH_UNDOING, which());
-        self.engine.change(vec![(Change::Rows(of_batch(controller, undoing)), None)]).await?;
+        self.engine.change(vec![(Change::Rows(of_batch(controller, Reach::Nothing, undoing)), None)]).await?;
         let mut undone = self.undo_persons(controller, id).await?;
-        undone.quarantined = self.undo_lines(controller, id).await?;
+        undone.quarantined = self.undo_lines(controller, id, i64::MAX).await?;
         let counts = [("addresses", undone.addresses), ("bases", undone.bases), ("quarantined", undone.quarantined)];
         let numbers: Vec<u8> = counts.iter().flat_map(|(_, count)| count.to_be_bytes()).collect();
         let bytes = self.system_entry(&SystemEvent {
@@ -284,7 +285,7 @@ impl Store {
             secret: None,
         })?;
         // The second time it touches nothing, and then the ledger has no entry.
-        let change = Change::Rows(of_batch(controller, Step::new(&sql::BATCH_UNDONE, which())));
+        let change = Change::Rows(of_batch(controller, Reach::Rows, Step::new(&sql::BATCH_UNDONE, which())));
         self.engine.change(vec![(change, Some(EntryRow { controller: controller.0, bytes }))]).await?;
         Ok(undone)
     }
@@ -315,12 +316,27 @@ impl Store {
         }
     }
 
-    async fn undo_lines(&self, controller: ControllerId, id: BatchId) -> Result<u64> {
+    /// The waiting rows of an import, up to a line, came in by another one: they wait no more with this one. Again is
+    /// as good as once.
+    ///
+    /// # Errors
+    /// Those of the engine.
+    pub async fn rows_released(&self, controller: ControllerId, id: BatchId, upto: u64) -> Result<u64> {
+        let gone = self.undo_lines(controller, id, number(upto)).await?;
+        let counted = Step::new(&sql::BATCH_WAITING, vec![controller.0.into(), id.0.into()]);
+        self.engine.change(vec![(Change::Rows(of_batch(controller, Reach::Nothing, counted)), None)]).await?;
+        Ok(gone)
+    }
+
+    async fn undo_lines(&self, controller: ControllerId, id: BatchId, end: i64) -> Result<u64> {
         let (mut gone, mut after) = (0, -1);
         loop {
             let page = vec![controller.0.into(), id.0.into(), after.into(), self.undo_slice().into()];
             let Some(mut last) = self.found(&sql::LINES_AFTER, page).await?.pop() else { return Ok(gone) };
-            let upto = last.number()?;
+            if after >= end {
+                return Ok(gone);
+            }
+            let upto = last.number()?.min(end);
             let values = vec![controller.0.into(), id.0.into(), after.into(), upto.into()];
             let touched = self.engine.bulk(controller.0, vec![Step::new(&sql::UNDO_QUARANTINE, values)]).await?;
             gone += touched.first().map_or(0, |rows| *rows as u64);
@@ -418,11 +434,11 @@ fn unsealed(secret: &Secret, context: &[u8], sealed: &[u8]) -> Option<String> {
     String::from_utf8(plain).ok()
 }
 
-fn of_batch(controller: ControllerId, step: Step) -> Writes {
+fn of_batch(controller: ControllerId, reach: Reach, step: Step) -> Writes {
     Writes {
         controller: controller.0,
         person: None,
-        reach: Reach::Rows,
+        reach,
         what: "import",
         event: None,
         detail: [0; 32],

@@ -108,6 +108,9 @@ statements! { PERMISSION:
         WHERE controller = ?1 AND id = ?2 AND state = 'running'";
     /// From now on nothing comes in with it.
     BATCH_UNDOING(2) = "UPDATE batch SET state = 'undoing' WHERE controller = ?1 AND id = ?2 AND state <> 'undone'";
+    /// How many of its rows wait still.
+    BATCH_WAITING(2) = "UPDATE batch SET quarantined = (SELECT count(*) FROM quarantine \
+        WHERE quarantine.controller = ?1 AND quarantine.batch = ?2) WHERE controller = ?1 AND id = ?2";
     /// What came with it is gone.
     BATCH_UNDONE(2) = "UPDATE batch SET state = 'undone' WHERE controller = ?1 AND id = ?2 AND state = 'undoing'";
     /// An import.

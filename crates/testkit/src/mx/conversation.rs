@@ -9,7 +9,7 @@ use tokio::io::{AsyncBufReadExt as _, AsyncRead, AsyncWrite, AsyncWriteExt as _,
 use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
 
-use super::{Conduct, Manners, Outcome, Received, Shared, Stage, StartTls};
+use super::{Begun, Conduct, Manners, Outcome, Place, Received, Shared, Stage, StartTls};
 use crate::SystemClock;
 use model::Clock as _;
 
@@ -85,7 +85,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Conversation<'a, S> {
 
     /// False: the connection ends here.
     async fn greet(&mut self) -> io::Result<bool> {
-        self.held(Stage::Greeting).await;
+        self.held(Stage::Greeting, &[]).await;
         if let Some((code, text)) = self.manners.greeting.clone() {
             self.reply(code, &text).await?;
             return Ok(false);
@@ -161,13 +161,19 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Conversation<'a, S> {
     }
 
     async fn mail(&mut self, rest: &str) -> io::Result<Next> {
-        self.shared.change(|state| state.counts.mails += 1);
+        let at = SystemClock.monotonic();
+        let begun = path(rest);
+        self.shared.change(|state| {
+            state.counts.mails += 1;
+            let from = begun.as_ref().map(|(from, _)| from.clone());
+            state.begun.extend(from.map(|from| Begun { from, connection: self.connection, at }));
+        });
         if self.messages >= self.manners.messages_max {
             self.reply(421, "4.3.2 enough for one connection").await?;
             return Ok(Next::End(End::Closed));
         }
-        self.held(Stage::Mail).await;
-        let Some((from, parameters)) = path(rest) else {
+        self.held(Stage::Mail, &[]).await;
+        let Some((from, parameters)) = begun else {
             return self.say(501, "5.1.7 no path").await;
         };
         self.transaction = Some(Transaction { from, parameters, ..Transaction::default() });
@@ -182,7 +188,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Conversation<'a, S> {
             return self.say(503, "5.5.1 MAIL first").await;
         }
         let conduct = self.conduct(&to.to_ascii_lowercase());
-        self.held(Stage::Recipient).await;
+        self.held(Stage::Recipient, std::slice::from_ref(&to)).await;
         if let Conduct::Answer { stage: Stage::Recipient, code, text } = &conduct {
             return self.verdict(*code, text).await;
         }
@@ -211,7 +217,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Conversation<'a, S> {
         if transaction.to.is_empty() {
             return self.say(554, "5.5.1 no valid recipients").await;
         }
-        self.held(Stage::Data).await;
+        self.held(Stage::Data, &transaction.to).await;
         if let Some((code, text)) = answer_at(&transaction, Stage::Data) {
             return self.verdict(code, &text).await;
         }
@@ -226,7 +232,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Conversation<'a, S> {
         // As a receiver does that has stored the message already: what counts is known before the reply.
         let refusal = answer_at(&transaction, Stage::EndOfData);
         let cut = transaction.conducts.contains(&Conduct::CutAfterDot);
-        self.held(Stage::EndOfData).await;
+        self.held(Stage::EndOfData, &transaction.to).await;
         let outcome = match (cut, &refusal) {
             (true, _) => Outcome::Cut,
             (false, Some(_)) => Outcome::Refused,
@@ -297,14 +303,21 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Conversation<'a, S> {
         }
     }
 
-    /// Waits while a test holds this stage.
-    async fn held(&self, stage: Stage) {
-        let Some(mut held) = self.shared.state.lock().holds.get(&stage).cloned() else { return };
+    /// Waits while a test holds this stage, for all or for one of these recipients.
+    async fn held(&self, stage: Stage, to: &[String]) {
+        let named = to.iter().map(|to| Some(to.to_ascii_lowercase()));
+        for place in std::iter::once(None).chain(named).map(|to| (stage, to)) {
+            self.held_at(place).await;
+        }
+    }
+
+    async fn held_at(&self, place: Place) {
+        let Some(mut held) = self.shared.state.lock().holds.get(&place).cloned() else { return };
         if !*held.borrow() {
             return;
         }
-        let count = |waiting: &mut HashMap<Stage, u64>, more: bool| {
-            let waiting = waiting.entry(stage).or_default();
+        let count = |waiting: &mut HashMap<Place, u64>, more: bool| {
+            let waiting = waiting.entry(place.clone()).or_default();
             *waiting = if more { *waiting + 1 } else { waiting.saturating_sub(1) };
         };
         self.shared.change(|state| count(&mut state.waiting, true));

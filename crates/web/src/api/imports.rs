@@ -17,15 +17,17 @@ use bytes::{Buf, Bytes};
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use http::{HeaderMap, StatusCode};
 use http_body_util::BodyExt;
-use marketing::import::{Format, ImportError, Mode, Plan, Tell, Words, format_from, run};
+use marketing::import::{Format, ImportError, Imported, Mode, Plan, Tell, Words, format_from, run};
 use model::BatchId;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use store::Store;
 use store::permission::ImportView;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::api::{Api, store_failed, to_the_end};
+use crate::listener::Patience;
 use crate::problem::Problem;
 use crate::router::Fault;
 use crate::timestamp::rfc3339;
@@ -34,21 +36,24 @@ use crate::timestamp::rfc3339;
 const FRAMES: usize = 8;
 /// Seconds without a frame after which a body has ended early.
 const FRAME_S_MAX: u64 = 60;
+/// Octets that have to come in each second that is waited for them, once a minute was: a body that trickles would keep
+/// the turn of all others for ever.
+const OCTETS_PER_S_MIN: u64 = 1_024;
 
 /// One import at a time.
 pub(crate) struct Turn(Arc<Semaphore>);
 
-impl Default for Turn {
-    fn default() -> Self {
-        Self(Arc::new(Semaphore::new(1)))
+impl Turn {
+    /// It is one's turn until this is dropped.
+    pub(crate) fn take(&self) -> Result<OwnedSemaphorePermit, Problem> {
+        let busy = |_| Problem::of(Fault::Busy).saying("another import is under way on this node");
+        Arc::clone(&self.0).try_acquire_owned().map_err(busy)
     }
 }
 
-impl Turn {
-    /// Held while a file is taken in.
-    pub(crate) fn take(&self) -> Result<OwnedSemaphorePermit, Problem> {
-        let free = Arc::clone(&self.0).try_acquire_owned();
-        free.map_err(|_| Problem::of(Fault::Busy).saying("another import is under way on this node"))
+impl Default for Turn {
+    fn default() -> Self {
+        Self(Arc::new(Semaphore::new(1)))
     }
 }
 
@@ -99,7 +104,7 @@ pub(crate) struct Import {
     state: String,
     /// Rows whose contact is on record.
     contacts: u64,
-    /// Rows that wait for their provenance.
+    /// Rows that wait for their provenance now.
     quarantined: u64,
     /// Rows of people whose own wish, or a restriction, stands against it.
     blocked: u64,
@@ -162,6 +167,8 @@ pub(crate) async fn post_import(
     let store = api.store();
     let plan = asked.words().plan(store, authority.controller(), store.now(), format, mode);
     let plan = plan.map_err(|fault| Problem::field(fault.field, fault.fault))?;
+    // Its time is bounded by the file: by what a row takes, and by how it comes (`feed`). The nonce is told once.
+    Patience::lift_for(&parts.extensions);
     to_the_end(async move {
         let imported = take_in(&api, plan, body).await;
         drop(turn);
@@ -172,10 +179,15 @@ pub(crate) async fn post_import(
 }
 
 async fn take_in(api: &Api, plan: Plan, body: Body) -> Result<Value, Problem> {
-    let (frames, feeding) = Frames::of(body);
+    let (frames, feeding) = Frames::of(body, api.store());
     let tell: Tell = Arc::new(|_| ());
     let imported = run(api.store(), plan, frames, None, &tell).await;
     feeding.abort();
+    told(api, imported)
+}
+
+/// What is answered.
+pub(super) fn told(api: &Api, imported: Result<Imported, ImportError>) -> Result<Value, Problem> {
     match imported {
         Ok(imported) => Ok(imported.to_json(api.store())),
         Err(ImportError::Store(error)) => Err(store_failed(&error)),
@@ -189,21 +201,32 @@ async fn take_in(api: &Api, plan: Plan, body: Body) -> Result<Value, Problem> {
     }
 }
 
-/// Hands frames on as they come; a body that ends early ends with an error, so that no half file counts as a whole one.
-async fn feed(mut body: Body, give: mpsc::Sender<io::Result<Bytes>>) {
+/// Hands frames on as they come; a body that ends early or trickles ends with an error, so that no half file counts as
+/// a whole one.
+async fn feed(mut body: Body, give: mpsc::Sender<io::Result<Bytes>>, store: Arc<Store>) {
+    let (mut waited, mut octets) = (Duration::ZERO, 0_u64);
     loop {
+        let before = store.clock().monotonic();
         let frame = tokio::time::timeout(Duration::from_secs(FRAME_S_MAX), body.frame()).await;
+        // Only what the client took: while the store is busy, the client waits for us.
+        waited += store.clock().monotonic().saturating_sub(before);
         let frame = match frame {
             Ok(None) => return,
             Ok(Some(Ok(frame))) => Ok(frame.into_data().unwrap_or_default()),
             Ok(Some(Err(_))) => Err(io::ErrorKind::UnexpectedEof.into()),
             Err(_) => Err(io::ErrorKind::TimedOut.into()),
         };
+        octets += frame.as_ref().map_or(0, |frame| frame.len() as u64);
+        let frame = if trickles(octets, waited) { Err(io::ErrorKind::TimedOut.into()) } else { frame };
         let is_over = frame.is_err();
         if give.send(frame).await.is_err() || is_over {
             return;
         }
     }
+}
+
+const fn trickles(octets: u64, waited: Duration) -> bool {
+    waited.as_secs() > FRAME_S_MAX && octets / waited.as_secs() < OCTETS_PER_S_MIN
 }
 
 /// A body, for a thread that reads.
@@ -214,9 +237,9 @@ pub(crate) struct Frames {
 
 impl Frames {
     /// A body that a task of its own hands on.
-    pub(crate) fn of(body: Body) -> (Self, tokio::task::JoinHandle<()>) {
+    pub(crate) fn of(body: Body, store: &Arc<Store>) -> (Self, tokio::task::JoinHandle<()>) {
         let (give, frames) = mpsc::channel(FRAMES);
-        (Self { frames, now: Bytes::new() }, tokio::spawn(feed(body, give)))
+        (Self { frames, now: Bytes::new() }, tokio::spawn(feed(body, give, Arc::clone(store))))
     }
 }
 
@@ -318,10 +341,12 @@ pub(crate) async fn get_import(
 pub(crate) async fn post_undo(
     State(api): State<Api>,
     Path(id): Path<String>,
-    fields: HeaderMap,
+    request: Request,
 ) -> Result<Json<Undoing>, Problem> {
-    let authority = api.authenticate(&fields)?;
+    let authority = api.authenticate(request.headers())?;
     let id = batch(&api, &id)?;
+    // Bounded by what came with the import.
+    Patience::lift_for(request.extensions());
     to_the_end(async move {
         match api.store().undo_import(authority.controller(), id).await {
             Ok(undone) => {
@@ -335,7 +360,7 @@ pub(crate) async fn post_undo(
     .await
 }
 
-fn batch(api: &Api, text: &str) -> Result<BatchId, Problem> {
+pub(super) fn batch(api: &Api, text: &str) -> Result<BatchId, Problem> {
     api.store().parse_public(text).ok_or_else(|| Problem::of(Fault::NotFound))
 }
 
@@ -349,5 +374,37 @@ fn shown(api: &Api, view: ImportView) -> Import {
         blocked: view.blocked,
         event: view.event.to_hex(),
         about: serde_json::from_str(&view.about).unwrap_or_default(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tests::golden;
+    use serde_json::json;
+
+    #[test]
+    fn what_is_shown_of_an_import_names_nobody() {
+        let import = Import {
+            id: "imp_aaaaaaaaaaaaaaaaaaaaaaaaaa".to_owned(),
+            at: "2027-01-15T12:00:00.000000Z".to_owned(),
+            state: "done".to_owned(),
+            contacts: 2,
+            quarantined: 1,
+            blocked: 1,
+            event: "0".repeat(32),
+            about: json!({"source": "the shop", "purposes": ["newsletter"], "basis": "consent", "method": null}),
+        };
+        golden("import.json", &import);
+        golden("import-undone.json", &Undoing { bases: 2, addresses: 2, quarantined: 1 });
+    }
+
+    #[test]
+    fn a_body_that_trickles_is_over_after_a_minute_and_a_slow_line_is_not() {
+        let minutes = |count: u64| Duration::from_secs(60 * count);
+        assert!(!trickles(0, minutes(1)), "silence has its own limit");
+        assert!(trickles(60 * OCTETS_PER_S_MIN, minutes(2)));
+        assert!(!trickles(10_000_000_000, minutes(24 * 60)), "ten gigabytes in a day");
+        assert!(!trickles(2 * 60 * OCTETS_PER_S_MIN, minutes(2)));
     }
 }

@@ -67,6 +67,7 @@ mod tests;
         crate::api::imports::post_import,
         crate::api::imports::get_import,
         crate::api::imports::post_undo,
+        crate::api::releases::post_release,
         get_openapi,
     ),
     tags(

@@ -29,6 +29,7 @@ use utoipa::IntoParams;
 use crate::api::imports::{Frames, format};
 use crate::api::suppressions::{filter, reason, scope};
 use crate::api::{Api, store_failed, to_the_end};
+use crate::listener::Patience;
 use crate::problem::Problem;
 use crate::router::Fault;
 
@@ -182,8 +183,10 @@ pub(crate) async fn post_import(
         scope: scope(told.scope.as_deref().unwrap_or("marketing"), &authority, api.store())?,
         reason: reason(told.reason.as_deref())?,
     };
+    // Bounded by the file, as an import is.
+    Patience::lift_for(&parts.extensions);
     to_the_end(async move {
-        let (frames, feeding) = Frames::of(body);
+        let (frames, feeding) = Frames::of(body, api.store());
         let taken = take_in(api.store(), authority.controller(), said, frames).await;
         feeding.abort();
         drop(turn);

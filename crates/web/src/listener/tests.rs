@@ -159,6 +159,36 @@ async fn an_answer_under_way_is_given_before_the_end_and_nobody_new_comes_in() {
     assert_eq!(running.ended.await.unwrap(), Drained::Whole);
 }
 
+/// A route that lifts the limit, or not, and answers when it is told to.
+fn long(lifts: bool, go: &Arc<Notify>) -> Router {
+    let go = Arc::clone(go);
+    let work = move |request: axum::extract::Request| {
+        let go = Arc::clone(&go);
+        async move {
+            if lifts {
+                Patience::lift_for(request.extensions());
+            }
+            go.notified().await;
+            "done"
+        }
+    };
+    Router::new().route("/", get(work))
+}
+
+#[tokio::test]
+async fn an_answer_that_takes_too_long_is_not_waited_for_unless_its_route_keeps_time_itself() {
+    let (never, go) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let asked = || http::Request::new(Body::empty());
+    let waiting = tokio::spawn(within(long(true, &go), asked(), Duration::from_millis(1)));
+    // By when this one is given up, the other's time was over.
+    let Ok(slow) = within(long(false, &never), asked(), Duration::from_millis(50)).await;
+    assert_eq!(slow.status(), http::StatusCode::SERVICE_UNAVAILABLE);
+    assert!(!waiting.is_finished());
+    go.notify_one();
+    let Ok(done) = waiting.await.unwrap();
+    assert_eq!(done.status(), http::StatusCode::OK);
+}
+
 #[tokio::test]
 async fn a_taken_address_is_named() {
     let running = run(echo(), None).await;

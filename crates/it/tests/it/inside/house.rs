@@ -427,7 +427,8 @@ async fn serve(
     (stop, http_at, task)
 }
 
-fn smtp_told(reply: &ReceivedReply) -> Told {
+/// What SMTP said about a single recipient.
+pub(crate) fn smtp_told(reply: &ReceivedReply) -> Told {
     if let Some(rest) = reply.text.strip_prefix("queued as ") {
         assert_eq!(reply.code, 250);
         return Told::Taken(rest.split(' ').next().unwrap_or_default().to_owned());

@@ -37,7 +37,7 @@ async fn busy() -> (House, Vec<Value>, PathBuf) {
     (house, messages, log)
 }
 
-fn entries(log: &Path) -> Vec<Entry> {
+pub(super) fn entries(log: &Path) -> Vec<Entry> {
     let folder = Folder::open(log).unwrap();
     folder.entries(0).unwrap().map(|entry| Entry::decode(&entry.unwrap()).unwrap()).collect()
 }

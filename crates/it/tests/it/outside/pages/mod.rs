@@ -2,6 +2,7 @@
 //! goes, and gets nothing more. Programs that follow links change nothing.
 
 mod browser;
+mod objector;
 
 use super::harness::demo::{is_to, message};
 use super::harness::{Demo, Place};
