@@ -164,6 +164,11 @@ async fn keep(
         (None, Some(row)) => Some(Sha256(row.document)),
         (None, None) => None,
     };
+    if let Ends::On(day) = content.duration.ends
+        && day.begin() <= store.now()
+    {
+        return Err(NotAgreed::Senseless(vec![Mistake::at("duration.ends", "this day is over")]));
+    }
     let missing = check(&content);
     if !missing.is_empty() {
         return Err(NotAgreed::Lacks(missing));
@@ -262,6 +267,17 @@ pub async fn turn(
         return Err(out_of_turn);
     }
     paper(store, controller, id).await?.ok_or(NotAgreed::Unknown)
+}
+
+/// Agreements whose day has come begin or end, and what is instructed under one that began is looked at again.
+///
+/// # Errors
+/// Those of the store; what was not done is done the next time.
+pub async fn keep_days(store: &Store) -> Result<(), Error> {
+    for controller in store.turn_agreements().await? {
+        crate::instruction::look_again(store, controller).await?;
+    }
+    Ok(())
 }
 
 /// A controller's agreements, oldest first.

@@ -11,17 +11,35 @@ pub enum Asking {
     Clearance,
 }
 
-/// The rules of each question, in the order of `rules::ACCEPTANCE`, and whether it is asked before a message leaves.
-const QUESTIONS: [(&[Rule], bool); 12] = [
-    (&[Rule::FactsUnavailable], true),
-    (&[Rule::AgreementNotInForce], true),
-    (&[Rule::InstructionMissing, Rule::InstructionInfringing], true),
-    (&[Rule::OperationNotInstructed], true),
-    (&[Rule::CredentialScope], false),
-    (&[Rule::FromNotVerified], true),
-    (&[Rule::RecipientErased, Rule::RecipientRestricted, Rule::CaseOpen], true),
-    (&[Rule::Objected, Rule::Suppressed], true),
-    (&[Rule::Paused], true),
+/// When a question is asked.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Asked {
+    Always,
+    Accepting,
+    Leaving,
+}
+
+impl Asked {
+    fn at(self, asking: Asking) -> bool {
+        match self {
+            Self::Always => true,
+            Self::Accepting => asking == Asking::Acceptance,
+            Self::Leaving => asking == Asking::Clearance,
+        }
+    }
+}
+
+/// The rules of each question, in the order of `rules::ACCEPTANCE` and `rules::CLEARANCE`.
+const QUESTIONS: [(&[Rule], Asked); 15] = [
+    (&[Rule::FactsUnavailable], Asked::Always),
+    (&[Rule::AgreementNotInForce], Asked::Always),
+    (&[Rule::InstructionMissing, Rule::InstructionInfringing], Asked::Always),
+    (&[Rule::OperationNotInstructed], Asked::Always),
+    (&[Rule::CredentialScope], Asked::Accepting),
+    (&[Rule::FromNotVerified], Asked::Always),
+    (&[Rule::RecipientErased, Rule::RecipientRestricted, Rule::CaseOpen], Asked::Always),
+    (&[Rule::Objected, Rule::Suppressed], Asked::Always),
+    (&[Rule::Paused], Asked::Always),
     (
         &[
             Rule::NoBasis,
@@ -32,10 +50,13 @@ const QUESTIONS: [(&[Rule], bool); 12] = [
             Rule::ConsentTextUnknown,
             Rule::SoftOptInIncomplete,
         ],
-        true,
+        Asked::Always,
     ),
-    (&[Rule::OptOutMissing], true),
-    (&[Rule::Quota], false),
+    (&[Rule::OptOutMissing], Asked::Always),
+    (&[Rule::FrequencyCap], Asked::Accepting),
+    (&[Rule::QuietHours], Asked::Always),
+    (&[Rule::Quota], Asked::Accepting),
+    (&[Rule::TlsFloor], Asked::Leaving),
 ];
 
 /// The rules that were asked about and did not fire. A rule of the same question as the one that fired is not among
@@ -43,10 +64,9 @@ const QUESTIONS: [(&[Rule], bool); 12] = [
 #[must_use]
 pub fn passed(fired: Option<Rule>, asking: Asking) -> Vec<Rule> {
     let fired_at = fired.and_then(|rule| QUESTIONS.iter().position(|(rules, _)| rules.contains(&rule)));
-    let ends = fired != Some(Rule::InstructionInfringing);
-    let questions = QUESTIONS.iter().enumerate().filter(|(at, (_, at_clearance))| {
-        let is_asked = asking == Asking::Acceptance || *at_clearance;
-        is_asked && fired_at.is_none_or(|fired_at| *at < fired_at || (*at > fired_at && !ends))
+    let ends = !matches!(fired, Some(Rule::InstructionInfringing | Rule::QuietHours | Rule::TlsFloor));
+    let questions = QUESTIONS.iter().enumerate().filter(|(at, (_, asked))| {
+        asked.at(asking) && fired_at.is_none_or(|fired_at| *at < fired_at || (*at > fired_at && !ends))
     });
     questions.flat_map(|(_, (rules, _))| rules.iter().copied()).collect()
 }
@@ -63,13 +83,14 @@ mod tests {
         let mut all = Rule::ALL.to_vec();
         all.sort_unstable();
         assert_eq!(rules, all);
-        assert_eq!(QUESTIONS.len(), ACCEPTANCE.len());
-        assert_eq!(QUESTIONS.iter().filter(|(_, at_clearance)| *at_clearance).count(), CLEARANCE.len());
+        let count = |asking| QUESTIONS.iter().filter(|(_, asked)| asked.at(asking)).count();
+        assert_eq!((count(Asking::Acceptance), count(Asking::Clearance)), (ACCEPTANCE.len(), CLEARANCE.len()));
     }
 
     #[test]
     fn what_comes_before_passed_and_what_comes_after_was_not_asked() {
-        assert_eq!(passed(None, Asking::Acceptance).len(), Rule::ALL.len());
+        assert_eq!(passed(None, Asking::Acceptance).len(), Rule::ALL.len() - 1, "all but that of the connection");
+        assert!(passed(None, Asking::Clearance).contains(&Rule::TlsFloor));
         assert!(!passed(None, Asking::Clearance).contains(&Rule::Quota));
         let passed_before = passed(Some(Rule::ConsentWithdrawn), Asking::Clearance);
         assert!(passed_before.contains(&Rule::Objected) && !passed_before.contains(&Rule::NoBasis));

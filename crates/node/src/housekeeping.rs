@@ -49,7 +49,9 @@ async fn one_round(store: &Arc<Store>, submission: &Arc<Submission>, round: u32)
     }
     if round.is_multiple_of(COUNT_EVERY) {
         store.flush_refusals().await?;
-        store.turn_agreements().await?;
+        if let Err(error) = duties::agreement::keep_days(store).await {
+            tracing::warn!(%error, "agreements could not be brought to their day");
+        }
     }
     if round.is_multiple_of(TIDY_EVERY) {
         store.tidy().await?;

@@ -120,14 +120,9 @@ impl Store {
     /// # Errors
     /// Those of the engine.
     pub async fn sign_agreement(&self, controller: ControllerId, until: Option<Timestamp>) -> Result<AgreementId> {
-        self.catch_up().await?;
         let id = AgreementId(self.next_id());
-        let version = self
-            .policy
-            .current()
-            .controller(controller)
-            .and_then(|known| known.agreement.as_ref())
-            .map_or(1, |agreement| agreement.version + 1);
+        let known = self.agreements(controller).await?;
+        let version = known.last().map_or(1, |newest| newest.version + 1);
         let from = self.now();
         let row = AgreementRow {
             id: id.0,
@@ -197,15 +192,10 @@ impl Store {
         streams: &[StreamId],
         messages_per_day_max: u64,
     ) -> Result<InstructionId> {
-        self.catch_up().await?;
         let id = InstructionId(self.next_id());
         let words: Vec<&str> = operations.iter().map(|operation| operation.as_str()).collect();
-        let version = self
-            .policy
-            .current()
-            .controller(controller)
-            .and_then(|known| known.instruction.as_ref())
-            .map_or(1, |instruction| instruction.version + 1);
+        let known = self.instructions(controller).await?;
+        let version = known.last().map_or(1, |newest| newest.version + 1);
         let row = InstructionRow {
             id: id.0,
             controller: controller.0,

@@ -27,6 +27,9 @@ pub(super) fn check(store: &Store, instruction: &Instruction) -> Vec<Impossible>
             }
         };
         let marketing = stream.kind.kind().is_marketing();
+        let all = instruction.messages_per_day_max;
+        let counted = "the day's messages are counted over all streams together; say the same number as for all";
+        when(stream.messages_per_day_max != all, "messages_per_day_max", counted);
         let verified = "the receiving server's name is not verified here yet; say `encrypted`";
         when(stream.tls_floor == TlsFloor::Verified, "tls_floor", verified);
         let body = "the content of a message is destroyed when it has left; say `{\"days\": 0}`";

@@ -9,6 +9,7 @@ fn main() {
         stream: any(),
         kind: any(),
         purpose: any(),
+        counts_for: any(),
         decided_at: any(),
         generation: 0,
         held: None,

@@ -10,12 +10,15 @@ use gate::facts::{Connection, FromDomain, QuotaFacts, WayOut};
 use gate::{Facts, MessageFacts, RecipientFacts, Rule, Verdict, check};
 use mail::address::{Address, Domain};
 use model::{PurposeId, RecipientTag};
-use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
 use store::Authority;
 
 /// Recipients whose facts are read together.
 const SET: usize = 1_024;
+/// Sets that are read at once: tags are reckoned and rows read on as many threads.
+const SETS_AT_ONCE: usize = 4;
 
 /// What would become of one recipient.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -74,9 +77,18 @@ impl Submission {
         }
         let mut foreseen = Vec::with_capacity(recipients.len());
         let mut seen: HashMap<RecipientTag, usize> = HashMap::with_capacity(recipients.len());
-        for set in recipients.chunks(SET) {
-            let addresses: Vec<&Address> = set.iter().collect();
-            let persons = store.facts_aside(controller, intent.purpose, &addresses).await?;
+        let mut sets = recipients.chunks(SET).map(|set| {
+            let (store, set, purpose) = (Arc::clone(store), set.to_vec(), intent.purpose);
+            tokio::spawn(async move {
+                let addresses: Vec<&Address> = set.iter().collect();
+                store.facts_aside(controller, purpose, &addresses).await
+            })
+        });
+        let mut under_way: VecDeque<_> = sets.by_ref().take(SETS_AT_ONCE).collect();
+        while let Some(set) = under_way.pop_front() {
+            // A task that was cut short: this process ends, or has a fault.
+            let persons = set.await.map_err(|_| Error::Store(store::Error::Closed))??;
+            under_way.extend(sets.next());
             for person in &persons {
                 foreseen.push(match seen.entry(person.tag) {
                     Entry::Occupied(first) => Foreseen::Repeats(*first.get()),

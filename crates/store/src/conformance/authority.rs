@@ -94,7 +94,7 @@ impl Shop {
 }
 
 async fn of_agreements(shop: &Shop) {
-    use AgreementState::{Ended, InForce, Signed, Suspended};
+    use AgreementState::{InForce, Signed, Suspended};
     let first = shop.conclude(1, 0).await;
     assert_eq!(shop.counts(), Some((1, true)));
     shop.conclude(2, 1).await;
@@ -107,11 +107,15 @@ async fn of_agreements(shop: &Shop) {
     let stale = shop.store.move_agreement(shop.controller, &first, Suspended, Side::Processor).await.unwrap();
     assert!(!stale, "it stands elsewhere by now");
     assert_eq!(shop.agreements().await[0].moved_by.as_deref(), Some("processor"));
+}
 
-    shop.store.turn_agreements().await.unwrap();
+/// One has been suspended, and another begins in an hour.
+async fn of_their_days(shop: &Shop) {
+    use AgreementState::{Ended, InForce, Signed, Suspended};
+    assert_eq!(shop.store.turn_agreements().await.unwrap(), []);
     assert_eq!(shop.states().await, [Suspended, Signed]);
     shop.place.wait_hours(1);
-    shop.store.turn_agreements().await.unwrap();
+    assert_eq!(shop.store.turn_agreements().await.unwrap(), [shop.controller]);
     assert_eq!(shop.states().await, [Ended, InForce]);
     assert_eq!(shop.counts(), Some((2, true)));
     assert!(shop.told().await.is_empty());
@@ -125,28 +129,34 @@ async fn of_agreements(shop: &Shop) {
     assert_eq!(shop.states().await, [Ended, Ended]);
 }
 
+const NEWS: (&str, StreamKind) = ("news", StreamKind::Marketing);
+
 async fn of_instructions(shop: &Shop) {
     use InstructionState::{Held, InForce, Superseded};
     let (store, owner) = (&shop.store, shop.controller);
     let states = async || -> Vec<InstructionState> {
         store.instructions(owner).await.unwrap().iter().map(|known| known.state).collect()
     };
-    let news = ("news", StreamKind::Marketing);
-    let first = shop.given(1, &[news]).await;
+    let first = shop.given(1, &[NEWS]).await;
     store.hold_instruction(owner, &first, "why").await.unwrap();
     assert_eq!(shop.obeyed(), Some((1, Held, 10)), "none is in force: mail is held");
     assert!(store.streams(owner).is_empty(), "what is held makes nothing");
-    let second = shop.given(2, &[news]).await;
+    let second = shop.given(2, &[NEWS]).await;
     store.give_instruction(owner, &second).await.unwrap();
     assert_eq!((shop.obeyed(), states().await), (Some((2, InForce, 20)), vec![Superseded, InForce]));
     let stream = store.streams(owner)[0].clone();
-    let third = shop.given(3, &[news, ("receipts", StreamKind::Transactional)]).await;
+    let third = shop.given(3, &[NEWS, ("receipts", StreamKind::Transactional)]).await;
     let held = store.hold_instruction(owner, &third, "why").await.unwrap();
     assert_eq!(shop.obeyed(), Some((2, InForce, 20)), "the one before stays in force");
     assert!(store.confirm_instruction(owner, held, &third, "we do").await.unwrap());
     assert!(!store.confirm_instruction(owner, held, &third, "we do").await.unwrap(), "once");
     assert_eq!((shop.obeyed(), states().await), (Some((3, InForce, 30)), vec![Superseded, Superseded, InForce]));
     assert_eq!(store.streams(owner)[0].id, stream.id, "a stream keeps its id");
+}
+
+/// The third is in force.
+async fn of_what_they_make(shop: &Shop) {
+    let (store, owner) = (&shop.store, shop.controller);
     assert_eq!(store.streams(owner).len(), 2);
     assert_eq!(store.purposes(owner)[0].texts["en"].description, "version 3");
     let other = shop.given(4, &[("news", StreamKind::Transactional)]).await;
@@ -154,7 +164,7 @@ async fn of_instructions(shop: &Shop) {
     assert!(matches!(refused, Err(Error::Exists { what: "stream" })), "a stream never changes its kind");
     let rows = store.instructions(owner).await.unwrap();
     assert!(store.hold_in_force(owner, &rows[2], "the agreement is narrower").await.unwrap());
-    assert_eq!(shop.obeyed(), Some((3, Held, 30)));
+    assert_eq!(shop.obeyed(), Some((3, InstructionState::Held, 30)));
     let told = shop.told().await;
     assert_eq!(told[1..], ["instruction-held", "instruction-held", "instruction-confirmed", "instruction-held"]);
 }
@@ -163,7 +173,9 @@ async fn story(place: Place, store: Arc<Store>) {
     let controller = store.create_controller("Shop").await.unwrap();
     let shop = Shop { place, store, controller };
     of_agreements(&shop).await;
+    of_their_days(&shop).await;
     of_instructions(&shop).await;
+    of_what_they_make(&shop).await;
     shop.store.close().await;
 }
 

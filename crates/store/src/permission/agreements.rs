@@ -127,10 +127,12 @@ impl Store {
     /// Agreements whose day has come begin or end, and the controller is reminded of what should be looked at again
     /// (GDPR Art. 28(1): the duty to use a fit processor does not end with the signature).
     ///
+    /// Answers whose agreement began: what they instruct may lie outside it.
+    ///
     /// # Errors
     /// Those of the engine; what was not done is done the next time.
-    pub async fn turn_agreements(&self) -> Result<()> {
-        let now = self.now();
+    pub async fn turn_agreements(&self) -> Result<Vec<ControllerId>> {
+        let (now, mut began) = (self.now(), Vec::new());
         for mut row in self.found(&sql::AGREEMENTS_DUE, vec![now.into()]).await? {
             let (id, controller) = (AgreementId(row.number()?), ControllerId(row.number()?));
             let version = u32::try_from(row.number()?).map_err(|_| Error::Row { column: "agreement.version" })?;
@@ -142,6 +144,7 @@ impl Store {
                 let steps = vec![begun, replaced(controller, version, now)];
                 let word = AgreementState::InForce.as_str();
                 self.authority_act(controller, (Some(id), None), "agreement", word, &known.document, steps).await?;
+                began.push(controller);
             } else {
                 let ended = AgreementState::Ended.as_str();
                 let values = vec![
@@ -170,7 +173,7 @@ impl Store {
                 .await?;
             }
         }
-        Ok(())
+        Ok(began)
     }
 
     /// One change of what both sides hold to: its rows, and the leaf that names the agreement or instruction itself.

@@ -217,13 +217,13 @@ impl Store {
                     stream.name.clone().into(),
                     stream.kind.as_str().into(),
                     about.into(),
-                    number_list(serves.into_iter()).into(),
+                    number_list(serves).into(),
                     serde_json::to_string(&stream.terms).map_err(|_| Error::Row { column: "stream.terms" })?.into(),
                 ],
             ));
             streams.push(id.0);
         }
-        Ok(Said { steps, streams: number_list(streams.into_iter()) })
+        Ok(Said { steps, streams: number_list(streams) })
     }
 
     fn purpose_said(

@@ -71,11 +71,12 @@ async fn art5_2_a_message_says_on_what_it_rested_and_what_stopped_it() {
     house.clock.advance(HOUR);
     house.until_state(&id, "stopped").await;
     let (_, told) = why(&house, &house.shop, &id).await;
-    let refused = ("before-mail".to_owned(), "refused".to_owned(), json!("consent-withdrawn"));
+    let refused = ("before-mail".to_owned(), "refused".to_owned(), json!("suppressed"));
     assert_eq!(verdicts(&told), [passed("acceptance"), passed("before-mail"), refused]);
+    // A withdrawal is an opt-out too, and that is asked about first.
     let last = &told["asked"][2];
-    assert_eq!((&last["article"], &last["facts"][0]["what"]), (&json!("GDPR Art. 7(3)"), &json!("withdrawal")));
-    assert_eq!(last["facts"][0]["method"], "api");
+    assert_eq!((&last["article"], &last["facts"][0]["what"]), (&json!("GDPR Art. 21(3)"), &json!("suppression")));
+    assert_eq!(last["facts"][0]["kind"], "opt-out");
     assert!(last["facts"][0]["at"].is_string() && last["remedy"].is_string(), "{last}");
     assert_eq!(told["basis"]["kinds"], json!(["consent"]), "what it rested on stays what it was");
 

@@ -23,7 +23,7 @@ fn address(number: usize) -> String {
 }
 
 fn expected() -> Reasons {
-    Reasons::from([("no-basis".to_owned(), WITHOUT_BASIS), ("consent-withdrawn".to_owned(), GOING)])
+    Reasons::from([("no-basis".to_owned(), WITHOUT_BASIS), ("suppressed".to_owned(), GOING)])
 }
 
 /// All of them in one request; what was said of each.

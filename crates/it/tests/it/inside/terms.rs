@@ -268,7 +268,7 @@ async fn art28_3_a_a_stream_whose_terms_cannot_be_kept_is_not_made() {
     let purposes = [PurposeId::of_stream(shop.newsletter)];
     for (terms, word) in [
         (Terms { tracking: Tracking::Consented, ..Terms::default() }, "tracking consented"),
-        (Terms { regions: vec!["EEA".into()], ..Terms::default() }, "does not know where it stands"),
+        (Terms { regions: vec!["US".into()], ..Terms::default() }, "stands in EEA"),
         (at_most(0, 7), "frequency of 0"),
     ] {
         let new = NewStream { name: "kept", kind: StreamKind::Marketing, about: "news", purposes: &purposes, terms };
