@@ -81,20 +81,23 @@ impl Meanwhile {
             }
         }
         let ended = SystemClock.monotonic();
-        let mut writing = tokio::spawn(upload.finish());
+        let writing = tokio::spawn(async move {
+            let answer = upload.finish().await.unwrap();
+            (answer, SystemClock.monotonic())
+        });
         let mut deciding = 2 * third..DECIDING;
-        let answer = loop {
-            tokio::select! {
-                biased;
-                answer = &mut writing => break answer.unwrap().unwrap(),
-                wait = scene.decide_next(&mut deciding), if !deciding.is_empty() => waits.push(wait),
-                findings = case(&stand, seed), if deciding.is_empty() => {
-                    stories.add(&findings);
+        // What was begun is ended: a story that is dropped leaves a receiver that holds or refuses.
+        while !writing.is_finished() {
+            match deciding.next() {
+                Some(number) => waits.push(scene.decide(number).await),
+                None => {
+                    stories.add(&case(&stand, seed).await);
                     seed += 1;
                 }
             }
-        };
-        let written_in = SystemClock.monotonic().saturating_sub(ended);
+        }
+        let (answer, answered) = writing.await.unwrap();
+        let written_in = answered.saturating_sub(ended);
         // Whoever did not come to it decides after his row was written.
         for number in deciding {
             waits.push(scene.decide(number).await);
@@ -149,14 +152,6 @@ impl Scene<'_> {
         let mut upload = self.house().http.upload(path, &headers).await.unwrap();
         upload.piece(b"email,consent_at,source,method\r\n").await.unwrap();
         upload
-    }
-
-    async fn decide_next(&self, numbers: &mut std::ops::Range<usize>) -> Duration {
-        let number = numbers.start;
-        let wait = self.decide(number).await;
-        // Only now: whoever is interrupted is asked again, and deciding twice is deciding once.
-        numbers.start = number + 1;
-        wait
     }
 
     /// A person goes, each in another way; how long it took until that was answered. From then on he is refused.
