@@ -77,7 +77,7 @@ fn import(program: &Path, folder: &Path, data: &Path, controller: &str, contacts
     let mut command = run::command(program);
     command.arg("import").arg(&file).arg("--data").arg(data).args(["--controller", controller, "--quiet"]);
     command.args(["--purpose", "newsletter", "--method", "double_opt_in", "--basis", "consent"]);
-    command.args(["--source", "sign-up form of the shop", "--notice", "newsletter:3"]);
+    command.args(["--source", "sign-up form of the shop", "--notice", "newsletter:1"]);
     run::check(command.stdout(Stdio::null()))
 }
 
