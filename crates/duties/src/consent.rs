@@ -163,12 +163,14 @@ impl Recorded {
         };
         let record_id = match (given, &self.import) {
             (Some(given), _) => given.event.to_hex(),
-            (None, Some(import)) => format!("{}.{}", store.public_id(import.batch), store.person_id(self.tag)),
-            (None, None) => store.person_id(self.tag),
+            (None, Some(import)) => {
+                format!("{}.{}", store.public_id(import.batch), store.person_id(self.controller, self.tag))
+            }
+            (None, None) => store.person_id(self.controller, self.tag),
         };
         let evidence = ConsentEvidence {
             record_id,
-            subject: SubjectReference(store.person_id(self.tag)),
+            subject: SubjectReference(store.person_id(self.controller, self.tag)),
             controllers: vec![controller],
             recipients: vec![processor.name.clone()],
             processor,

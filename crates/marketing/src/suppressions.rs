@@ -92,8 +92,8 @@ pub fn reason_from(text: &str) -> Option<SuppressionReason> {
 
 /// The name of an entry: the person's, and the scope. It says nothing of his address.
 #[must_use]
-pub fn entry_id(store: &Store, tag: RecipientTag, scope: SuppressionScope) -> String {
-    let person = store.person_id(tag);
+pub fn entry_id(store: &Store, controller: ControllerId, tag: RecipientTag, scope: SuppressionScope) -> String {
+    let person = store.person_id(controller, tag);
     let scope = match scope {
         SuppressionScope::All => "all".to_owned(),
         SuppressionScope::Marketing => "marketing".to_owned(),
@@ -106,11 +106,11 @@ pub fn entry_id(store: &Store, tag: RecipientTag, scope: SuppressionScope) -> St
 
 /// Person and scope of such a name.
 #[must_use]
-pub fn parse_entry(store: &Store, text: &str) -> Option<(RecipientTag, SuppressionScope)> {
+pub fn parse_entry(store: &Store, controller: ControllerId, text: &str) -> Option<(RecipientTag, SuppressionScope)> {
     let (person, scope) = text.split_once('.')?;
     let purpose = || store.parse_public::<PurposeId>(scope).map(SuppressionScope::Purpose);
     let list = || store.parse_public::<ListId>(scope).map(SuppressionScope::List);
-    Some((store.parse_person(person)?, plain_scope(scope).or_else(purpose).or_else(list)?))
+    Some((store.parse_person(controller, person)?, plain_scope(scope).or_else(purpose).or_else(list)?))
 }
 
 /// How the list is written.
@@ -143,7 +143,7 @@ impl Sheet {
     pub fn write(self, out: &mut String, store: &Store, controller: ControllerId, entry: &ListedSuppression) {
         match self {
             Self::Csv => {
-                out.push_str(&entry_id(store, entry.tag, entry.scope));
+                out.push_str(&entry_id(store, controller, entry.tag, entry.scope));
                 push_cell(out, entry.address.as_deref().unwrap_or_default());
                 push_cell(out, &scope_word(store, controller, entry.scope));
                 push_cell(out, entry.reason.as_str());
@@ -163,7 +163,7 @@ impl Sheet {
 #[must_use]
 pub fn shown(store: &Store, controller: ControllerId, entry: &ListedSuppression) -> Value {
     let mut value = json!({
-        "id": entry_id(store, entry.tag, entry.scope),
+        "id": entry_id(store, controller, entry.tag, entry.scope),
         "scope": scope_word(store, controller, entry.scope),
         "reason": entry.reason.as_str(),
         "since": moment(entry.since),

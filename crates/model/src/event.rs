@@ -33,6 +33,8 @@ pub enum EventType {
     DomainChanged,
     /// A host name for pages was claimed, verified, certified or given up.
     HostChanged,
+    /// A key was put in the place of another.
+    KeyRotated,
     /// A basis was recorded.
     BasisRecorded,
     /// A basis was withdrawn (GDPR Art. 7(3)).
@@ -87,6 +89,7 @@ impl EventType {
             Self::CredentialChanged => "credential.changed",
             Self::DomainChanged => "domain.changed",
             Self::HostChanged => "host.changed",
+            Self::KeyRotated => "key.rotated",
             Self::BasisRecorded => "basis.recorded",
             Self::BasisWithdrawn => "basis.withdrawn",
             Self::EvidenceExported => "consent.exported",

@@ -4,6 +4,7 @@ mod agreement;
 mod consent;
 mod house;
 mod import;
+mod key;
 mod ledger;
 mod nodes;
 mod said;
@@ -46,6 +47,9 @@ enum Command {
     /// Read or change a controller's suppression list, or move it as a file.
     #[command(subcommand)]
     Suppressions(suppressions::Command),
+    /// Put keys in the place of others, while no node serves.
+    #[command(subcommand)]
+    Key(key::Command),
     /// Check, prove, copy or rebuild a controller's ledger.
     #[command(subcommand)]
     Ledger(ledger::Command),
@@ -65,6 +69,7 @@ pub fn run(arguments: Arguments) -> ExitCode {
         | Command::Import(_)
         | Command::Nodes(_)
         | Command::Why(_)
+        | Command::Key(_)
         | Command::Ledger(_)
         | Command::Consent(_)
         | Command::Suppressions(_)
@@ -81,6 +86,7 @@ pub fn run(arguments: Arguments) -> ExitCode {
                 Command::Suppressions(command) => suppressions::run(command).await,
                 Command::Nodes(arguments) => nodes::run(arguments).await,
                 Command::Why(arguments) => why::run(arguments).await,
+                Command::Key(command) => key::run(command).await,
                 Command::Ledger(command) => ledger::run(command).await,
                 Command::Store(command) => store::run(command).await,
             }

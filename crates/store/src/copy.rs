@@ -17,7 +17,7 @@ mod sqlite;
 mod state;
 mod tables;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod value;
 
 pub use compare::{ComparedTable, CopyReport};

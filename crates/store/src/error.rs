@@ -62,6 +62,21 @@ pub enum Error {
         /// The first table that is not whole.
         table: String,
     },
+    /// A controller's tags were being put under a new key when it was cut short.
+    #[error(
+        "the tags of controller {controller} are on their way under a new key, and that was cut short; run \
+         `postern key rotate tags` for it again: it goes on where it stopped, and nothing is lost"
+    )]
+    TagsOnTheirWay {
+        /// Its public id.
+        controller: String,
+    },
+    /// Nodes serve that must not while this is done.
+    #[error("nodes use this store: {names}; stop them first, and start them again when this has ended")]
+    NodesServe {
+        /// What they are called.
+        names: String,
+    },
     /// The disk is full. Nothing of the request was kept.
     #[error("the disk is full; nothing was kept of this request")]
     Full,

@@ -20,6 +20,7 @@ pub mod permission;
 mod policy;
 mod postgres;
 mod refusals;
+mod rotation;
 mod spool;
 pub mod sqlite;
 mod statement;
@@ -42,6 +43,7 @@ pub use facts::{Clearing, Person};
 pub use journal::LogFolder;
 pub use open::{CreateKey, Hint, Homing, Options, PostgresSettings, SMARTHOST_SITE, Store};
 pub use refusals::log::TurnedAway;
+pub use rotation::Rotated;
 pub use spool::{
     Acceptance, Backlog, BodyPlacement, Content, Idempotency, Item, Lane, NotQueued, Outcome, OutcomeKind, QueueRow,
     Replay, Start, Started, Suppress, Uncertain,

@@ -64,6 +64,9 @@ pub struct Options {
     pub region: Option<String>,
     /// Told when the engine no longer knows what is durable; the process must end (decision 4).
     pub on_poison: Option<Arc<dyn Fn() + Send + Sync>>,
+    /// Is it opened to put tags under a new key, or to bring that to its end? Otherwise a store whose tags are on their
+    /// way is not opened.
+    pub moves_tags: bool,
 }
 
 impl Options {
@@ -77,6 +80,7 @@ impl Options {
             homing: Homing::ByDomain,
             region: None,
             on_poison: None,
+            moves_tags: false,
         }
     }
 }
@@ -161,8 +165,9 @@ impl Store {
             bodies,
             engine,
         };
+        let moves_tags = options.moves_tags;
         let store = Self::open(dir, ground, options).await?;
-        store.settle_in().await?;
+        store.settle_in(moves_tags).await?;
         Ok(Arc::new(store))
     }
 
@@ -204,8 +209,12 @@ impl Store {
         })
     }
 
-    /// What a new store lacks, and where ids go on.
-    async fn settle_in(&self) -> Result<()> {
+    /// What a new store lacks, and where ids go on. Among several nodes this one is seen by the others: whoever moves
+    /// tags marks that first and looks for nodes then, so one of the two sees the other.
+    async fn settle_in(&self, moves_tags: bool) -> Result<()> {
+        if !moves_tags {
+            self.refuse_tags_on_their_way().await?;
+        }
         // Ids are larger than all that were given, wherever the clock stands.
         self.last_id.store(self.engine.last_id().await? >> ID_SEAT_BITS, Ordering::Relaxed);
         self.refresh_hosts().await?;
@@ -319,17 +328,17 @@ impl Store {
         self.vault.read(text)
     }
 
-    /// What a person is called where his address is not kept: `per_…`. It holds as long as the controller's key of
-    /// tags.
+    /// What a person is called where his address is not kept: `per_…`. A name that was given goes on being his when the
+    /// controller's key of tags is changed.
     #[must_use]
-    pub fn person_id(&self, tag: RecipientTag) -> String {
-        self.vault.show_tag(tag)
+    pub fn person_id(&self, controller: ControllerId, tag: RecipientTag) -> String {
+        self.vault.show_person(controller, tag)
     }
 
-    /// The person behind such a name. Whether he is one of a controller's is seen when he is looked for.
+    /// The person behind such a name. Whether he is one of the controller's is seen when he is looked for.
     #[must_use]
-    pub fn parse_person(&self, text: &str) -> Option<RecipientTag> {
-        self.vault.read_tag(text)
+    pub fn parse_person(&self, controller: ControllerId, text: &str) -> Option<RecipientTag> {
+        self.vault.read_person(controller, text)
     }
 
     /// The destination site of a domain. Never asks the DNS: homing is a table, repaired later

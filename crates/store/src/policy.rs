@@ -9,7 +9,8 @@
 //! replaces a newer one, and a generation that moved in the database moves here (`cluster/follower.rs`).
 
 use crate::engine::{
-    AgreementRow, Changed, CredentialRow, DomainRow, Engine, InstructionRow, PolicyRows, PurposeRow, StreamRow,
+    AgreementRow, Changed, ControllerRow, CredentialRow, DomainRow, Engine, InstructionRow, PolicyRows, PurposeRow,
+    StreamRow,
 };
 use crate::error::{Error, Result};
 use crate::vault::{Keyring, crypto};
@@ -186,6 +187,7 @@ impl PolicyCache {
         if rows.version < before.version {
             return;
         }
+        self.keys.set_tag_numbers(rows.controllers.iter().map(|row| (row.id, row.tag_number)));
         let built = Policy::build(rows, &self.keys, &before);
         for controller in built.controllers.keys() {
             self.counter(*controller);
@@ -259,7 +261,7 @@ impl Policy {
     /// counts, so one that is not understood leaves its controller with none: an older one must not come back.
     fn build(rows: PolicyRows, keys: &Keyring, before: &Self) -> Self {
         let mut policy = Self { version: rows.version, ..Self::default() };
-        for (id, name, shown) in rows.controllers {
+        for ControllerRow { id, name, shown, .. } in rows.controllers {
             let id = ControllerId(id);
             let entry = ControllerPolicy {
                 id,

@@ -17,6 +17,7 @@ mod retention;
 mod spool;
 #[cfg(test)]
 mod table;
+mod tags;
 #[cfg(test)]
 mod tests;
 mod vault;
@@ -31,6 +32,7 @@ pub(crate) use policy::*;
 pub(crate) use postgres::*;
 pub(crate) use retention::*;
 pub(crate) use spool::*;
+pub(crate) use tags::*;
 pub(crate) use vault::*;
 
 /// One SQL text.

@@ -14,6 +14,7 @@ pub(crate) mod crypto;
 mod keyring;
 mod master;
 mod public_id;
+mod tags;
 
 #[cfg(test)]
 mod tests;
@@ -23,11 +24,11 @@ pub(crate) use crypto::Key;
 pub(crate) use keyring::Keyring;
 pub(crate) use master::MasterKey;
 pub(crate) use public_id::base32;
+pub(crate) use tags::nest;
 
 use crate::engine::{Engine, KeyRow, SlotRef};
 use crate::error::{Error, Result};
 use blocks::Blocks;
-use mail::address::{Address, NORMALISER_VERSION};
 use model::ids::PublicKind;
 use model::{ControllerId, RecipientTag, Timestamp};
 use parking_lot::{Mutex, RwLock};
@@ -52,7 +53,7 @@ const EPOCH_MARGIN: Duration = Duration::from_secs(24 * 3_600);
 pub(crate) enum KeyKind {
     /// Seals this controller's other keys and accounts' secrets.
     Wrap = 1,
-    /// Makes keyed tags.
+    /// Makes keyed tags: number 0 of addresses, each later one of the tags before it.
     Tag = 2,
     /// Seed of the log's signing key.
     LogSigning = 3,
@@ -297,15 +298,6 @@ impl Vault {
         Ok(())
     }
 
-    /// The keyed tag of an address for one controller.
-    pub(crate) fn tag(&self, controller: ControllerId, address: &Address) -> Result<RecipientTag> {
-        let key = self.key(controller.0, KeyKind::Tag, 0)?;
-        let whole = crypto::mac(key.as_slice(), &[&[NORMALISER_VERSION], address.normalised().as_bytes()]);
-        let mut tag = [0; 16];
-        tag.copy_from_slice(whole.split_at(16).0);
-        Ok(RecipientTag(tag))
-    }
-
     /// Seals something of the controller's own (DKIM keys, stored answers).
     pub(crate) fn seal_for_controller(&self, controller: i64, label: &str, plain: &[u8]) -> Result<Vec<u8>> {
         let key = crypto::derive(&*self.key(controller, KeyKind::Wrap, 0)?, label);
@@ -336,11 +328,12 @@ impl Vault {
         places.filter_map(of_links).filter_map(|number| u8::try_from(number).ok())
     }
 
-    /// Makes the next key of links.
-    pub(crate) async fn make_link_key(&self, now: Timestamp) -> Result<()> {
+    /// Makes the next key of links, and says which it is.
+    pub(crate) async fn make_link_key(&self, now: Timestamp) -> Result<u8> {
         let next = self.link_keys().max().map_or(Some(1), |newest| newest.checked_add(1));
         let next = next.ok_or(Error::Exists { what: "key" })?;
-        self.make_key(ControllerId::OPERATOR.0, KeyKind::Link, i64::from(next), now).await.map(drop)
+        self.make_key(ControllerId::OPERATOR.0, KeyKind::Link, i64::from(next), now).await?;
+        Ok(next)
     }
 
     /// Destroys a person's secret: overwritten in place, forgotten in memory.
@@ -398,14 +391,6 @@ impl Vault {
 
     pub(crate) fn read<K: PublicKind>(&self, text: &str) -> Option<K> {
         self.ids.read(text)
-    }
-
-    pub(crate) fn show_tag(&self, tag: RecipientTag) -> String {
-        self.ids.show_tag(tag)
-    }
-
-    pub(crate) fn read_tag(&self, text: &str) -> Option<RecipientTag> {
-        self.ids.read_tag(text)
     }
 }
 

@@ -158,7 +158,8 @@ async fn work(store: &Arc<Store>, controller: ControllerId, command: &Command) -
             Ok(())
         }
         Command::Lift(asked) => {
-            let (tag, scope) = parse_entry(store, &asked.id).with_context(|| format!("{:?} is no entry", asked.id))?;
+            let (tag, scope) =
+                parse_entry(store, controller, &asked.id).with_context(|| format!("{:?} is no entry", asked.id))?;
             match store.lift_suppression(controller, tag, scope).await? {
                 Lifted::Done => say("lifted"),
                 Lifted::Absent => bail!("there is no such entry of this controller"),

@@ -74,6 +74,21 @@ impl StoreArguments {
     }
 }
 
+impl StoreArguments {
+    /// How a command beside no node opens it: the key over all keys must be there, and large bodies are left alone.
+    ///
+    /// # Errors
+    /// Those of [`Self::place`].
+    pub fn settings(&self, master_key: Option<PathBuf>) -> anyhow::Result<StoreSettings> {
+        Ok(StoreSettings {
+            place: self.place()?,
+            bodies: BodyPlacement::Rows,
+            master_key,
+            create_key: CreateKey::Never,
+        })
+    }
+}
+
 /// A place, and what else is needed to open it.
 #[derive(Clone, Debug)]
 pub struct StoreSettings {
@@ -100,16 +115,44 @@ pub struct Joining {
     pub region: Option<String>,
 }
 
+impl Joining {
+    /// A command that takes no share of the nodes' work.
+    #[must_use]
+    pub fn beside_nodes(name: &str) -> Self {
+        Self { name: name.to_owned(), roles: Roles::NONE, homing: Homing::ByDomain, region: None }
+    }
+}
+
+/// What a store is opened for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Work {
+    Usual,
+    MovingTags,
+}
+
 impl StoreSettings {
     /// Opens it, and joins the nodes that share it.
     ///
     /// # Errors
     /// Those of the store; none holds a password.
     pub async fn open(&self, data: &Path, joining: Joining) -> anyhow::Result<Arc<Store>> {
+        self.open_for(data, joining, Work::Usual).await
+    }
+
+    /// Opens it to put tags under a new key.
+    ///
+    /// # Errors
+    /// Those of [`Self::open`].
+    pub async fn open_to_move_tags(&self, data: &Path, joining: Joining) -> anyhow::Result<Arc<Store>> {
+        self.open_for(data, joining, Work::MovingTags).await
+    }
+
+    async fn open_for(&self, data: &Path, joining: Joining, work: Work) -> anyhow::Result<Arc<Store>> {
         let mut options = Options::new(Arc::new(SystemClock), data);
         options.homing = joining.homing;
         options.region = joining.region;
         options.create_key = self.create_key;
+        options.moves_tags = work == Work::MovingTags;
         if let Some(file) = &self.master_key {
             options.key_file.clone_from(file);
         }

@@ -196,7 +196,7 @@ impl Follower {
     async fn read_accounts(&self) -> Result<()> {
         let rows = in_time(PATIENCE_FOR_ALL, self.engine.policy()).await?;
         // A controller's keys are written before he is: after him they are there to be read.
-        if !rows.controllers.iter().all(|(id, ..)| self.vault.knows(*id)) {
+        if !rows.controllers.iter().all(|row| self.vault.knows(row.id)) {
             in_time(PATIENCE_FOR_ALL, self.vault.refresh()).await?;
         }
         self.policy.swap(rows);

@@ -99,7 +99,8 @@ pub(super) async fn tell(engine: &dyn Engine) {
     assert_eq!(said, ["change 1", "change 3", "change 4", "change 6"]);
 
     let policy = engine.policy().await.unwrap();
-    assert_eq!(policy.controllers, [(SHOP, "Shop".to_owned(), None), (OTHER, "Other".to_owned(), None)]);
+    let names: Vec<_> = policy.controllers.iter().map(|row| (row.id, row.name.as_str(), row.tag_number)).collect();
+    assert_eq!(names, [(SHOP, "Shop", 0), (OTHER, "Other", 0)]);
     assert_eq!((policy.agreements[0].state.as_str(), policy.agreements[0].until), ("suspended", Some(at(9))));
     let states: Vec<_> = policy.instructions.iter().map(|row| (row.version, row.state.as_str())).collect();
     assert_eq!(states, [(1, "superseded"), (2, "in-force")]);

@@ -1,7 +1,7 @@
 //! Nothing is forgotten, nothing is copied twice, and what differs is found. Those between the two engines are in
 //! `postgres`.
 
-mod house;
+pub(crate) mod house;
 mod postgres;
 
 use super::sqlite::SqliteSide;
@@ -18,7 +18,7 @@ use tables::{Kind, Presence};
 const SMALL: PageLimit = PageLimit { rows: 3, octets: 64 * 1_024 };
 
 /// When the houses were furnished, about.
-const NOW: Timestamp = Timestamp::from_seconds(1_800_000_100);
+pub(crate) const NOW: Timestamp = Timestamp::from_seconds(1_800_000_100);
 
 fn quiet(_: CopyStep) {}
 

@@ -8,8 +8,8 @@ use model::Timestamp;
 pub(crate) struct PolicyRows {
     /// Rises with each change where several nodes share the data; 0 where one is alone.
     pub(crate) version: i64,
-    /// Controllers: id and name.
-    pub(crate) controllers: Vec<(i64, String, Option<String>)>,
+    /// Controllers.
+    pub(crate) controllers: Vec<ControllerRow>,
     /// Agreements.
     pub(crate) agreements: Vec<AgreementRow>,
     /// Instructions.
@@ -22,6 +22,19 @@ pub(crate) struct PolicyRows {
     pub(crate) domains: Vec<DomainRow>,
     /// Credentials.
     pub(crate) credentials: Vec<CredentialRow>,
+}
+
+/// A controller.
+#[derive(Clone, Debug)]
+pub(crate) struct ControllerRow {
+    /// Id.
+    pub(crate) id: i64,
+    /// Name of the account.
+    pub(crate) name: String,
+    /// Name for people, if another.
+    pub(crate) shown: Option<String>,
+    /// How often its tags were nested.
+    pub(crate) tag_number: i64,
 }
 
 /// A processing agreement.

@@ -123,11 +123,12 @@ impl Store {
         member.find_time().await?;
         let ground =
             Ground { keys_exist: !engine.keys().await?.is_empty(), bodies: Some(bodies), clock, tenure, engine };
+        let moves_tags = options.moves_tags;
         let mut store = Self::open(dir, ground, options).await?;
         // The seat before the ids: whoever had it has made his last by then.
         let settled = async {
             member.arrive().await?;
-            store.settle_in().await
+            store.settle_in(moves_tags).await
         };
         if let Err(error) = settled.await {
             member.leave().await;

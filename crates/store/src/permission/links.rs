@@ -6,6 +6,8 @@
 //! open what they sealed. Whether what it points to has ended is looked up when it is used.
 
 use super::*;
+use crate::engine::EntryRow;
+use crate::journal::SystemEvent;
 use crate::vault::base64url;
 use model::{ConfirmationId, ListId, MessageId, PurposeId};
 
@@ -41,7 +43,8 @@ pub struct Link {
 /// Longest token that is looked at.
 const TOKEN_MAX: usize = 256;
 const CONTEXT: &[u8] = b"link";
-/// Kind, controller, person, two numbers, message.
+/// Kind, controller, person, two numbers, message. Behind it, where the controller's tags were put under a new key, two
+/// octets that say how often.
 const PLAIN: usize = 1 + 8 + 16 + 8 + 8 + 8;
 
 impl Link {
@@ -66,8 +69,12 @@ impl Link {
         out
     }
 
-    fn from_octets(octets: &[u8]) -> Option<Self> {
-        let octets: &[u8; PLAIN] = octets.try_into().ok()?;
+    /// The link, and under which number of the key of tags it was made.
+    fn from_octets(octets: &[u8]) -> Option<(Self, i64)> {
+        let (octets, tag_number) = match octets.split_at_checked(PLAIN)? {
+            (octets, []) => (octets, 0),
+            (octets, number) => (octets, i64::from(u16::from_be_bytes(number.try_into().ok()?))),
+        };
         let number = |at: usize| Some(i64::from_be_bytes(octets.get(at..at + 8)?.try_into().ok()?));
         let tag = RecipientTag(octets.get(9..25)?.try_into().ok()?);
         let (first, second, message) = (number(25)?, number(33)?, number(41)?);
@@ -81,7 +88,7 @@ impl Link {
             _ => return None,
         };
         let message = (message != 0).then_some(MessageId(message));
-        Some(Self { controller: ControllerId(number(1)?), tag, target, message })
+        Some((Self { controller: ControllerId(number(1)?), tag, target, message }, tag_number))
     }
 }
 
@@ -92,7 +99,12 @@ impl Store {
     /// When no key is there.
     pub fn link_token(&self, link: &Link) -> Result<String> {
         let (epoch, key) = self.vault.link_key()?;
-        let sealed = crypto::seal(&key, CONTEXT, &link.to_octets())?;
+        let mut plain = link.to_octets().to_vec();
+        match u16::try_from(self.vault.tag_number(link.controller)).map_err(|_| Error::Sealed { what: "key" })? {
+            0 => {}
+            number => plain.extend_from_slice(&number.to_be_bytes()),
+        }
+        let sealed = crypto::seal(&key, CONTEXT, &plain)?;
         let mut octets = Vec::with_capacity(1 + sealed.len());
         octets.push(epoch);
         octets.extend_from_slice(&sealed);
@@ -108,15 +120,32 @@ impl Store {
         let octets = base64url::decode(token)?;
         let (epoch, sealed) = octets.split_first()?;
         let key = self.vault.link_key_of(*epoch)?;
-        Link::from_octets(&crypto::open(&key, CONTEXT, sealed, "link").ok()?)
+        let (link, tag_number) = Link::from_octets(&crypto::open(&key, CONTEXT, sealed, "link").ok()?)?;
+        let tag = self.vault.brought_forward(link.controller, link.tag, tag_number)?;
+        Some(Link { tag, ..link })
     }
 
-    /// From now on links are sealed under a new key; those under the keys before go on working.
+    /// From now on links are sealed under a new key; those under the keys before go on working. No other node serves
+    /// meanwhile: it would not know the key.
     ///
     /// # Errors
-    /// Those of the engine; when all numbers of keys are used up.
+    /// [`Error::NodesServe`]; those of the engine; when all numbers of keys are used up.
     pub async fn rotate_link_key(&self) -> Result<()> {
-        self.vault.make_link_key(self.now()).await
+        self.refuse_other_nodes().await?;
+        let number = self.vault.make_link_key(self.now()).await?;
+        let controller = ControllerId::OPERATOR;
+        let bytes = self.system_entry(&SystemEvent {
+            event: None,
+            kind: EventType::KeyRotated,
+            controller,
+            agreement: None,
+            instruction: None,
+            counts: &[],
+            detail: &crypto::sha256_of_fields(&[b"links", &[number]]),
+            commitment: None,
+            secret: None,
+        })?;
+        self.engine.append(vec![EntryRow { controller: controller.0, bytes }]).await
     }
 }
 
@@ -171,7 +200,9 @@ mod tests {
         #[test]
         fn what_is_written_is_read(kind in 0_u8..4, numbers in any::<[i64; 4]>(), tag in any::<[u8; 16]>()) {
             let link = link(kind, numbers, tag);
-            prop_assert_eq!(Link::from_octets(&link.to_octets()), Some(link));
+            prop_assert_eq!(Link::from_octets(&link.to_octets()), Some((link, 0)));
+            let later = [&link.to_octets()[..], &[1, 2]].concat();
+            prop_assert_eq!(Link::from_octets(&later), Some((link, 258)));
         }
 
         #[test]

@@ -8,8 +8,8 @@ use super::db::{Db, Fault, Param, Repeat, column, glance, many, one, run, transa
 use super::rows::{moment, moment_if_any, number, octets};
 use super::{Core, general, ledger_rows};
 use crate::engine::{
-    AgreementRow, Change, Changed, CredentialRow, DomainRow, EntryRow, InstructionRow, PolicyRows, PurposeRow,
-    StreamRow, SuppressionRow,
+    AgreementRow, Change, Changed, ControllerRow, CredentialRow, DomainRow, EntryRow, InstructionRow, PolicyRows,
+    PurposeRow, StreamRow, SuppressionRow,
 };
 use crate::error::{Error, Result};
 use crate::facts::write_restriction;
@@ -37,8 +37,12 @@ async fn read(tx: &Transaction<'_>) -> Result<PolicyRows, Fault> {
     let controllers = controllers
         .iter()
         .map(|row| {
-            let (id, name) = (column(row, 0, "controller.id")?, column(row, 1, "controller.name")?);
-            Ok((id, name, column(row, 2, "controller.shown")?))
+            Ok(ControllerRow {
+                id: column(row, 0, "controller.id")?,
+                name: column(row, 1, "controller.name")?,
+                shown: column(row, 2, "controller.shown")?,
+                tag_number: column(row, 3, "controller.tag_number")?,
+            })
         })
         .collect::<Result<_, Fault>>()?;
     Ok(PolicyRows {

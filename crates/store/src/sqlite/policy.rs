@@ -1,7 +1,8 @@
 //! Accounts: all of them are read together, and changed one by one.
 
 use crate::engine::{
-    AgreementRow, Change, CredentialRow, DomainRow, EntryRow, InstructionRow, PolicyRows, PurposeRow, StreamRow,
+    AgreementRow, Change, ControllerRow, CredentialRow, DomainRow, EntryRow, InstructionRow, PolicyRows, PurposeRow,
+    StreamRow,
 };
 use crate::error::{Error, Result};
 use crate::sqlite::facts::{moment, moment_if_any, unsigned};
@@ -15,7 +16,9 @@ use rusqlite::{Connection, Params, params};
 pub(super) fn read(connection: &Connection) -> Result<PolicyRows> {
     Ok(PolicyRows {
         version: 0,
-        controllers: many(connection, &sql::CONTROLLERS, [], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?,
+        controllers: many(connection, &sql::CONTROLLERS, [], |row| {
+            Ok(ControllerRow { id: row.get(0)?, name: row.get(1)?, shown: row.get(2)?, tag_number: row.get(3)? })
+        })?,
         agreements: agreements(connection)?,
         instructions: instructions(connection)?,
         streams: many(connection, &sql::STREAMS, [], |row| {

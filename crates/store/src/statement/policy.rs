@@ -4,7 +4,7 @@ use super::{statements, suppress};
 
 statements! { POLICY:
     /// All controllers.
-    CONTROLLERS(0) = "SELECT id, name, shown FROM controller ORDER BY id";
+    CONTROLLERS(0) = "SELECT id, name, shown, tag_number FROM controller ORDER BY id";
     /// All agreements, oldest version first.
     AGREEMENTS(0) = "SELECT id, controller, version, state, starts, ends, document FROM agreement \
         ORDER BY controller, version";

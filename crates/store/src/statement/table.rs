@@ -46,6 +46,7 @@ tables! {
     Subject = "subject",
     Suppression = "suppression",
     Restriction = "restriction",
+    TagMove = "tag_move",
     Basis = "basis",
     Batch = "batch",
     Quarantine = "quarantine",

@@ -14,6 +14,8 @@ pub(super) type Place = (i64, u8, i64);
 #[derive(Default)]
 pub(crate) struct Keyring {
     keys: RwLock<HashMap<Place, Arc<Key>>>,
+    /// By controller: how often its tags were nested, where that is not never.
+    tag_numbers: RwLock<HashMap<i64, i64>>,
 }
 
 impl Keyring {
@@ -31,6 +33,16 @@ impl Keyring {
 
     pub(super) fn has(&self, place: Place) -> bool {
         self.keys.read().contains_key(&place)
+    }
+
+    /// Tags are made as the accounts say from now on.
+    pub(crate) fn set_tag_numbers(&self, numbers: impl Iterator<Item = (i64, i64)>) {
+        *self.tag_numbers.write() = numbers.filter(|(_, number)| *number > 0).collect();
+    }
+
+    /// How often a controller's tags were nested.
+    pub(super) fn tag_number(&self, controller: i64) -> i64 {
+        self.tag_numbers.read().get(&controller).copied().unwrap_or(0)
     }
 
     /// What is there.

@@ -156,15 +156,15 @@ pub(crate) async fn get_suppressions(
     }
     let after = match &page.after {
         Some(text) => {
-            let entry =
-                parse_entry(store, text).ok_or_else(|| Problem::field("after", "is not the `next` of a page"))?;
+            let entry = parse_entry(store, controller, text)
+                .ok_or_else(|| Problem::field("after", "is not the `next` of a page"))?;
             SuppressionCursor::after(entry.0, entry.1)
         }
         None => SuppressionCursor::default(),
     };
     let found = store.suppressions(controller, filter, &after, limit).await;
     let (entries, next) = found.map_err(|error| store_failed(&error))?;
-    let next = next.and_then(|_| entries.last().map(|last| entry_id(store, last.tag, last.scope)));
+    let next = next.and_then(|_| entries.last().map(|last| entry_id(store, controller, last.tag, last.scope)));
     let suppressions = entries.iter().map(|entry| shown(store, controller, entry)).collect();
     Ok(Json(Suppressions { suppressions, next }))
 }
@@ -209,7 +209,8 @@ pub(crate) async fn delete_suppression(
     if let Some(refusal) = api.submission().check_sender(&authority) {
         return Err(Problem::refused(refusal.rule(), api.base_url()));
     }
-    let (tag, scope) = parse_entry(api.store(), &id).ok_or_else(|| Problem::of(Fault::NotFound))?;
+    let (tag, scope) =
+        parse_entry(api.store(), authority.controller(), &id).ok_or_else(|| Problem::of(Fault::NotFound))?;
     to_the_end(async move {
         match api.store().lift_suppression(authority.controller(), tag, scope).await {
             Ok(Lifted::Done) => Ok(StatusCode::NO_CONTENT),

@@ -17,7 +17,12 @@ pub(in crate::copy) const TABLES: &[Table] = &[
         keys: 2,
         columns: &[integer("block"), postgres_only(integer("slot")), integer("controller"), octets("sealed")],
     },
-    main("controller", 1, &[integer("id"), text("name"), integer("created"), or_none(text("shown"))]),
+    main(
+        "controller",
+        1,
+        &[integer("id"), text("name"), integer("created"), or_none(text("shown")), integer("tag_number")],
+    ),
+    main("tag_move", 2, &[integer("controller"), octets("old_tag"), or_none(octets("new_tag"))]),
     main(
         "agreement",
         1,

@@ -27,30 +27,35 @@ use std::time::Duration;
 use testkit::postgres::TestDatabase;
 
 /// What stands in a house, to be found again wherever it was moved.
-pub(super) struct Contents {
-    pub(super) controller: ControllerId,
+pub(crate) struct Contents {
+    pub(crate) controller: ControllerId,
     /// Delivered, bounced, deferred, in flight, held by nobody; the large one; the erased one.
-    pub(super) messages: Vec<MessageId>,
-    pub(super) in_flight: MessageId,
-    pub(super) large: MessageId,
-    pub(super) erased: MessageId,
+    pub(crate) messages: Vec<MessageId>,
+    pub(crate) in_flight: MessageId,
+    pub(crate) large: MessageId,
+    pub(crate) erased: MessageId,
 }
 
 struct Still;
 
 impl Clock for Still {
     fn now(&self) -> Timestamp {
-        super::NOW
+        crate::copy::tests::NOW
     }
 }
 
+/// How a store is opened at that moment.
+pub(crate) fn still(dir: &Path) -> Options {
+    Options::new(Arc::new(Still), dir)
+}
+
 /// Opens a store wherever it was moved.
-pub(super) async fn open_at(dir: &Path) -> Arc<Store> {
-    Store::open_sqlite(dir, Options::new(Arc::new(Still), dir)).await.unwrap()
+pub(crate) async fn open_at(dir: &Path) -> Arc<Store> {
+    Store::open_sqlite(dir, still(dir)).await.unwrap()
 }
 
 /// Opens a store on PostgreSQL, as a node that does everything.
-pub(super) async fn open_shared(dir: &Path, database: &TestDatabase) -> Arc<Store> {
+pub(crate) async fn open_shared(dir: &Path, database: &TestDatabase) -> Arc<Store> {
     let settings = PostgresSettings {
         url: database.url.clone(),
         keys_url: Some(database.keys_url.clone()),
@@ -60,15 +65,15 @@ pub(super) async fn open_shared(dir: &Path, database: &TestDatabase) -> Arc<Stor
         clock: ClockSource::Given,
         bodies: BodyPlacement::Rows,
     };
-    Store::open_postgres(dir, settings, Options::new(Arc::new(Still), dir)).await.unwrap()
+    Store::open_postgres(dir, settings, still(dir)).await.unwrap()
 }
 
-pub(super) fn address(name: &str) -> Address {
+pub(crate) fn address(name: &str) -> Address {
     Address::parse(&format!("{name}@dest.example")).unwrap()
 }
 
 /// The name of the one body that lies in a file.
-pub(super) fn body_file(dir: &Path) -> OsString {
+pub(crate) fn body_file(dir: &Path) -> OsString {
     let names: Vec<_> =
         std::fs::read_dir(dir.join("bodies")).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     let [name] = names.as_slice() else { panic!("{names:?}") };
@@ -76,7 +81,7 @@ pub(super) fn body_file(dir: &Path) -> OsString {
 }
 
 /// More than fits in a row, and not to be compressed.
-pub(super) fn large_body() -> Bytes {
+pub(crate) fn large_body() -> Bytes {
     let mut state = 1_u64;
     let octets = std::iter::repeat_with(|| {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
@@ -161,11 +166,12 @@ async fn permission(store: &Arc<Store>, shop: ControllerId, news: model::StreamI
     let row = WaitingRow { missing: "source".into(), row: "{}".into() };
     let (address, bases) = (address("asked").to_wire(), Vec::new());
     let person = ImportedPerson { line: 1, tag, address, bases, waiting: Some(row) };
+    store.collect_some_tags(shop).await;
     store.import_people(&import, std::iter::once(person), &mut |_: &[(u64, ImportFate)]| ()).await.unwrap();
 }
 
 /// Sends one message to some people.
-pub(super) async fn send(store: &Store, authority: &Authority, to: &[&str], body: &Bytes) -> MessageId {
+pub(crate) async fn send(store: &Store, authority: &Authority, to: &[&str], body: &Bytes) -> MessageId {
     send_on(store, authority, "shop", to, body).await
 }
 
@@ -225,7 +231,7 @@ async fn turn_away(store: &Store, authority: &Authority, to: &Address) {
     store.keep_refusal(&turned).unwrap();
 }
 
-pub(super) async fn rows(store: &Store, controller: ControllerId) -> Vec<QueueRow> {
+pub(crate) async fn rows(store: &Store, controller: ControllerId) -> Vec<QueueRow> {
     let lane = Lane { site: Arc::from("dest.example"), class: Class::Prompt, controller };
     store.due(&lane, Timestamp::MAX, 10_000).await.unwrap()
 }
@@ -246,7 +252,7 @@ fn outcome(store: &Store, row: &QueueRow, verdict: OutcomeKind, code: u16) -> Ou
 
 /// Fills a store: every table has rows, the ledger has places, a secret is destroyed, a body lies in a file, and one
 /// message is in flight. `more` messages wait besides.
-pub(super) async fn furnish(place: &Place, more: usize) -> Contents {
+pub(crate) async fn furnish(place: &Place, more: usize) -> Contents {
     let store = place.open().await.unwrap();
     let authority = authority(&store).await;
     let controller = authority.controller();

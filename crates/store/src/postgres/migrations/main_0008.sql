@@ -1,0 +1,11 @@
+-- How often a controller's tags were nested under a new key: 0, never.
+ALTER TABLE controller ADD COLUMN tag_number BIGINT NOT NULL DEFAULT 0;
+
+-- Tags on their way under the next key. Empty but while a key is changed: no node starts as long as a row is here. The
+-- row whose old tag is empty marks the beginning.
+CREATE TABLE tag_move (
+    controller BIGINT NOT NULL,
+    old_tag BYTEA NOT NULL,
+    new_tag BYTEA,
+    PRIMARY KEY (controller, old_tag)
+);
