@@ -7,14 +7,17 @@ use crate::document::agreement::{Begins, Ends, Missing, ProcessingAgreement, che
 use crate::document::terms::{Date, Language, Party};
 use crate::document::{Document, DocumentError, Mistake, Preset, Sha256};
 use crate::error::Error;
-use crate::operator::{self, Signatory};
+use crate::operator::{self, Operator, Signatory};
+use crate::plain::{is_address, is_said};
 use model::agreement::AgreementState;
-use model::{ControllerId, DocumentId, Timestamp};
+use model::{AgreementId, ControllerId, DocumentId, Timestamp};
 use store::Store;
 use store::permission::{AgreementView, Concluded, DocumentKind, NewDocument, NewSignature, Side, Signature};
 
 /// The name of agreements among documents.
 const NAME: &str = "agreement";
+/// Days until what the operator offers to everybody is looked at again, at most.
+const REVIEW_DAYS_MAX: u16 = 366;
 /// How the operator signs what he offers to everybody.
 const STANDING_OFFER: &str = "standing-offer";
 
@@ -68,6 +71,12 @@ pub enum NotAgreed {
     /// That side has signed.
     #[error("this side has signed already")]
     Signed,
+    /// The operator stopped what went before.
+    #[error(
+        "the operator has suspended or ended the agreement before; this one comes into force when he signs it himself, \
+         or takes that one up again"
+    )]
+    Stopped,
     /// A newer version was concluded meanwhile.
     #[error("a newer version was concluded; draft another one")]
     Superseded,
@@ -110,7 +119,8 @@ fn places(mistakes: &[Mistake]) -> String {
 }
 
 /// Drafts an agreement from the built-in template and signs it for the operator, who offers it to everybody: the
-/// controller's signature concludes it.
+/// controller's signature concludes it. Not to whom he stopped, and not under a name that is new to him: there he signs
+/// himself, if he wants to.
 ///
 /// # Errors
 /// [`NotAgreed`].
@@ -121,10 +131,12 @@ pub async fn offer(
     (preset, language): (Preset, Language),
     review: Date,
 ) -> Result<DocumentId, NotAgreed> {
-    let operator = operator::load(store).await?.ok_or(NotAgreed::NoOperator)?;
-    let mut content = from_template(party, operator.party(), preset, language);
-    content.review_due = Some(review);
-    let id = keep(store, controller, content).await?;
+    let is_known = is_who_it_was(store, controller, party.name.text()).await?;
+    let (id, operator) = draft(store, controller, party, (preset, language), review).await?;
+    // With whom he contracts, and with whom again, is his to say.
+    if !is_known || is_stopped(&store.agreements(controller).await?) {
+        return Ok(id);
+    }
     let signature = NewSignature {
         document: id,
         side: Side::Processor,
@@ -134,6 +146,68 @@ pub async fn offer(
     };
     store.sign_document(controller, &signature).await?;
     Ok(id)
+}
+
+/// Drafts an agreement from the built-in template. Nobody has signed it.
+///
+/// # Errors
+/// [`NotAgreed`].
+pub(crate) async fn draft(
+    store: &Store,
+    controller: ControllerId,
+    party: Party,
+    (preset, language): (Preset, Language),
+    review: Date,
+) -> Result<(DocumentId, Operator), NotAgreed> {
+    let operator = operator::load(store).await?.ok_or(NotAgreed::NoOperator)?;
+    let mistakes = mistakes(&party, review, store.now());
+    if !mistakes.is_empty() {
+        return Err(NotAgreed::Senseless(mistakes));
+    }
+    let mut content = from_template(party, operator.party(), preset, language);
+    content.review_due = Some(review);
+    Ok((keep(store, controller, content).await?, operator))
+}
+
+/// What would stand above the operator's signature is who the other side is, and nothing else.
+fn mistakes(party: &Party, review: Date, now: Timestamp) -> Vec<Mistake> {
+    let mut list = Vec::new();
+    let line = "is one line of 1 to 200 characters";
+    for (text, path) in [(&party.name, "controller.name"), (&party.contact, "controller.contact")] {
+        if !is_said(text.text()) {
+            list.push(Mistake::at(path, line));
+        }
+    }
+    if !is_address(party.address.text()) {
+        list.push(Mistake::at("controller.address", "is 1 to 8 lines of at most 200 characters"));
+    }
+    // GDPR Art. 28(1): that a processor is fit is looked at again, and not once in a lifetime.
+    let latest = Date::of(now).plus_days(REVIEW_DAYS_MAX);
+    if !(Date::of(now) < review && review <= latest) {
+        list.push(Mistake::at("review_due", "is a day within the next 366"));
+    }
+    list
+}
+
+/// Is it the name of the account, or the one under which was agreed last?
+async fn is_who_it_was(store: &Store, controller: ControllerId, name: &str) -> Result<bool, NotAgreed> {
+    if store.controller_name(controller).as_deref() == Some(name.trim()) {
+        return Ok(true);
+    }
+    let Some(paper) = store.agreements(controller).await?.iter().rev().find_map(|row| row.paper) else {
+        return Ok(false);
+    };
+    let agreed = content(store, controller, paper).await?;
+    let named = |content: ProcessingAgreement| content.parties.iter().any(|party| party.name.text() == name.trim());
+    Ok(agreed.is_some_and(named))
+}
+
+/// Has the operator suspended an agreement, or ended the newest?
+fn is_stopped(rows: &[AgreementView]) -> bool {
+    let by_operator = |row: &AgreementView| row.moved_by.as_deref() == Some(Side::Processor.as_str());
+    let is_suspended = |row: &AgreementView| row.state == AgreementState::Suspended && by_operator(row);
+    rows.iter().any(is_suspended)
+        || rows.last().is_some_and(|row| row.state == AgreementState::Ended && by_operator(row))
 }
 
 /// Keeps an agreement in the controller's own words. The operator reads it before he signs.
@@ -234,9 +308,13 @@ async fn conclude(store: &Store, controller: ControllerId, known: &Paper) -> Res
     };
     let (paper, document, version) = (known.id, known.sha256, known.version);
     let review = content.review_due.map(Date::begin);
-    match store.conclude_agreement(controller, &Concluded { paper, document, version, from, until, review }).await {
+    let own = |one: &&Signature| one.side == Side::Processor.as_str() && one.method != STANDING_OFFER;
+    let own_hand = known.signatures.iter().find(own).map(|one| one.at);
+    let new = Concluded { paper, document, version, from, until, review, own_hand };
+    match store.conclude_agreement(controller, &new).await {
+        Ok(None) => Err(NotAgreed::Stopped),
         // The other side's signature came at the same moment and concluded it.
-        Ok(_) | Err(store::Error::Exists { .. }) => Ok(()),
+        Ok(Some(_)) | Err(store::Error::Exists { .. }) => Ok(()),
         Err(error) => Err(error.into()),
     }
 }
@@ -275,6 +353,18 @@ pub async fn turn(
 /// Those of the store; what was not done is done the next time.
 pub async fn keep_days(store: &Store) -> Result<(), Error> {
     for controller in store.turn_agreements().await? {
+        crate::instruction::look_again(store, controller).await?;
+    }
+    Ok(())
+}
+
+/// What is in force was covered when it came into force; should a node have ended between a new agreement and the look
+/// at what is instructed under it, that look is made up for. At the start of a node.
+///
+/// # Errors
+/// Those of the store.
+pub async fn look_over(store: &Store) -> Result<(), Error> {
+    for controller in store.controllers() {
         crate::instruction::look_again(store, controller).await?;
     }
     Ok(())
@@ -331,16 +421,20 @@ pub async fn document(
     read.map(Some).map_err(|_| Error::Document(NAME))
 }
 
-/// What the agreement in force says, where it is kept as a document.
+/// The agreement in force and what it says, where it is kept as a document.
 ///
 /// # Errors
 /// As of [`content`].
-pub async fn in_force(store: &Store, controller: ControllerId) -> Result<Option<ProcessingAgreement>, Error> {
+pub async fn in_force(
+    store: &Store,
+    controller: ControllerId,
+) -> Result<Option<(AgreementId, ProcessingAgreement)>, Error> {
     let now = store.now();
     let rows = store.agreements(controller).await?;
     let in_force = |row: &&AgreementView| {
         row.state == AgreementState::InForce && row.from <= now && row.until.is_none_or(|until| now < until)
     };
-    let Some(paper) = rows.iter().rfind(in_force).and_then(|row| row.paper) else { return Ok(None) };
-    content(store, controller, paper).await
+    let found = rows.iter().rfind(in_force).and_then(|row| Some((row.id, row.paper?)));
+    let Some((id, paper)) = found else { return Ok(None) };
+    Ok(content(store, controller, paper).await?.map(|content| (id, content)))
 }

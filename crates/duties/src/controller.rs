@@ -120,8 +120,10 @@ async fn agree(store: &Store, controller: ControllerId, admission: &Admission<'_
     let (language, review) = (Language::English, Date::of(store.now()).plus_days(REVIEW_DAYS));
     let [name, address, contact] = admission.identity.map(Private::from);
     let party = Party { role: Role::Controller, name, address, contact };
-    let offer = agreement::offer(store, controller, party, (admission.preset, language), review).await?;
-    agreement::sign(store, controller, offer, (Side::Controller, admission.signatory, METHOD)).await?;
+    let (id, operator) = agreement::draft(store, controller, party, (admission.preset, language), review).await?;
+    // Whoever admits a controller is the operator himself.
+    agreement::sign(store, controller, id, (Side::Processor, &operator.signatory, METHOD)).await?;
+    agreement::sign(store, controller, id, (Side::Controller, admission.signatory, METHOD)).await?;
     let mut content = preset(admission.preset, language, &admission.signatory.name, review);
     content.messages_per_day_max = admission.messages_per_day_max;
     for stream in &mut content.streams {

@@ -15,12 +15,14 @@ use crate::document::{Document, DocumentError, Mistake, Sha256};
 use crate::error::Error;
 use crate::operator::Signatory;
 use model::instruction::InstructionState;
-use model::{ControllerId, DocumentId, InstructionId, Timestamp};
+use model::{AgreementId, ControllerId, DocumentId, InstructionId, Timestamp};
 use store::Store;
 use store::permission::{DocumentKind, InstructionView, NewDocument, NewSignature, Side, Signature};
 
 /// The name of instructions among documents.
 const NAME: &str = "instruction";
+/// How often it is looked at anew when the agreement changes meanwhile.
+const LOOKS_MAX: u32 = 4;
 
 /// An instruction as both sides see it.
 #[derive(Clone, Debug)]
@@ -80,6 +82,9 @@ pub enum NotInstructed {
     /// A newer version is in force.
     #[error("a newer version is in force; write a new version")]
     Superseded,
+    /// Agreements changed again and again meanwhile.
+    #[error("the agreement was changed at the same time; look at it and try again")]
+    Moving,
     /// It is not held.
     #[error("only an instruction that is held can be confirmed")]
     NotHeld,
@@ -157,7 +162,7 @@ pub async fn draft(
     Ok(store.keep_document(controller, &new).await?)
 }
 
-/// What looks infringing in an instruction, under the agreement in force.
+/// What looks infringing in an instruction, and the agreement in force under which it was looked at.
 ///
 /// # Errors
 /// [`NotInstructed::NoAgreement`], and those of the store.
@@ -165,9 +170,9 @@ pub async fn look(
     store: &Store,
     controller: ControllerId,
     content: &Instruction,
-) -> Result<Vec<Finding>, NotInstructed> {
-    let agreement = agreement::in_force(store, controller).await?.ok_or(NotInstructed::NoAgreement)?;
-    Ok(findings(content, &agreement))
+) -> Result<(AgreementId, Vec<Finding>), NotInstructed> {
+    let (under, agreement) = agreement::in_force(store, controller).await?.ok_or(NotInstructed::NoAgreement)?;
+    Ok((under, findings(content, &agreement)))
 }
 
 /// After a new agreement: does it still cover the instruction in force? One that it does not cover is held, and the
@@ -176,7 +181,7 @@ pub async fn look(
 /// # Errors
 /// Those of the store.
 pub async fn look_again(store: &Store, controller: ControllerId) -> Result<(), Error> {
-    let Some(agreement) = agreement::in_force(store, controller).await? else { return Ok(()) };
+    let Some((_, agreement)) = agreement::in_force(store, controller).await? else { return Ok(()) };
     let rows = store.instructions(controller).await?;
     let Some(known) = rows.iter().rfind(|row| row.state == InstructionState::InForce) else { return Ok(()) };
     let Some(paper) = known.paper else { return Ok(()) };
@@ -205,10 +210,9 @@ pub async fn give(
     if known.standing.is_some() {
         return Err(NotInstructed::Given);
     }
-    not_behind(store, controller, known.version).await?;
     let content = content(store, controller, id).await?.ok_or(NotInstructed::Unknown)?;
-    let found = look(store, controller, &content).await?;
-    let given = said::given(&content, id, known.sha256);
+    not_behind(store, controller, known.version).await?;
+    look(store, controller, &content).await?;
     let (name, capacity) = (by.name.trim(), by.capacity.trim());
     let new = NewSignature { document: id, side: Side::Controller, name, capacity, method };
     match store.sign_document(controller, &new).await {
@@ -216,12 +220,23 @@ pub async fn give(
         Ok(()) | Err(store::Error::Exists { .. }) => {}
         Err(error) => return Err(error.into()),
     }
-    if found.is_empty() {
-        return Ok(Outcome::InForce(store.give_instruction(controller, &given).await?));
+    for _ in 0..LOOKS_MAX {
+        not_behind(store, controller, known.version).await?;
+        let (under, found) = look(store, controller, &content).await?;
+        let given = said::given(&content, id, known.sha256, under);
+        if found.is_empty() {
+            if let Some(id) = store.give_instruction(controller, &given).await? {
+                return Ok(Outcome::InForce(id));
+            }
+            continue;
+        }
+        // GDPR Art. 28(3), last subparagraph: the controller is told immediately, with the article.
+        let why = self::found(&found);
+        if let Some(id) = store.hold_instruction(controller, &given, &why).await? {
+            return Ok(Outcome::Held(id, found));
+        }
     }
-    // GDPR Art. 28(3), last subparagraph: the controller is told immediately, with the article.
-    let why = self::found(&found);
-    Ok(Outcome::Held(store.hold_instruction(controller, &given, &why).await?, found))
+    Err(NotInstructed::Moving)
 }
 
 /// The controller confirms one that was held, having been told (GDPR Art. 28(3), last subparagraph).
@@ -241,20 +256,25 @@ pub async fn confirm(
     let known = paper(store, controller, id).await?.ok_or(NotInstructed::Unknown)?;
     let held = known.standing.as_ref().filter(|row| row.state == InstructionState::Held);
     let held = held.ok_or(NotInstructed::NotHeld)?.id;
-    not_behind(store, controller, known.version).await?;
     let content = content(store, controller, id).await?.ok_or(NotInstructed::Unknown)?;
-    let mut found = look(store, controller, &content).await?;
-    found.retain(|one| !one.id.can_be_confirmed());
-    if !found.is_empty() {
-        return Err(NotInstructed::MustBeAmended(found));
-    }
-    let given = said::given(&content, id, known.sha256);
     let said = format!("confirmed by {}, {}: {}", by.name.trim(), by.capacity.trim(), statement.trim());
-    if store.confirm_instruction(controller, held, &given, &said).await? {
-        Ok(held)
-    } else {
-        Err(NotInstructed::NotHeld)
+    for _ in 0..LOOKS_MAX {
+        not_behind(store, controller, known.version).await?;
+        let (under, mut found) = look(store, controller, &content).await?;
+        found.retain(|one| !one.id.can_be_confirmed());
+        if !found.is_empty() {
+            return Err(NotInstructed::MustBeAmended(found));
+        }
+        let given = said::given(&content, id, known.sha256, under);
+        if store.confirm_instruction(controller, held, &given, &said).await? {
+            return Ok(held);
+        }
+        let now = paper(store, controller, id).await?.map(|paper| paper.state());
+        if now != Some(InstructionState::Held) {
+            return Err(NotInstructed::NotHeld);
+        }
     }
+    Err(NotInstructed::Moving)
 }
 
 async fn not_behind(store: &Store, controller: ControllerId, version: u32) -> Result<(), NotInstructed> {

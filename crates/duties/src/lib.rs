@@ -10,6 +10,7 @@ mod error;
 pub mod form;
 pub mod instruction;
 pub mod operator;
+mod plain;
 pub mod profile;
 pub mod wish;
 

@@ -2,6 +2,7 @@
 
 use crate::document::Mistake;
 use crate::error::Error;
+use crate::plain::{is_address, is_line, is_name_of_sender};
 use mail::address::Address;
 use model::ControllerId;
 use serde::{Deserialize, Serialize};
@@ -47,11 +48,9 @@ impl Profile {
                 list.push(Mistake::at(path, sentence));
             }
         };
-        let one_line = |text: &str| text.chars().count() <= LINE_MAX && !text.chars().any(char::is_control);
-        when(self.name.trim().is_empty() || !one_line(&self.name), "name", "is one line of 1 to 200 characters");
-        let lines = self.postal_address.lines();
-        let fits = (1..=LINES_MAX).contains(&lines.clone().count()) && lines.clone().all(one_line);
-        when(!fits, "postal_address", "is 1 to 8 lines of at most 200 characters");
+        let name = "is one line of 1 to 200 characters, without <, > and @";
+        when(!is_name_of_sender(&self.name), "name", name);
+        when(!is_address(&self.postal_address), "postal_address", "is 1 to 8 lines of at most 200 characters");
         when(Address::parse(&self.email).is_err(), "email", "is no address");
         when(Address::parse(&self.sender).is_err(), "sender", "is no address");
         for (field, path) in [
@@ -60,7 +59,7 @@ impl Profile {
             (&self.privacy_policy, "privacy_policy"),
             (&self.authority, "authority"),
         ] {
-            when(field.as_deref().is_some_and(|text| !one_line(text)), path, "is one line of at most 200 characters");
+            when(field.as_deref().is_some_and(|text| !is_line(text)), path, "is one line of at most 200 characters");
         }
         let not_https = self.privacy_policy.as_deref().is_some_and(|url| !url.starts_with("https://"));
         when(not_https, "privacy_policy", "is an address that begins with https://");
@@ -70,10 +69,6 @@ impl Profile {
     }
 }
 
-/// Characters of a line.
-const LINE_MAX: usize = 200;
-/// Lines of a postal address.
-const LINES_MAX: usize = 8;
 const NAME: &str = "public";
 /// Profiles have no language of their own.
 const LANGUAGE: &str = "und";

@@ -23,6 +23,7 @@ mod insert;
 mod parameters;
 mod rewrite;
 mod slot;
+mod swallowed;
 #[cfg(test)]
 mod tests;
 mod transfer;

@@ -22,6 +22,9 @@ const TIDY_EVERY: u32 = 4_000;
 
 /// Works until `stop` changes.
 pub async fn run(store: Arc<Store>, submission: Arc<Submission>, mut stop: watch::Receiver<bool>) {
+    if let Err(error) = duties::agreement::look_over(&store).await {
+        tracing::warn!(%error, "what is instructed could not be looked at again; it is at the next start");
+    }
     let mut round: u32 = 0;
     loop {
         tokio::select! {

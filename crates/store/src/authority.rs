@@ -118,6 +118,12 @@ impl Store {
         Some(known.shown.clone().unwrap_or_else(|| known.name.clone()))
     }
 
+    /// All controllers, the operator among them.
+    #[must_use]
+    pub fn controllers(&self) -> Vec<ControllerId> {
+        self.policy.current().controllers().map(|known| known.id).collect()
+    }
+
     /// What a controller is called.
     #[must_use]
     pub fn controller_name(&self, id: ControllerId) -> Option<String> {

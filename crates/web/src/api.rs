@@ -41,8 +41,13 @@ pub(crate) mod send;
 pub(crate) mod signing;
 pub(crate) mod suppression_files;
 pub(crate) mod suppressions;
+pub(crate) mod turn;
 
 pub(crate) use send::answer::Disposition;
+use turn::Turns;
+
+/// Files of suppressions that are taken in at once.
+const WISHES_AT_ONCE: usize = 4;
 
 /// What every route of the API listeners is given. Cheap to clone.
 #[derive(Clone)]
@@ -58,7 +63,8 @@ struct Shared {
     readiness: Arc<Readiness>,
     keys: flight::Keys,
     budget: body::Budget,
-    turn: imports::Turn,
+    turn: Turns,
+    wishes_turn: Turns,
     foresight: decisions::Turn,
     openapi: Bytes,
     pages_url: String,
@@ -101,7 +107,7 @@ impl Api {
         let base_url = base_url.trim_end_matches('/').to_owned();
         let openapi = openapi::document(&base_url);
         let keys = flight::Keys::default();
-        let (budget, turn) = (body::Budget::default(), imports::Turn::default());
+        let (budget, turn, wishes_turn) = (body::Budget::default(), Turns::of(1), Turns::of(WISHES_AT_ONCE));
         let (pages_url, throttle) = (base_url.clone(), Throttle::default());
         Self {
             shared: Arc::new(Shared {
@@ -113,6 +119,7 @@ impl Api {
                 keys,
                 budget,
                 turn,
+                wishes_turn,
                 foresight: decisions::Turn::default(),
                 openapi,
                 pages_url,
@@ -191,8 +198,14 @@ impl Api {
         &self.shared.budget
     }
 
-    pub(crate) fn turn(&self) -> &imports::Turn {
+    /// Files of contacts: one at a time, for one needs some 150 MB.
+    pub(crate) fn turn(&self) -> &Turns {
         &self.shared.turn
+    }
+
+    /// Files of people who are not mailed.
+    pub(crate) fn wishes_turn(&self) -> &Turns {
+        &self.shared.wishes_turn
     }
 
     pub(crate) fn foresight(&self) -> &decisions::Turn {

@@ -1,7 +1,8 @@
 //! The listening socket: accepts, speaks TLS where it has a configuration, and serves HTTP/1.1 and HTTP/2.
 //!
-//! Invariants: at most [`CONNECTIONS_MAX`] connections at once; a peer that is slow with its TLS greeting, its
-//! request head or its whole request is cut; stopping lets answers under way finish for [`DRAIN_S_MAX`] seconds.
+//! Invariants: at most [`CONNECTIONS_MAX`] connections at once, and no network keeps the others out ([`crowd`]); a peer
+//! that is slow with its TLS greeting, its request head or its whole request is cut, and so is one that keeps an HTTP/2
+//! connection open and asks nothing; stopping lets answers under way finish for [`DRAIN_S_MAX`] seconds.
 //! HTTP/2 is spoken where TLS negotiated it (RFC 9113 §3.2); a plain connection is HTTP/1.1, so that the time limit
 //! on the first line holds from the first octet.
 //! Never: a crypto provider of its own choice (it is in the `ServerConfig`), a forwarded header taken for the peer.
@@ -25,7 +26,6 @@ use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use rustls::ServerConfig;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 use tower::ServiceExt;
@@ -34,10 +34,15 @@ use crate::Error;
 use crate::problem::Problem;
 use crate::router::Fault;
 
+mod crowd;
+mod idle;
 #[cfg(test)]
 mod tests;
 
-/// Connections at once; further ones wait in the kernel's queue.
+use crowd::{Crowd, Place};
+use idle::{Activity, Leaving};
+
+/// Connections at once; further ones are closed.
 pub const CONNECTIONS_MAX: usize = 1_000;
 /// Octets of a request's line and fields.
 pub const HEAD_OCTETS_MAX: usize = 32 * 1024;
@@ -49,6 +54,8 @@ pub const HEAD_S_MAX: u64 = 10;
 pub const REQUEST_S_MAX: u64 = 120;
 /// Seconds that answers under way are given when the node stops.
 pub const DRAIN_S_MAX: u64 = 10;
+/// Seconds that a connection without a request is kept.
+pub const IDLE_S_MAX: u64 = 60;
 /// Requests at once on one HTTP/2 connection.
 const STREAMS_MAX: u32 = 64;
 /// Seconds between signs of life on an HTTP/2 connection.
@@ -123,7 +130,7 @@ impl Listener {
 
     /// Serves until `stop` is ready, then drains.
     pub async fn serve(self, stop: impl Future<Output = ()> + Send) -> Drained {
-        let slots = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+        let crowd = Crowd::new(CONNECTIONS_MAX);
         let graceful = GracefulShutdown::new();
         let mut connections = JoinSet::new();
         let mut stop = std::pin::pin!(stop);
@@ -131,10 +138,13 @@ impl Listener {
             let arrived = tokio::select! {
                 biased;
                 () = &mut stop => break,
-                arrived = next(&self.socket, &slots) => arrived,
+                arrived = next(&self.socket) => arrived,
             };
-            if let Some((stream, peer, slot)) = arrived {
-                connections.spawn(Arc::clone(&self.door).connection(stream, peer, slot, graceful.watcher()));
+            // Who gets no place is not waited for: whoever comes after him may have one.
+            if let Some((stream, peer)) = arrived
+                && let Some(place) = crowd.admit(peer.ip())
+            {
+                connections.spawn(Arc::clone(&self.door).connection(stream, peer, place, graceful.watcher()));
             }
             while connections.try_join_next().is_some() {}
         }
@@ -146,11 +156,10 @@ impl Listener {
     }
 }
 
-/// The next connection, when there is room for one.
-async fn next(socket: &TcpListener, slots: &Arc<Semaphore>) -> Option<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
-    let slot = Arc::clone(slots).acquire_owned().await.ok()?;
+/// The next connection.
+async fn next(socket: &TcpListener) -> Option<(TcpStream, SocketAddr)> {
     match socket.accept().await {
-        Ok((stream, peer)) => Some((stream, peer, slot)),
+        Ok(arrived) => Some(arrived),
         Err(error) => {
             tracing::warn!(%error, "no socket for a connection");
             tokio::time::sleep(Duration::from_millis(ACCEPT_PAUSE_MS)).await;
@@ -176,13 +185,7 @@ fn protocol() -> auto::Builder<TokioExecutor> {
 }
 
 impl Door {
-    async fn connection(
-        self: Arc<Self>,
-        stream: TcpStream,
-        peer: SocketAddr,
-        slot: OwnedSemaphorePermit,
-        end: Watcher,
-    ) {
+    async fn connection(self: Arc<Self>, stream: TcpStream, peer: SocketAddr, place: Place, end: Watcher) {
         // Small answers leave at once; a failure to say so costs time, not correctness.
         let _ = stream.set_nodelay(true);
         match &self.tls {
@@ -197,7 +200,7 @@ impl Door {
                 self.speak(stream, peer, end, version).await;
             }
         }
-        drop(slot);
+        drop(place);
     }
 
     async fn speak<S>(&self, stream: S, peer: SocketAddr, end: Watcher, version: Version)
@@ -210,10 +213,19 @@ impl Door {
         };
         let channel = if self.tls.is_some() { Channel::Tls } else { Channel::Clear };
         let limit = Duration::from_secs(REQUEST_S_MAX);
-        let answer = service_fn(|request| answer(self.router.clone(), (peer, channel), request, limit));
+        let activity = Activity::default();
+        let answer = service_fn(|request| {
+            let under_way = activity.begin();
+            let answering = answer(self.router.clone(), (peer, channel), request, limit);
+            async move { answering.await.map(|answer| answer.map(|body| Leaving::of(body, under_way))) }
+        });
         let connection = http.serve_connection(TokioIo::new(stream), answer);
-        // A peer that breaks the protocol or goes away is no event of ours.
-        let _ = end.watch(connection).await;
+        tokio::select! {
+            // A peer that breaks the protocol or goes away is no event of ours.
+            _ = end.watch(connection) => {}
+            // On HTTP/2 signs of life are no requests.
+            () = activity.idle_for(Duration::from_secs(IDLE_S_MAX)) => {}
+        }
     }
 }
 

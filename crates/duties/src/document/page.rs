@@ -3,6 +3,7 @@
 //! Values come from customers. In text a line break or a character that turns the direction of writing would let a
 //! name pose as a heading; they become spaces. In HTML everything is escaped and nothing becomes a link or a script.
 
+use crate::plain::misleads;
 use std::fmt::Write as _;
 
 /// A piece of a page.
@@ -140,13 +141,6 @@ fn underlined(text: &str, line: char, out: &mut String) {
 fn one_line(text: &str) -> String {
     let plain: String = text.chars().map(|character| if misleads(character) { ' ' } else { character }).collect();
     plain.split_whitespace().collect::<Vec<_>>().join(" ")
-}
-
-/// Control characters, line and paragraph separators, zero-width and direction marks.
-fn misleads(character: char) -> bool {
-    character.is_control()
-        || matches!(character, '\u{061c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
-            | '\u{2060}'..='\u{2069}' | '\u{feff}')
 }
 
 fn escaped(text: &str) -> String {

@@ -5,14 +5,15 @@ use crate::document::instruction::{
 };
 use crate::document::terms::DataCategory;
 use model::stream::{self, Terms};
-use model::{DocumentId, StreamKind};
+use model::{AgreementId, DocumentId, StreamKind};
 use store::permission::{Given, GivenPurpose, GivenStream};
 
 /// The instruction as it is given.
-pub(super) fn given(content: &Instruction, paper: DocumentId, document: [u8; 32]) -> Given {
+pub(super) fn given(content: &Instruction, paper: DocumentId, document: [u8; 32], under: AgreementId) -> Given {
     Given {
         paper,
         document,
+        under,
         version: content.version,
         operations: content.operations.iter().filter_map(|operation| operation.gate()).collect(),
         messages_per_day_max: content.messages_per_day_max,

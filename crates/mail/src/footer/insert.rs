@@ -1,10 +1,12 @@
 //! Where in a decoded text the footer goes.
 //!
-//! Plain text: at the end, after an empty line. HTML: before the last `</body>`, else at the end; never in a comment.
+//! Plain text: at the end, after an empty line. HTML: before the last `</body>`, else at the end; never in a comment,
+//! in a tag, or in an element whose content is not shown.
 
 use memchr::memmem;
 
 use super::TextKind;
+use super::swallowed::is_swallowed;
 
 /// Whether a text is PGP armour, or holds it (RFC 4880 §6.2, §7): a footer would not be covered by its signature, or
 /// would stand beside what only the recipient can open.
@@ -21,15 +23,16 @@ pub(super) fn holds_armour(content: &[u8], kind: TextKind) -> bool {
     })
 }
 
-/// The place for the footer; `None` where all that comes after would be a comment that nobody sees.
+/// The place for the footer; `None` where what begins before would swallow it, so that nobody sees it (directive
+/// 2002/58/EC Art. 13(4)).
 pub(super) fn position(content: &[u8], kind: TextKind) -> Option<usize> {
     match kind {
         TextKind::Plain => Some(content.len()),
         TextKind::Html => {
             let body_end = memchr::memrchr_iter(b'<', content).find(|&at| is_body_end(content.get(at..)));
             body_end
-                .filter(|&at| !in_comment(content, at))
-                .or_else(|| (!in_comment(content, content.len())).then_some(content.len()))
+                .filter(|&at| !is_swallowed(content, at))
+                .or_else(|| (!is_swallowed(content, content.len())).then_some(content.len()))
         }
     }
 }
@@ -43,14 +46,6 @@ fn is_body_end(tag: Option<&[u8]>) -> bool {
 }
 
 const WHITE_SPACE_MAX: usize = 64;
-
-/// Whether a comment that began before `at` goes on there.
-fn in_comment(content: &[u8], at: usize) -> bool {
-    let before = content.get(..at).unwrap_or_default();
-    // `<!-->` is a whole comment, so the end may share the hyphens of the beginning.
-    memmem::rfind(before, b"<!--")
-        .is_some_and(|begin| memmem::find(before.get(begin + 2..).unwrap_or_default(), b"-->").is_none())
-}
 
 /// The content with the footer at `at`, on lines of its own.
 pub(super) fn splice(content: &[u8], at: usize, footer: &[u8], kind: TextKind) -> Vec<u8> {

@@ -11,7 +11,7 @@ use model::agreement::AgreementState;
 use model::basis::BasisKind;
 use model::instruction::{InstructionState, Operation};
 use model::stream::Terms;
-use model::{ControllerId, DocumentId, StreamKind};
+use model::{AgreementId, ControllerId, DocumentId, StreamKind, Timestamp};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -36,11 +36,26 @@ impl Shop {
         let (review, until) = (Some(from.plus(HOUR)), Some(from.plus(HOUR * 2)));
         let paper = self.paper(DocumentKind::Agreement, version).await;
         let document = [u8::try_from(version).unwrap(); 32];
-        let new = Concluded { paper, document, version, from, until, review };
-        let id = self.store.conclude_agreement(self.controller, &new).await.unwrap();
+        let new = Concluded { paper, document, version, from, until, review, own_hand: None };
+        let id = self.store.conclude_agreement(self.controller, &new).await.unwrap().unwrap();
         let again = self.store.conclude_agreement(self.controller, &new).await;
         assert!(matches!(again, Err(Error::Exists { .. })), "a version is concluded once");
         self.agreements().await.into_iter().find(|known| known.id == id).unwrap()
+    }
+
+    /// Is one concluded that the operator signed at that moment, or offers to everybody?
+    async fn is_concluded(&self, version: u32, own_hand: Option<Timestamp>) -> bool {
+        let paper = self.paper(DocumentKind::Agreement, version).await;
+        let (from, document) = (self.store.now(), [u8::try_from(version).unwrap(); 32]);
+        let new = Concluded { paper, document, version, from, until: None, review: None, own_hand };
+        self.store.conclude_agreement(self.controller, &new).await.unwrap().is_some()
+    }
+
+    /// The agreement in force, under which instructions are looked at.
+    async fn under(&self) -> AgreementId {
+        let known = self.agreements().await;
+        let in_force = known.iter().rfind(|known| known.state == AgreementState::InForce);
+        in_force.map_or(AgreementId(0), |known| known.id)
     }
 
     async fn agreements(&self) -> Vec<AgreementView> {
@@ -79,6 +94,7 @@ impl Shop {
         Given {
             paper: self.paper(DocumentKind::Instruction, version).await,
             document: [9; 32],
+            under: self.under().await,
             version,
             operations: Operation::ALL.to_vec(),
             messages_per_day_max: u64::from(version) * 10,
@@ -115,6 +131,10 @@ async fn of_their_days(shop: &Shop) {
     assert_eq!(shop.store.turn_agreements().await.unwrap(), []);
     assert_eq!(shop.states().await, [Suspended, Signed]);
     shop.place.wait_hours(1);
+    assert_eq!(shop.store.turn_agreements().await.unwrap(), [], "the operator has suspended what went before");
+    assert_eq!(shop.states().await, [Suspended, Signed]);
+    let first = shop.agreements().await.remove(0);
+    assert!(shop.store.move_agreement(shop.controller, &first, InForce, Side::Processor).await.unwrap());
     assert_eq!(shop.store.turn_agreements().await.unwrap(), [shop.controller]);
     assert_eq!(shop.states().await, [Ended, InForce]);
     assert_eq!(shop.counts(), Some((2, true)));
@@ -129,6 +149,50 @@ async fn of_their_days(shop: &Shop) {
     assert_eq!(shop.states().await, [Ended, Ended]);
 }
 
+/// Both are over by their days. GDPR Art. 28(3)(h): what the operator stopped, the controller does not start again by
+/// himself.
+async fn of_what_the_operator_stopped(shop: &Shop) {
+    use AgreementState::{Ended, Signed, Suspended};
+    let (store, owner) = (&shop.store, shop.controller);
+    let third = shop.conclude(3, 0).await;
+    shop.conclude(4, 1).await;
+    let before = store.now();
+    assert!(store.move_agreement(owner, &third, Suspended, Side::Processor).await.unwrap());
+    assert!(!shop.is_concluded(5, None).await, "what he offers to everybody is not offered here");
+    let third = shop.agreements().await.remove(2);
+    assert!(store.move_agreement(owner, &third, Ended, Side::Processor).await.unwrap());
+    assert_eq!(shop.states().await, [Ended, Ended, Ended, Ended], "what waited for its day is over, too");
+    assert!(!shop.is_concluded(5, None).await);
+    assert!(!shop.is_concluded(5, Some(before)).await, "what he signed before he stopped it says nothing");
+    shop.place.wait_hours(1);
+    assert!(shop.is_concluded(5, Some(store.now())).await, "he has signed this one himself");
+    assert!(shop.is_concluded(6, None).await, "and so all is as before");
+    // A suspension by the operator outlasts an end by the controller, and an end by its day.
+    let sixth = shop.agreements().await.pop().unwrap();
+    assert!(store.move_agreement(owner, &sixth, Suspended, Side::Processor).await.unwrap());
+    let sixth = shop.agreements().await.pop().unwrap();
+    assert!(store.move_agreement(owner, &sixth, Ended, Side::Controller).await.unwrap());
+    assert!(!shop.is_concluded(7, None).await);
+    shop.place.wait_hours(1);
+    assert!(shop.is_concluded(7, Some(store.now())).await);
+    let seventh = shop.agreements().await.pop().unwrap();
+    assert!(store.move_agreement(owner, &seventh, Ended, Side::Controller).await.unwrap());
+    let eighth = shop.conclude(8, 0).await;
+    assert!(store.move_agreement(owner, &eighth, Suspended, Side::Processor).await.unwrap());
+    shop.place.wait_hours(3);
+    store.turn_agreements().await.unwrap();
+    assert_eq!(shop.states().await[7..], [Ended]);
+    assert!(!shop.is_concluded(9, None).await);
+    shop.place.wait_hours(1);
+    assert!(shop.is_concluded(9, Some(store.now())).await);
+    // What the controller suspended, he may replace.
+    let ninth = shop.agreements().await.pop().unwrap();
+    assert!(store.move_agreement(owner, &ninth, Suspended, Side::Controller).await.unwrap());
+    shop.conclude(10, 1).await;
+    assert_eq!(shop.states().await[8..], [Suspended, Signed]);
+    assert!(shop.is_concluded(11, None).await);
+}
+
 const NEWS: (&str, StreamKind) = ("news", StreamKind::Marketing);
 
 async fn of_instructions(shop: &Shop) {
@@ -138,15 +202,19 @@ async fn of_instructions(shop: &Shop) {
         store.instructions(owner).await.unwrap().iter().map(|known| known.state).collect()
     };
     let first = shop.given(1, &[NEWS]).await;
-    store.hold_instruction(owner, &first, "why").await.unwrap();
+    store.hold_instruction(owner, &first, "why").await.unwrap().unwrap();
     assert_eq!(shop.obeyed(), Some((1, Held, 10)), "none is in force: mail is held");
     assert!(store.streams(owner).is_empty(), "what is held makes nothing");
     let second = shop.given(2, &[NEWS]).await;
-    store.give_instruction(owner, &second).await.unwrap();
+    let elsewhere = Given { under: AgreementId(1), ..second.clone() };
+    assert!(store.give_instruction(owner, &elsewhere).await.unwrap().is_none(), "looked at under another agreement");
+    store.give_instruction(owner, &second).await.unwrap().unwrap();
     assert_eq!((shop.obeyed(), states().await), (Some((2, InForce, 20)), vec![Superseded, InForce]));
     let stream = store.streams(owner)[0].clone();
     let third = shop.given(3, &[NEWS, ("receipts", StreamKind::Transactional)]).await;
-    let held = store.hold_instruction(owner, &third, "why").await.unwrap();
+    let held = store.hold_instruction(owner, &third, "why").await.unwrap().unwrap();
+    let elsewhere = Given { under: AgreementId(1), ..third.clone() };
+    assert!(!store.confirm_instruction(owner, held, &elsewhere, "we do").await.unwrap());
     assert_eq!(shop.obeyed(), Some((2, InForce, 20)), "the one before stays in force");
     assert!(store.confirm_instruction(owner, held, &third, "we do").await.unwrap());
     assert!(!store.confirm_instruction(owner, held, &third, "we do").await.unwrap(), "once");
@@ -160,6 +228,10 @@ async fn of_what_they_make(shop: &Shop) {
     assert_eq!(store.streams(owner).len(), 2);
     assert_eq!(store.purposes(owner)[0].texts["en"].description, "version 3");
     let other = shop.given(4, &[("news", StreamKind::Transactional)]).await;
+    // One that was written earlier comes too late.
+    let early = Given { version: 0, ..other.clone() };
+    let early = Given { streams: Vec::new(), ..early };
+    assert!(store.give_instruction(owner, &early).await.unwrap().is_none(), "a later one is in force");
     let refused = store.give_instruction(owner, &other).await;
     assert!(matches!(refused, Err(Error::Exists { what: "stream" })), "a stream never changes its kind");
     let rows = store.instructions(owner).await.unwrap();
@@ -174,6 +246,7 @@ async fn story(place: Place, store: Arc<Store>) {
     let shop = Shop { place, store, controller };
     of_agreements(&shop).await;
     of_their_days(&shop).await;
+    of_what_the_operator_stopped(&shop).await;
     of_instructions(&shop).await;
     of_what_they_make(&shop).await;
     shop.store.close().await;

@@ -24,6 +24,8 @@ pub struct Concluded {
     pub until: Option<Timestamp>,
     /// When the parties look at it again.
     pub review: Option<Timestamp>,
+    /// When the operator signed it himself; nothing where his signature is what he offers to everybody.
+    pub own_hand: Option<Timestamp>,
 }
 
 /// An agreement as it is kept.
@@ -50,11 +52,12 @@ pub struct AgreementView {
 }
 
 impl Store {
-    /// Both sides have signed: in force from its day on, at the earliest now.
+    /// Both sides have signed: in force from its day on, at the earliest now. Nothing where the operator stopped what
+    /// went before and has not signed this one by his own hand since.
     ///
     /// # Errors
     /// [`Error::Exists`] when there is such a version.
-    pub async fn conclude_agreement(&self, controller: ControllerId, new: &Concluded) -> Result<AgreementId> {
+    pub async fn conclude_agreement(&self, controller: ControllerId, new: &Concluded) -> Result<Option<AgreementId>> {
         let (id, now) = (AgreementId(self.next_id()), self.now());
         let from = new.from.max(now);
         let state = if from <= now { AgreementState::InForce } else { AgreementState::Signed };
@@ -70,15 +73,16 @@ impl Store {
                 new.document.into(),
                 new.paper.0.into(),
                 new.review.into(),
-                Value::Null,
+                new.own_hand.into(),
             ],
         );
         let mut steps = vec![insert];
         if state == AgreementState::InForce {
             steps.push(replaced(controller, new.version, now));
         }
-        self.authority_act(controller, (Some(id), None), "agreement", state.as_str(), &new.document, steps).await?;
-        Ok(id)
+        let names = (Some(id), None);
+        let done = self.authority_act(controller, names, "agreement", state.as_str(), &new.document, steps).await?;
+        Ok(done.then_some(id))
     }
 
     /// One side moves an agreement from one state to another. False when it stood elsewhere meanwhile.
@@ -100,8 +104,14 @@ impl Store {
             to.as_str().into(),
             by.as_str().into(),
             until.into(),
+            self.now().into(),
         ];
-        let steps = vec![Step::new(&sql::AGREEMENT_MOVED, values)];
+        let mut steps = vec![Step::new(&sql::AGREEMENT_MOVED, values)];
+        if to == AgreementState::Ended && by == Side::Processor {
+            // Else the controller's next one, signed ahead, would take up what the operator ended.
+            let values = vec![controller.0.into(), by.as_str().into(), self.now().into()];
+            steps.push(Step::new(&sql::AGREEMENTS_WAITING_END, values));
+        }
         let names = (Some(known.id), None);
         self.authority_act(controller, names, "agreement", to.as_str(), &known.document, steps).await
     }
@@ -154,6 +164,7 @@ impl Store {
                     ended.into(),
                     Value::Null,
                     known.until.into(),
+                    now.into(),
                 ];
                 let steps = vec![Step::new(&sql::AGREEMENT_MOVED, values)];
                 self.authority_act(controller, (Some(id), None), "agreement", ended, &known.document, steps).await?;

@@ -9,7 +9,7 @@ use model::basis::BasisKind;
 use model::instruction::{InstructionState, Operation};
 use model::purpose::PurposeText;
 use model::stream::Terms;
-use model::{DocumentId, InstructionId, PurposeId, StreamId, StreamKind, Timestamp};
+use model::{AgreementId, DocumentId, InstructionId, PurposeId, StreamId, StreamKind, Timestamp};
 
 /// An instruction to be given.
 #[derive(Clone, Debug)]
@@ -18,6 +18,8 @@ pub struct Given {
     pub paper: DocumentId,
     /// SHA-256 of the document's octets.
     pub document: [u8; 32],
+    /// The agreement in force, under which it was looked at.
+    pub under: AgreementId,
     /// Its version.
     pub version: u32,
     /// Operations that the gate asks about.
@@ -86,11 +88,12 @@ struct Said {
 }
 
 impl Store {
-    /// The controller gives an instruction that is in force at once, in the place of the one before.
+    /// The controller gives an instruction that is in force at once, in the place of the one before. Nothing when a
+    /// later one is in force by now, or another agreement than that under which it was looked at.
     ///
     /// # Errors
     /// [`Error::Exists`] when there is such a version, or when a stream or purpose has the name of one of another kind.
-    pub async fn give_instruction(&self, controller: ControllerId, new: &Given) -> Result<InstructionId> {
+    pub async fn give_instruction(&self, controller: ControllerId, new: &Given) -> Result<Option<InstructionId>> {
         self.catch_up().await?;
         let id = InstructionId(self.next_id());
         let said = self.said(controller, new)?;
@@ -98,23 +101,29 @@ impl Store {
         steps.push(Step::new(&sql::INSTRUCTIONS_REPLACED, vec![controller.0.into(), id.0.into()]));
         steps.extend(said.steps);
         let word = InstructionState::InForce.as_str();
-        self.authority_act(controller, (None, Some(id)), "instruction", word, &new.document, steps).await?;
-        Ok(id)
+        let done = self.authority_act(controller, (None, Some(id)), "instruction", word, &new.document, steps).await?;
+        Ok(done.then_some(id))
     }
 
     /// One that looks infringing is kept and told, and neither obeyed nor dropped (GDPR Art. 28(3), last subparagraph).
+    /// Nothing under the same conditions as of [`Store::give_instruction`].
     ///
     /// # Errors
     /// [`Error::Exists`] when there is such a version.
-    pub async fn hold_instruction(&self, controller: ControllerId, new: &Given, why: &str) -> Result<InstructionId> {
+    pub async fn hold_instruction(
+        &self,
+        controller: ControllerId,
+        new: &Given,
+        why: &str,
+    ) -> Result<Option<InstructionId>> {
         let id = InstructionId(self.next_id());
         let steps = vec![
             given(controller, id, new, InstructionState::Held, "", self.now()),
             self.told(controller, "instruction-held", id.0, why)?,
         ];
         let word = InstructionState::Held.as_str();
-        self.authority_act(controller, (None, Some(id)), "instruction", word, &new.document, steps).await?;
-        Ok(id)
+        let done = self.authority_act(controller, (None, Some(id)), "instruction", word, &new.document, steps).await?;
+        Ok(done.then_some(id))
     }
 
     /// One in force looks infringing from now on, since what it rests on has changed. False when it is not in force.
@@ -131,7 +140,8 @@ impl Store {
         self.authority_act(controller, names, "instruction", word, &document, steps).await
     }
 
-    /// The controller confirms one that was held. False when it is not held any more.
+    /// The controller confirms one that was held. False when it is not held any more, when a later one is in force, or
+    /// another agreement than that under which it was looked at.
     ///
     /// # Errors
     /// As of [`Store::give_instruction`].
@@ -153,6 +163,7 @@ impl Store {
                 words(&new.operations).into(),
                 said.streams.clone().into(),
                 at_most(new.messages_per_day_max).into(),
+                new.under.0.into(),
             ],
         )];
         steps.push(Step::new(&sql::INSTRUCTIONS_REPLACED, vec![controller.0.into(), id.0.into()]));
@@ -282,6 +293,7 @@ fn given(
         new.paper.0.into(),
         new.review.into(),
         new.document.into(),
+        new.under.0.into(),
     ];
     Step::new(&sql::INSTRUCTION_GIVEN, values)
 }

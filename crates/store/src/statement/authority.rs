@@ -4,22 +4,37 @@
 use super::statements;
 
 statements! { AUTHORITY:
-    /// Both sides have signed (GDPR Art. 28(3), (9)).
+    /// Both sides have signed (GDPR Art. 28(3), (9)). Not as long as the operator has stopped what went before, unless
+    /// he signed this one by his own hand after that.
     AGREEMENT_CONCLUDED(10) = "INSERT INTO agreement (id, controller, version, state, starts, ends, document, paper, \
-        review, moved_by) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
+        review, moved_by, moved) SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, NULL, NULL WHERE NOT EXISTS (SELECT 1 \
+        FROM agreement AS stopped WHERE stopped.controller = ?2 AND stopped.moved_by = 'processor' \
+        AND (stopped.state = 'suspended' OR (stopped.state = 'ended' AND stopped.version = (SELECT MAX(newest.version) \
+        FROM agreement AS newest WHERE newest.controller = ?2))) \
+        AND COALESCE(stopped.moved, stopped.starts) >= COALESCE(CAST(?10 AS BIGINT), CAST(0 AS BIGINT)))";
     /// What a version that is in force replaces, is over.
     AGREEMENTS_REPLACED(3) = "UPDATE agreement SET state = 'ended', \
         ends = CASE WHEN ends IS NULL OR ends > ?3 THEN ?3 ELSE ends END \
         WHERE controller = ?1 AND version < ?2 AND state <> 'ended'";
-    /// The day of its beginning has come.
+    /// The day of its beginning has come. What the operator suspended is not taken up again by a later one.
     AGREEMENT_BEGUN(3) = "UPDATE agreement SET state = 'in-force' \
-        WHERE controller = ?1 AND id = ?2 AND state = 'signed' AND starts <= ?3";
-    /// One side moves it from one state to another; an end that is known stays when none is given.
-    AGREEMENT_MOVED(6) = "UPDATE agreement SET state = ?4, moved_by = ?5, ends = COALESCE(?6, ends) \
+        WHERE controller = ?1 AND id = ?2 AND state = 'signed' AND starts <= ?3 AND NOT EXISTS (SELECT 1 \
+        FROM agreement AS stopped WHERE stopped.controller = ?1 AND stopped.state = 'suspended' \
+        AND stopped.moved_by = 'processor')";
+    /// One side moves it from one state to another; an end that is known stays when none is given. What the operator
+    /// suspended stays stopped by him, whoever ends it, or whatever day.
+    AGREEMENT_MOVED(7) = "UPDATE agreement SET state = ?4, ends = COALESCE(?6, ends), \
+        moved_by = CASE WHEN state = 'suspended' AND moved_by = 'processor' AND ?4 = 'ended' THEN moved_by ELSE ?5 END, \
+        moved = CASE WHEN state = 'suspended' AND moved_by = 'processor' AND ?4 = 'ended' THEN moved ELSE ?7 END \
         WHERE controller = ?1 AND id = ?2 AND state = ?3";
+    /// What waits for its day is over with what the operator ended.
+    AGREEMENTS_WAITING_END(3) = "UPDATE agreement SET state = 'ended', moved_by = ?2, ends = ?3, moved = ?3 \
+        WHERE controller = ?1 AND state = 'signed'";
     /// Those whose day has come: of beginning, or of ending.
     AGREEMENTS_DUE(1) = "SELECT id, controller, version, state FROM agreement \
-        WHERE (state = 'signed' AND starts <= ?1) OR (state IN ('in-force', 'suspended') AND ends <= ?1) ORDER BY id";
+        WHERE (state = 'signed' AND starts <= ?1 AND NOT EXISTS (SELECT 1 FROM agreement AS stopped \
+        WHERE stopped.controller = agreement.controller AND stopped.state = 'suspended' \
+        AND stopped.moved_by = 'processor')) OR (state IN ('in-force', 'suspended') AND ends <= ?1) ORDER BY id";
     /// Those in force that should have been looked at again, and of which nobody was reminded.
     AGREEMENT_REVIEWS(1) = "SELECT id, controller FROM agreement WHERE state = 'in-force' AND review <= ?1 \
         AND NOT EXISTS (SELECT 1 FROM controller_notice AS told WHERE told.controller = agreement.controller \
@@ -32,18 +47,26 @@ statements! { AUTHORITY:
     AGREEMENTS_OF(1) = "SELECT id, version, state, starts, ends, document, paper, review, moved_by FROM agreement \
         WHERE controller = ?1 ORDER BY version";
 
-    /// The controller has given an instruction (GDPR Art. 28(3)(a)).
-    INSTRUCTION_GIVEN(11) = "INSERT INTO instruction (id, controller, version, state, starts, operations, streams, \
-        messages_per_day_max, paper, review, document) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)";
-    /// One that was held comes into force.
-    INSTRUCTION_CONFIRMED(6) = "UPDATE instruction SET state = 'in-force', starts = ?3, operations = ?4, streams = ?5, \
-        messages_per_day_max = ?6 WHERE controller = ?1 AND id = ?2 AND state = 'held'";
+    /// The controller has given an instruction (GDPR Art. 28(3)(a)), as long as no later one is in force and the
+    /// agreement under which it was looked at is.
+    INSTRUCTION_GIVEN(12) = "INSERT INTO instruction (id, controller, version, state, starts, operations, streams, \
+        messages_per_day_max, paper, review, document) SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11 \
+        WHERE NOT EXISTS (SELECT 1 FROM instruction AS later WHERE later.controller = ?2 AND later.version > ?3 \
+        AND later.state = 'in-force') AND EXISTS (SELECT 1 FROM agreement AS under WHERE under.controller = ?2 \
+        AND under.id = ?12 AND under.state = 'in-force')";
+    /// One that was held comes into force, under the same conditions.
+    INSTRUCTION_CONFIRMED(7) = "UPDATE instruction SET state = 'in-force', starts = ?3, operations = ?4, streams = ?5, \
+        messages_per_day_max = ?6 WHERE controller = ?1 AND id = ?2 AND state = 'held' \
+        AND NOT EXISTS (SELECT 1 FROM instruction AS later WHERE later.controller = ?1 \
+        AND later.version > instruction.version AND later.state = 'in-force') AND EXISTS (SELECT 1 \
+        FROM agreement AS under WHERE under.controller = ?1 AND under.id = ?7 AND under.state = 'in-force')";
     /// One in force is held: what it rests on has changed.
     INSTRUCTION_HELD(2) = "UPDATE instruction SET state = 'held' \
         WHERE controller = ?1 AND id = ?2 AND state = 'in-force'";
-    /// All others give way to the one in force.
+    /// All earlier ones give way to the one in force.
     INSTRUCTIONS_REPLACED(2) = "UPDATE instruction SET state = 'superseded' \
-        WHERE controller = ?1 AND id <> ?2 AND state <> 'superseded'";
+        WHERE controller = ?1 AND state <> 'superseded' AND version < (SELECT known.version \
+        FROM instruction AS known WHERE known.controller = ?1 AND known.id = ?2)";
     /// The name that people are told from now on.
     CONTROLLER_SHOWN(2) = "UPDATE controller SET shown = ?2 WHERE id = ?1";
     /// A controller's instructions, oldest first.

@@ -133,9 +133,11 @@ fn answer(api: &Api, paper: Paper) -> AgreementAnswer {
 fn not_agreed(error: NotAgreed) -> Problem {
     match error {
         NotAgreed::Unknown => Problem::of(Fault::NotFound),
-        NotAgreed::NoOperator | NotAgreed::Signed | NotAgreed::Superseded | NotAgreed::OutOfTurn { .. } => {
-            Problem::of(Fault::OutOfTurn).saying(error.to_string())
-        }
+        NotAgreed::NoOperator
+        | NotAgreed::Signed
+        | NotAgreed::Stopped
+        | NotAgreed::Superseded
+        | NotAgreed::OutOfTurn { .. } => Problem::of(Fault::OutOfTurn).saying(error.to_string()),
         NotAgreed::Lacks(ref missing) => {
             let field = missing.first().map(|first| first.field.clone()).unwrap_or_default();
             Problem::placed(field, error.to_string())

@@ -23,9 +23,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use store::Store;
 use store::permission::ImportView;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::sync::mpsc;
 use utoipa::{IntoParams, ToSchema};
 
+use crate::api::turn::Held;
 use crate::api::{Api, store_failed, to_the_end};
 use crate::listener::Patience;
 use crate::problem::Problem;
@@ -39,23 +40,10 @@ const FRAME_S_MAX: u64 = 60;
 /// Octets that have to come in each second that is waited for them, once a minute was: a body that trickles would keep
 /// the turn of all others for ever.
 const OCTETS_PER_S_MIN: u64 = 1_024;
-
-/// One import at a time.
-pub(crate) struct Turn(Arc<Semaphore>);
-
-impl Turn {
-    /// It is one's turn until this is dropped.
-    pub(crate) fn take(&self) -> Result<OwnedSemaphorePermit, Problem> {
-        let busy = |_| Problem::of(Fault::Busy).saying("another import is under way on this node");
-        Arc::clone(&self.0).try_acquire_owned().map_err(busy)
-    }
-}
-
-impl Default for Turn {
-    fn default() -> Self {
-        Self(Arc::new(Semaphore::new(1)))
-    }
-}
+/// The same while others wait for their turn.
+const OCTETS_PER_S_MIN_WANTED: u64 = 64 * 1_024;
+/// Seconds that a client is waited for in all while others wait for their turn.
+const WAITED_S_MAX_WANTED: u64 = 600;
 
 /// What is said of the whole file. Whatever a row says itself stands before it.
 #[derive(Deserialize, IntoParams)]
@@ -161,7 +149,7 @@ pub(crate) async fn post_import(
     if let Some(refusal) = api.submission().check_sender(&authority) {
         return Err(Problem::refused(refusal.rule(), api.base_url()));
     }
-    let turn = api.turn().take()?;
+    let turn = Arc::new(api.turn().take(api.store(), authority.controller())?);
     let format = format(asked.format.as_deref(), &parts.headers)?;
     let mode = if asked.dry_run { Mode::DryRun } else { Mode::Write };
     let store = api.store();
@@ -170,7 +158,7 @@ pub(crate) async fn post_import(
     // Its time is bounded by the file: by what a row takes, and by how it comes (`feed`). The nonce is told once.
     Patience::lift_for(&parts.extensions);
     to_the_end(async move {
-        let imported = take_in(&api, plan, body).await;
+        let imported = take_in(&api, plan, body, &turn).await;
         drop(turn);
         let status = if mode == Mode::DryRun { StatusCode::OK } else { StatusCode::CREATED };
         imported.map(|imported| (status, Json(imported)))
@@ -178,8 +166,8 @@ pub(crate) async fn post_import(
     .await
 }
 
-async fn take_in(api: &Api, plan: Plan, body: Body) -> Result<Value, Problem> {
-    let (frames, feeding) = Frames::of(body, api.store());
+async fn take_in(api: &Api, plan: Plan, body: Body, turn: &Arc<Held>) -> Result<Value, Problem> {
+    let (frames, feeding) = Frames::of(body, api.store(), turn);
     let tell: Tell = Arc::new(|_| ());
     let imported = run(api.store(), plan, frames, None, &tell).await;
     feeding.abort();
@@ -203,7 +191,7 @@ pub(super) fn told(api: &Api, imported: Result<Imported, ImportError>) -> Result
 
 /// Hands frames on as they come; a body that ends early or trickles ends with an error, so that no half file counts as
 /// a whole one.
-async fn feed(mut body: Body, give: mpsc::Sender<io::Result<Bytes>>, store: Arc<Store>) {
+async fn feed(mut body: Body, give: mpsc::Sender<io::Result<Bytes>>, store: Arc<Store>, turn: Arc<Held>) {
     let (mut waited, mut octets) = (Duration::ZERO, 0_u64);
     loop {
         let before = store.clock().monotonic();
@@ -217,7 +205,11 @@ async fn feed(mut body: Body, give: mpsc::Sender<io::Result<Bytes>>, store: Arc<
             Err(_) => Err(io::ErrorKind::TimedOut.into()),
         };
         octets += frame.as_ref().map_or(0, |frame| frame.len() as u64);
-        let frame = if trickles(octets, waited) { Err(io::ErrorKind::TimedOut.into()) } else { frame };
+        let frame = if trickles(octets, waited, turn.is_wanted(store.clock())) {
+            Err(io::ErrorKind::TimedOut.into())
+        } else {
+            frame
+        };
         let is_over = frame.is_err();
         if give.send(frame).await.is_err() || is_over {
             return;
@@ -225,8 +217,10 @@ async fn feed(mut body: Body, give: mpsc::Sender<io::Result<Bytes>>, store: Arc<
     }
 }
 
-const fn trickles(octets: u64, waited: Duration) -> bool {
-    waited.as_secs() > FRAME_S_MAX && octets / waited.as_secs() < OCTETS_PER_S_MIN
+const fn trickles(octets: u64, waited: Duration, is_wanted: bool) -> bool {
+    let least = if is_wanted { OCTETS_PER_S_MIN_WANTED } else { OCTETS_PER_S_MIN };
+    let is_slow = waited.as_secs() > FRAME_S_MAX && octets / waited.as_secs() < least;
+    is_slow || (is_wanted && waited.as_secs() > WAITED_S_MAX_WANTED)
 }
 
 /// A body, for a thread that reads.
@@ -237,9 +231,10 @@ pub(crate) struct Frames {
 
 impl Frames {
     /// A body that a task of its own hands on.
-    pub(crate) fn of(body: Body, store: &Arc<Store>) -> (Self, tokio::task::JoinHandle<()>) {
+    pub(crate) fn of(body: Body, store: &Arc<Store>, turn: &Arc<Held>) -> (Self, tokio::task::JoinHandle<()>) {
         let (give, frames) = mpsc::channel(FRAMES);
-        (Self { frames, now: Bytes::new() }, tokio::spawn(feed(body, give, Arc::clone(store))))
+        let feeding = tokio::spawn(feed(body, give, Arc::clone(store), Arc::clone(turn)));
+        (Self { frames, now: Bytes::new() }, feeding)
     }
 }
 
@@ -402,9 +397,12 @@ mod tests {
     #[test]
     fn a_body_that_trickles_is_over_after_a_minute_and_a_slow_line_is_not() {
         let minutes = |count: u64| Duration::from_secs(60 * count);
-        assert!(!trickles(0, minutes(1)), "silence has its own limit");
-        assert!(trickles(60 * OCTETS_PER_S_MIN, minutes(2)));
-        assert!(!trickles(10_000_000_000, minutes(24 * 60)), "ten gigabytes in a day");
-        assert!(!trickles(2 * 60 * OCTETS_PER_S_MIN, minutes(2)));
+        assert!(!trickles(0, minutes(1), false), "silence has its own limit");
+        assert!(trickles(60 * OCTETS_PER_S_MIN, minutes(2), false));
+        assert!(!trickles(10_000_000_000, minutes(24 * 60), false), "ten gigabytes in a day");
+        assert!(!trickles(2 * 60 * OCTETS_PER_S_MIN, minutes(2), false));
+        assert!(trickles(2 * 60 * OCTETS_PER_S_MIN, minutes(2), true), "others wait");
+        assert!(!trickles(10_000_000_000, minutes(10), true));
+        assert!(trickles(10_000_000_000, minutes(11), true), "they have waited long enough");
     }
 }

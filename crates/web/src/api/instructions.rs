@@ -122,6 +122,7 @@ fn not_instructed(error: NotInstructed) -> Problem {
         | NotInstructed::Given
         | NotInstructed::Superseded
         | NotInstructed::NotHeld
+        | NotInstructed::Moving
         | NotInstructed::OtherKind
         | NotInstructed::MustBeAmended(_) => Problem::of(Fault::OutOfTurn).saying(error.to_string()),
         NotInstructed::Senseless(mistakes) => signing::senseless(&mistakes),
@@ -190,7 +191,7 @@ async fn with_findings(api: &Api, controller: ControllerId, id: DocumentId) -> R
     let content = content.map_err(|error| not_instructed(error.into()))?;
     let content = content.ok_or_else(|| Problem::of(Fault::NotFound))?;
     let findings = match instruction::look(api.store(), controller, &content).await {
-        Ok(findings) => Some(findings.iter().map(Found::of).collect()),
+        Ok((_, findings)) => Some(findings.iter().map(Found::of).collect()),
         Err(NotInstructed::NoAgreement) => None,
         Err(error) => return Err(not_instructed(error)),
     };

@@ -102,7 +102,7 @@ pub(crate) async fn post_release(
     if found.state != "done" {
         return Err(Problem::field("", format!("the import is {}: only rows of one that is done wait", found.state)));
     }
-    let turn = api.turn().take()?;
+    let turn = api.turn().take(api.store(), controller)?;
     let store = Arc::clone(api.store());
     // The rows are read from the store: of the plan only what is said of them all counts.
     let format = Format::PlainList { comments: Comments::None };

@@ -177,7 +177,8 @@ pub(crate) async fn post_import(
     let (parts, body) = request.into_parts();
     let authority = api.authenticate(&parts.headers)?;
     let Query(told) = told.map_err(|_| Problem::field("", "a parameter is not known, or stands twice"))?;
-    let turn = api.turn().take()?;
+    // Not behind the files of contacts: what people wished is taken in first (GDPR Art. 21(3)).
+    let turn = Arc::new(api.wishes_turn().take(api.store(), authority.controller())?);
     let said = Said {
         format: format(told.format.as_deref(), &parts.headers)?,
         scope: scope(told.scope.as_deref().unwrap_or("marketing"), &authority, api.store())?,
@@ -186,7 +187,7 @@ pub(crate) async fn post_import(
     // Bounded by the file, as an import is.
     Patience::lift_for(&parts.extensions);
     to_the_end(async move {
-        let (frames, feeding) = Frames::of(body, api.store());
+        let (frames, feeding) = Frames::of(body, api.store(), &turn);
         let taken = take_in(api.store(), authority.controller(), said, frames).await;
         feeding.abort();
         drop(turn);

@@ -195,3 +195,38 @@ async fn a_taken_address_is_named() {
     let error = Listener::bind(running.address, echo(), None).await.err().unwrap().to_string();
     assert!(error.contains(&running.address.to_string()) && error.contains("another"), "{error}");
 }
+
+/// Is the connection closed on us without a word?
+async fn is_turned_away(stream: &mut TcpStream) -> bool {
+    let mut octet = [0; 1];
+    let reading = stream.read(&mut octet);
+    matches!(tokio::time::timeout(Duration::from_secs(20), reading).await, Ok(Ok(0) | Err(_)))
+}
+
+#[tokio::test]
+async fn one_network_does_not_take_all_places_and_goes_on_when_it_gives_some_back() {
+    let running = run(echo(), None).await;
+    let mut held = Vec::new();
+    for _ in 0..CONNECTIONS_MAX / 2 {
+        held.push(TcpStream::connect(running.address).await.unwrap());
+    }
+    // The sockets are accepted in order: when the last has an answer, all have their places.
+    let mut last = held.pop().unwrap();
+    last.write_all(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n").await.unwrap();
+    last.read_exact(&mut [0; 12]).await.unwrap();
+    let mut further = TcpStream::connect(running.address).await.unwrap();
+    assert!(is_turned_away(&mut further).await, "the second half is for others");
+    drop((held, last));
+    let mut answer = String::new();
+    for _ in 0..100 {
+        let mut again = TcpStream::connect(running.address).await.unwrap();
+        let asked = again.write_all(b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").await;
+        if asked.is_ok() && again.read_to_string(&mut answer).await.is_ok() && !answer.is_empty() {
+            break;
+        }
+        tokio::task::yield_now().await;
+    }
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    running.stop.send(()).unwrap();
+    running.ended.await.unwrap();
+}

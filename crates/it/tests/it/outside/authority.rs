@@ -107,7 +107,7 @@ async fn art28_3_what_is_signed_is_what_is_shown_and_nothing_is_carried_while_it
     assert_eq!(shop.pages.get(&shop.pages.form()).await.status, 200);
 
     // A new version by the template: the operator offers it, one signature more and it is in force.
-    let party = json!({"name": "Sample Shop Ltd", "address": "1 Example Street", "contact": "privacy@sample.example"});
+    let party = json!({"name": "Sample Shop", "address": "1 Example Street", "contact": "privacy@sample.example"});
     let drafted = json!({"preset": "both", "controller": party});
     let (status, draft) = shop.ask("POST", "/v1/agreements", Some(&drafted)).await;
     assert_eq!((status, text(&draft, "state")), (201, "draft"), "{draft:#}");
@@ -221,7 +221,7 @@ async fn art28_3_a_stream_that_is_instructed_no_more_carries_nothing_and_a_narro
     assert_eq!(shop.refusals("both again").await, [None, None]);
 
     // An agreement for newsletters alone covers no receipts: the instruction is held, and mail waits.
-    let party = json!({"name": "Sample Shop Ltd", "address": "1 Example Street", "contact": "privacy@sample.example"});
+    let party = json!({"name": "Sample Shop", "address": "1 Example Street", "contact": "privacy@sample.example"});
     let (_, offer) =
         shop.ask("POST", "/v1/agreements", Some(&json!({"preset": "newsletter", "controller": party}))).await;
     let path = format!("/v1/agreements/{}/signature", text(&offer, "id"));
@@ -260,12 +260,64 @@ async fn art28_9_the_operator_signs_what_was_proposed_to_him_at_the_command_line
     assert!(said.contains("suspended"), "{said}");
 
     // What the operator suspended, the controller cannot take up; the one before does not come back.
-    let demo = Demo::start(Place::on_sqlite(folder.path())).await;
+    let mut demo = Demo::start(Place::on_sqlite(folder.path())).await;
     let asked = message("transactional", "ada@dest.example", "suspended");
     assert_eq!(demo.post(&asked).await.status, 403);
     let path = format!("/v1/agreements/{id}/state");
     assert_eq!(ask(&demo, "POST", &path, Some(&json!({"state": "in-force"}))).await.0, 409);
     assert_eq!(text(&ask(&demo, "GET", &format!("/v1/agreements/{first}"), None).await.1, "state"), "ended");
+
+    // Nor can it be replaced by what the operator offers to everybody, not even after the controller has ended it.
+    for step in ["while it is suspended", "after it was ended"] {
+        let (status, draft) = ask(&demo, "POST", "/v1/agreements", Some(&preset_for("Sample Shop"))).await;
+        assert_eq!((status, draft["signatures"].as_array().map(Vec::len)), (201, Some(0)), "{step}: {draft:#}");
+        let signing = format!("/v1/agreements/{}/signature", text(&draft, "id"));
+        let (status, signed) = ask(&demo, "POST", &signing, Some(&signer())).await;
+        assert_eq!((status, text(&signed, "state")), (200, "draft"), "{step}: {signed:#}");
+        assert_eq!(demo.post(&asked).await.status, 403, "{step}");
+        let (status, _) = ask(&demo, "POST", &path, Some(&json!({"state": "ended"}))).await;
+        assert_eq!(status, if step.starts_with("while") { 200 } else { 409 });
+    }
+    let newest = ask(&demo, "GET", "/v1/agreements", None).await.1["agreements"].as_array().unwrap().last().cloned();
+    let newest = text(&newest.unwrap(), "id").to_owned();
+    assert!(demo.terminate().await.success());
+    let said = run_postern(&[&["agreement", "sign", &newest][..], &by, &whose].concat()).await.good();
+    assert!(said.contains("in-force"), "{said}");
+    let demo = Demo::start(Place::on_sqlite(folder.path())).await;
+    assert_eq!(demo.post(&asked).await.status, 202, "he has signed himself");
+}
+
+fn preset_for(name: &str) -> Value {
+    json!({"preset": "both", "controller": {
+        "name": name, "address": "1 Example Street", "contact": "privacy@sample.example",
+    }})
+}
+
+/// What stands above the operator's standing signature is who the other side is, and nothing else.
+#[tokio::test(flavor = "multi_thread")]
+async fn art28_3_the_operators_standing_signature_is_not_lent_to_other_words_or_other_names() {
+    let shop = Authority::open().await;
+    let (long, turned) = ("x".repeat(201), "Sample\u{202e}Shop");
+    let wrong = [
+        ("/controller/name", json!(long), "controller.name"),
+        ("/controller/name", json!(turned), "controller.name"),
+        ("/controller/address", json!("one line\n".repeat(9)), "controller.address"),
+        ("/controller/contact", json!("a\nb"), "controller.contact"),
+        ("/review_due", json!("9999-12-31"), "review_due"),
+        ("/review_due", json!("2020-01-01"), "review_due"),
+    ];
+    for (place, value, field) in wrong {
+        let mut asked = preset_for("Sample Shop");
+        asked["review_due"] = json!(null);
+        *asked.pointer_mut(place).unwrap() = value;
+        let (status, problem) = shop.ask("POST", "/v1/agreements", Some(&asked)).await;
+        assert_eq!((status, text(&problem, "field")), (400, field), "{problem:#}");
+    }
+    // Another company waits for the operator's own hand.
+    let (status, draft) = shop.ask("POST", "/v1/agreements", Some(&preset_for("Somebody Else AG"))).await;
+    assert_eq!((status, draft["signatures"].as_array().map(Vec::len)), (201, Some(0)), "{draft:#}");
+    let (_, offered) = shop.ask("POST", "/v1/agreements", Some(&preset_for("Sample Shop"))).await;
+    assert_eq!(offered["signatures"][0]["side"], json!("processor"), "{offered:#}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

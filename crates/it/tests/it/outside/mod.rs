@@ -13,6 +13,7 @@ mod full_disk;
 mod harness;
 mod hosts;
 mod importing;
+mod keys;
 mod kills;
 mod ledger;
 mod loads;

@@ -37,6 +37,7 @@ pub(in crate::copy) const TABLES: &[Table] = &[
             or_none(integer("paper")),
             or_none(integer("review")),
             or_none(text("moved_by")),
+            or_none(integer("moved")),
         ],
     ),
     main(

@@ -120,7 +120,7 @@ async fn art7_a_person_signs_up_confirms_receives_leaves_and_gets_nothing_more()
 }
 
 /// The address of the one-click field (RFC 8058 §3.1).
-fn one_click(mail: &Value) -> String {
+pub(super) fn one_click(mail: &Value) -> String {
     let fields = mail["headers"].as_array().unwrap();
     let field = fields.iter().find(|field| field["name"] == "List-Unsubscribe").expect("List-Unsubscribe");
     let value = field["value"].as_str().unwrap();

@@ -1,0 +1,2 @@
+-- When one side moved an agreement from one state to another last.
+ALTER TABLE agreement ADD COLUMN moved BIGINT;
