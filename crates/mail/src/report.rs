@@ -133,6 +133,13 @@ pub fn read(message: &[u8], envelope: Envelope) -> Report {
     if auto::is_automatic(&mail) { Report::Automatic } else { Report::Other }
 }
 
+/// The subject of any message, unfolded.
+#[must_use]
+pub fn subject(message: &[u8]) -> Option<String> {
+    let (fields, _) = mime::Fields::read(message.get(..OCTETS_MAX).unwrap_or(message));
+    fields.get("subject").map(ToOwned::to_owned)
+}
+
 /// At most `octets`, cut between characters.
 fn cut(text: &str, octets: usize) -> &str {
     let end = (0..=octets.min(text.len())).rev().find(|end| text.is_char_boundary(*end)).unwrap_or_default();

@@ -6,6 +6,7 @@ mod house;
 mod import;
 mod ledger;
 mod nodes;
+mod return_path;
 mod said;
 mod serve;
 mod store;
@@ -46,6 +47,8 @@ enum Command {
     /// Read or change a controller's suppression list, or move it as a file.
     #[command(subcommand)]
     Suppressions(suppressions::Command),
+    /// Name where failures of a domain's mail return to, once DNS leads it to this platform.
+    ReturnPath(return_path::Arguments),
     /// Check, prove, copy or rebuild a controller's ledger.
     #[command(subcommand)]
     Ledger(ledger::Command),
@@ -64,6 +67,7 @@ pub fn run(arguments: Arguments) -> ExitCode {
         Command::Agreement(_)
         | Command::Import(_)
         | Command::Nodes(_)
+        | Command::ReturnPath(_)
         | Command::Why(_)
         | Command::Ledger(_)
         | Command::Consent(_)
@@ -80,6 +84,7 @@ pub fn run(arguments: Arguments) -> ExitCode {
                 Command::Consent(command) => consent::run(command).await,
                 Command::Suppressions(command) => suppressions::run(command).await,
                 Command::Nodes(arguments) => nodes::run(arguments).await,
+                Command::ReturnPath(arguments) => return_path::run(arguments).await,
                 Command::Why(arguments) => why::run(arguments).await,
                 Command::Ledger(command) => ledger::run(command).await,
                 Command::Store(command) => store::run(command).await,

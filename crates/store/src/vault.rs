@@ -22,7 +22,7 @@ pub(crate) use blocks::{Lease, Secret};
 pub(crate) use crypto::Key;
 pub(crate) use keyring::Keyring;
 pub(crate) use master::MasterKey;
-pub(crate) use public_id::base32;
+pub(crate) use public_id::{base32, unbase32};
 
 use crate::engine::{Engine, KeyRow, SlotRef};
 use crate::error::{Error, Result};

@@ -76,6 +76,9 @@ statements! { SPOOL_SQLITE:
         ?5, ?6, ?7, ?8 FROM attempt AS held WHERE held.message = ?1 AND held.controller = ?2 AND held.attempt < 0";
     /// The message leaves the queue.
     QUEUE_DELETE(2) = "DELETE FROM queue WHERE id = ?1 AND controller = ?2";
+    /// It arrived: the mailbox is not full any more.
+    FAILING_CLEAR(2) = "DELETE FROM failing WHERE (controller, tag) IN (SELECT message.controller, message.tag \
+        FROM message WHERE message.id = ?1 AND message.controller = ?2)";
     /// The message waits for its next attempt.
     QUEUE_WAIT(5) = "UPDATE queue SET due = ?3, attempts = ?4, started = NULL, uncertain = ?5 \
         WHERE id = ?1 AND controller = ?2";

@@ -15,11 +15,12 @@ use model::basis::BasisKind;
 use model::{Clock as _, ControllerId, CredentialId, MessageId, StreamId, Timestamp};
 use mta::Pages;
 use mta::delivery::Settings as DeliverySettings;
+use mta::feedback::Feedback;
 use node::running::Running;
 use serde_json::{Value, json};
 use smtpd::connections::Bounds;
 use smtpd::throttle::Throttle;
-use smtpd::{Connections, Kind, Listener, Settings, SubmissionDoor};
+use smtpd::{Connections, InboundDoor, Kind, Letter, Letters, Listener, Settings, SubmissionDoor};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -113,6 +114,9 @@ pub(crate) struct House {
     pub(crate) http_at: SocketAddr,
     pub(crate) submission: SocketAddr,
     pub(crate) trusted: SocketAddr,
+    pub(crate) inbound: SocketAddr,
+    /// What came for postmaster and abuse.
+    pub(crate) letters: Arc<Desk>,
     pub(crate) ca: TestCa,
     pub(crate) dir: Ground,
     pub(crate) running: Running,
@@ -147,8 +151,11 @@ impl House {
             let door = door(&running, kind, &shop, &throttle);
             async move { Listener::bind(LOOPBACK, settings, Arc::new(door)).await.unwrap() }
         };
-        let listeners = vec![bind(Kind::Submission).await, bind(Kind::Trusted).await];
-        let [submission, trusted] = [0, 1].map(|at: usize| listeners.get(at).map(Listener::local_addr).unwrap());
+        let letters = Arc::new(Desk::default());
+        let inbound = inbound(&store, &letters).await;
+        let listeners = vec![bind(Kind::Submission).await, bind(Kind::Trusted).await, inbound];
+        let [submission, trusted, inbound] =
+            [0, 1, 2].map(|at: usize| listeners.get(at).map(Listener::local_addr).unwrap());
         let (stop, http_at, web) = serve(&running, plan.metrics).await;
         Self {
             clock,
@@ -160,6 +167,8 @@ impl House {
             http_at,
             submission,
             trusted,
+            inbound,
+            letters,
             ca,
             dir,
             running,
@@ -383,6 +392,8 @@ async fn admitted(store: &Store, name: &str, domain: &str) -> Tenant {
         messages_per_day_max: 1_000_000,
     };
     let admitted = admit(store, &admission).await.unwrap();
+    let returns = Domain::parse(&format!("bounce.{domain}")).unwrap();
+    store.name_return_path(admitted.controller, &parsed, Some(&returns)).await.unwrap();
     Tenant {
         controller: admitted.controller,
         transactional: admitted.transactional.unwrap(),
@@ -393,6 +404,27 @@ async fn admitted(store: &Store, name: &str, domain: &str) -> Tenant {
         key: admitted.credential.api_key,
         from: format!("shop@{domain}"),
     }
+}
+
+/// The operator's desk.
+#[derive(Default)]
+pub(crate) struct Desk(pub(crate) parking_lot::Mutex<Vec<Letter>>);
+
+impl Letters for Desk {
+    fn keep(&self, letter: &Letter) -> std::io::Result<()> {
+        if letter.to_operator {
+            self.0.lock().push(letter.clone());
+        }
+        Ok(())
+    }
+}
+
+async fn inbound(store: &Arc<Store>, letters: &Arc<Desk>) -> Listener {
+    let host = Domain::parse(HOST).unwrap();
+    let settings = Settings::new(Kind::Inbound, host.clone(), None, Connections::new(Bounds::default()));
+    let feedback = Feedback::new(Arc::clone(store), host);
+    let door = InboundDoor::new(feedback, Arc::clone(letters) as Arc<dyn Letters>);
+    Listener::bind(LOOPBACK, settings, Arc::new(door)).await.unwrap()
 }
 
 fn smtp_settings(kind: Kind, ca: &TestCa, limits: &Limits, connections: &Arc<Connections>) -> Settings {

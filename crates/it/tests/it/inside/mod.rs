@@ -7,6 +7,7 @@ mod decisions;
 mod delivery;
 mod doors;
 pub(crate) mod effect;
+mod feedback;
 mod fifty_three;
 mod ground;
 mod hostile;

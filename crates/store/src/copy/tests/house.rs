@@ -210,7 +210,8 @@ async fn send_on(store: &Store, authority: &Authority, stream: &str, to: &[&str]
     let key = format!("request {}", id.0);
     let idempotency = Some(Idempotency { key, request_hash: [7; 32], answer: b"an answer".to_vec() });
     let domain = domain.unwrap();
-    let acceptance = Acceptance { items, body: body.clone(), from: &from, domain, metadata: "{}", idempotency };
+    let acceptance =
+        Acceptance { items, body: body.clone(), from: &from, sender: None, domain, metadata: "{}", idempotency };
     store.accept(acceptance).await.unwrap();
     id
 }
