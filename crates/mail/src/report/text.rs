@@ -24,6 +24,8 @@ pub(super) struct Form {
     pub(super) source: &'static str,
     /// A field that must be there, in lower case; or nothing.
     field: &'static str,
+    /// How the text begins, in lower case; or nothing. What quotes a bounce does not begin with it.
+    begins: &'static str,
     /// All of them stand in the text, in lower case.
     marks: &'static [&'static str],
     /// Behind this comes the text that counts; or nothing: all of it.
@@ -49,7 +51,8 @@ pub(super) const FORMS: &[Form] = &[
         system: "Exim: still trying",
         source: "Exim specification, `warn_message_file`",
         field: "",
-        marks: &["created automatically by mail delivery software", "has not yet been delivered"],
+        begins: "this message was created automatically",
+        marks: &["by mail delivery software", "has not yet been delivered"],
         after: "",
         action: Action::Delayed,
     },
@@ -58,7 +61,8 @@ pub(super) const FORMS: &[Form] = &[
         system: "Exim",
         source: "Exim specification, `bounce_message_file` and X-Failed-Recipients",
         field: "x-failed-recipients",
-        marks: &["created automatically by mail delivery software"],
+        begins: "this message was created automatically",
+        marks: &["by mail delivery software"],
         after: "permanent error",
         action: Action::Failed,
     },
@@ -67,6 +71,7 @@ pub(super) const FORMS: &[Form] = &[
         system: "Gmail: still trying",
         source: "Google Workspace Admin Help, `About bounce messages`",
         field: "",
+        begins: "",
         marks: &["delivery to the following recipient has been delayed"],
         after: "",
         action: Action::Delayed,
@@ -76,6 +81,7 @@ pub(super) const FORMS: &[Form] = &[
         system: "Gmail",
         source: "Google Workspace Admin Help, `About bounce messages`",
         field: "",
+        begins: "delivery to the following recipient",
         marks: &["delivery to the following recipient failed permanently"],
         after: "technical details of permanent failure",
         action: Action::Failed,
@@ -85,7 +91,8 @@ pub(super) const FORMS: &[Form] = &[
         system: "qmail, and others that write QSBMF",
         source: "cr.yp.to/proto/qsbmf.txt; qmail-send(8)",
         field: "",
-        marks: &["hi. this is the", "addresses"],
+        begins: "hi. this is the",
+        marks: &["addresses"],
         after: "addresses.",
         action: Action::Failed,
     },
@@ -94,7 +101,8 @@ pub(super) const FORMS: &[Form] = &[
         system: "Postfix: its text without the report",
         source: "Postfix bounce(5), template failure_template",
         field: "",
-        marks: &["this is the mail system at host", "could not be delivered"],
+        begins: "this is the mail system",
+        marks: &["at host", "could not be delivered"],
         after: "the mail system",
         action: Action::Failed,
     },
@@ -103,6 +111,7 @@ pub(super) const FORMS: &[Form] = &[
         system: "Sendmail",
         source: "Sendmail Installation and Operation Guide, error messages",
         field: "",
+        begins: "",
         marks: &["the following addresses had permanent fatal errors"],
         after: "transcript of session follows",
         action: Action::Failed,
@@ -112,6 +121,7 @@ pub(super) const FORMS: &[Form] = &[
         system: "Microsoft Exchange",
         source: "Microsoft Learn, `Email non-delivery reports and SMTP errors in Exchange`",
         field: "",
+        begins: "",
         marks: &["did not reach some or all of the intended recipients"],
         after: "",
         action: Action::Failed,
@@ -121,6 +131,7 @@ pub(super) const FORMS: &[Form] = &[
         system: "Courier",
         source: "Courier courierd(8), bounce templates",
         field: "",
+        begins: "",
         marks: &["undeliverable mail", "cannot be delivered"],
         after: "cannot be delivered",
         action: Action::Failed,
@@ -141,7 +152,8 @@ pub(super) fn report(mail: &Mail<'_>, envelope: Envelope) -> Option<DeliveryRepo
     let end = RETURNED.iter().filter_map(|mark| lower.find(mark)).min().unwrap_or(lower.len());
     let (text, lower) = (text.get(..end)?, lower.get(..end)?);
     let fits = |form: &&Form| {
-        (form.field.is_empty() || mail.fields.get(form.field).is_some())
+        lower.trim_start().starts_with(form.begins)
+            && (form.field.is_empty() || mail.fields.get(form.field).is_some())
             && form.marks.iter().all(|mark| lower.contains(mark))
     };
     let form = FORMS.iter().find(fits)?;

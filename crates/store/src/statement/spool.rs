@@ -24,9 +24,10 @@ statements! { SPOOL:
     /// One message of one controller.
     MESSAGE(2) = "SELECT id, stream, state, accepted, event, block, slot, envelope, rule, purpose, tag FROM message \
         WHERE id = ?1 AND controller = ?2";
-    /// Its attempts, and when it was held.
+    /// Its attempts, when it was held, and what came back: of two at one moment, that is the later one.
     ATTEMPTS(2) = "SELECT attempt, ended, word, code, enhanced, rule, event, uncertain, transcript FROM attempt \
-        WHERE message = ?1 AND controller = ?2 ORDER BY ended, attempt";
+        WHERE message = ?1 AND controller = ?2 \
+        ORDER BY ended, CASE WHEN attempt < 0 AND word <> 'held' THEN 1000000 - attempt ELSE attempt END";
 }
 
 // A row at a time, where PostgreSQL takes sets.

@@ -279,7 +279,8 @@ fn every_text_is_used_by_the_engines_that_it_is_for_and_by_no_other() {
         text.split("sql::").skip(1).map(name).collect::<BTreeSet<String>>()
     };
     let used = BTreeMap::from([("sqlite", words("sqlite")), ("postgres", words("postgres"))]);
-    let general: BTreeSet<String> = ["permission", "decisions", "refusals"].into_iter().flat_map(words).collect();
+    let general: BTreeSet<String> =
+        ["permission", "decisions", "refusals", "feedback"].into_iter().flat_map(words).collect();
     for (of, _, statement) in all() {
         assert!(of != Of::General || general.contains(statement.name), "{} is run by nobody", statement.name);
         let by_engines = of != Of::General;

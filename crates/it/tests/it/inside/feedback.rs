@@ -21,7 +21,7 @@ fn sample(name: &str, path: &str) -> String {
 
 /// Brings a message to the inbound door; the reply that decided.
 async fn bring(house: &House, from: &str, to: &str, text: &str) -> ReceivedReply {
-    let (mut client, greeting) = SmtpClient::connect(house.inbound).await.unwrap();
+    let (mut client, greeting) = SmtpClient::connect(house.desk.inbound).await.unwrap();
     assert_eq!(greeting.code, 220);
     assert!(client.command("EHLO mx.dest.example").await.unwrap().is_positive());
     client.send(from, &[to], text.as_bytes()).await.unwrap()
@@ -350,7 +350,7 @@ async fn hostile_reports_are_bounded_and_the_door_goes_on() {
     taken(&house, &other, &(sample("postfix", &other).replace(ADA, BOB) + &padding)).await;
     assert_eq!(may_write(&house, "transactional", BOB).await, Err("suppressed".to_owned()));
     // Beyond the limit of the listener.
-    let (mut client, _) = SmtpClient::connect(house.inbound).await.unwrap();
+    let (mut client, _) = SmtpClient::connect(house.desk.inbound).await.unwrap();
     client.command("EHLO mx.dest.example").await.unwrap();
     assert_eq!(client.command("MAIL FROM:<> SIZE=20000000").await.unwrap().code, 552);
     // Old systems end lines as they like; the end of data is strict all the same.
@@ -367,7 +367,7 @@ async fn rfc5321_4_5_1_postmaster_and_abuse_reach_the_operator_and_nothing_is_se
         let reply = bring(&house, "someone@dest.example", to, text).await;
         assert_eq!(reply.code, 250, "{to}");
     }
-    let letters = house.letters.0.lock().clone();
+    let letters = house.desk.letters();
     assert_eq!(letters.len(), 4);
     assert!(letters[0].content.ends_with(b"Is anybody there?\r\n"));
     house.clock.advance(HOUR);

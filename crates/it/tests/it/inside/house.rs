@@ -3,7 +3,9 @@
 //!
 //! Invariants: every listener has a free port of its own; every wait is for a condition and has a limit; what is
 //! asked about a message is asked over HTTP, as its controller would.
+//! size: one house for all tests of the inside; what can stand by itself is in `ground` and `desk`.
 
+use super::desk::{self, Desk};
 use super::ground::Ground;
 use duties::controller::{Admission, Preset, admit};
 use duties::operator::{self, Operator, Signatory};
@@ -15,12 +17,11 @@ use model::basis::BasisKind;
 use model::{Clock as _, ControllerId, CredentialId, MessageId, StreamId, Timestamp};
 use mta::Pages;
 use mta::delivery::Settings as DeliverySettings;
-use mta::feedback::Feedback;
 use node::running::Running;
 use serde_json::{Value, json};
 use smtpd::connections::Bounds;
 use smtpd::throttle::Throttle;
-use smtpd::{Connections, InboundDoor, Kind, Letter, Letters, Listener, Settings, SubmissionDoor};
+use smtpd::{Connections, Kind, Listener, Settings, SubmissionDoor};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -114,9 +115,8 @@ pub(crate) struct House {
     pub(crate) http_at: SocketAddr,
     pub(crate) submission: SocketAddr,
     pub(crate) trusted: SocketAddr,
-    pub(crate) inbound: SocketAddr,
-    /// What came for postmaster and abuse.
-    pub(crate) letters: Arc<Desk>,
+    /// What comes back.
+    pub(crate) desk: Desk,
     pub(crate) ca: TestCa,
     pub(crate) dir: Ground,
     pub(crate) running: Running,
@@ -151,11 +151,9 @@ impl House {
             let door = door(&running, kind, &shop, &throttle);
             async move { Listener::bind(LOOPBACK, settings, Arc::new(door)).await.unwrap() }
         };
-        let letters = Arc::new(Desk::default());
-        let inbound = inbound(&store, &letters).await;
-        let listeners = vec![bind(Kind::Submission).await, bind(Kind::Trusted).await, inbound];
-        let [submission, trusted, inbound] =
-            [0, 1, 2].map(|at: usize| listeners.get(at).map(Listener::local_addr).unwrap());
+        let desk = Desk::open(&store).await;
+        let listeners = vec![bind(Kind::Submission).await, bind(Kind::Trusted).await];
+        let [submission, trusted] = [0, 1].map(|at: usize| listeners.get(at).map(Listener::local_addr).unwrap());
         let (stop, http_at, web) = serve(&running, plan.metrics).await;
         Self {
             clock,
@@ -167,8 +165,7 @@ impl House {
             http_at,
             submission,
             trusted,
-            inbound,
-            letters,
+            desk,
             ca,
             dir,
             running,
@@ -392,8 +389,7 @@ async fn admitted(store: &Store, name: &str, domain: &str) -> Tenant {
         messages_per_day_max: 1_000_000,
     };
     let admitted = admit(store, &admission).await.unwrap();
-    let returns = Domain::parse(&format!("bounce.{domain}")).unwrap();
-    store.name_return_path(admitted.controller, &parsed, Some(&returns)).await.unwrap();
+    desk::lead_here(store, admitted.controller, &parsed).await;
     Tenant {
         controller: admitted.controller,
         transactional: admitted.transactional.unwrap(),
@@ -404,27 +400,6 @@ async fn admitted(store: &Store, name: &str, domain: &str) -> Tenant {
         key: admitted.credential.api_key,
         from: format!("shop@{domain}"),
     }
-}
-
-/// The operator's desk.
-#[derive(Default)]
-pub(crate) struct Desk(pub(crate) parking_lot::Mutex<Vec<Letter>>);
-
-impl Letters for Desk {
-    fn keep(&self, letter: &Letter) -> std::io::Result<()> {
-        if letter.to_operator {
-            self.0.lock().push(letter.clone());
-        }
-        Ok(())
-    }
-}
-
-async fn inbound(store: &Arc<Store>, letters: &Arc<Desk>) -> Listener {
-    let host = Domain::parse(HOST).unwrap();
-    let settings = Settings::new(Kind::Inbound, host.clone(), None, Connections::new(Bounds::default()));
-    let feedback = Feedback::new(Arc::clone(store), host);
-    let door = InboundDoor::new(feedback, Arc::clone(letters) as Arc<dyn Letters>);
-    Listener::bind(LOOPBACK, settings, Arc::new(door)).await.unwrap()
 }
 
 fn smtp_settings(kind: Kind, ca: &TestCa, limits: &Limits, connections: &Arc<Connections>) -> Settings {

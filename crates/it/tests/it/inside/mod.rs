@@ -5,6 +5,7 @@ mod canaries;
 mod canary_forms;
 mod decisions;
 mod delivery;
+mod desk;
 mod doors;
 pub(crate) mod effect;
 mod feedback;

@@ -102,6 +102,10 @@ async fn authority(store: &Arc<Store>) -> Authority {
         ed25519: SigningKey::generate_ed25519().unwrap(),
     };
     store.add_domain(shop, &Domain::parse("shop.example").unwrap(), &keys, Verified::Yes).await.unwrap();
+    let [domain, returns] = ["shop.example", "bounce.shop.example"].map(|name| Domain::parse(name).unwrap());
+    store.name_return_path(shop, &domain, Some(&returns)).await.unwrap();
+    let full = store.tag_of(shop, &address("full")).unwrap();
+    store.count_failures(vec![(shop, full, store.now())]).await.unwrap();
     let streams = [receipts, news, bounded];
     let new = NewCredential { username: "shop", default_stream: receipts, streams: &streams, expires: None };
     let created = store.create_credential(shop, new).await.unwrap();
