@@ -200,7 +200,7 @@ impl Recorded {
             return Method::DoubleOptIn;
         }
         match Way::from_word(&act.method) {
-            Some(Way::Form | Way::Page | Way::OneClick) => Method::Form,
+            Some(Way::Form | Way::Page | Way::OneClick | Way::Mail) => Method::Form,
             Some(Way::DoubleOptIn) => Method::DoubleOptIn,
             Some(Way::Paper) => Method::Paper,
             Some(Way::Verbal) => Method::Verbal,
@@ -327,7 +327,7 @@ impl Recorded {
 
 fn by(method: &str) -> By {
     match Way::from_word(method) {
-        Some(Way::Form | Way::Page | Way::OneClick | Way::DoubleOptIn) => By::Subject,
+        Some(Way::Form | Way::Page | Way::OneClick | Way::Mail | Way::DoubleOptIn) => By::Subject,
         Some(Way::Api | Way::Paper | Way::Verbal | Way::Import) | None => By::Controller,
     }
 }

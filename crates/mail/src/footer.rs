@@ -17,16 +17,16 @@ use crate::message::{canonical_crlf, ensure_lines_at_most_998};
 
 use self::slot::{Place, Slot};
 
-mod charset;
+pub(crate) mod charset;
 mod entity;
 mod insert;
-mod parameters;
+pub(crate) mod parameters;
 mod rewrite;
 mod slot;
 mod swallowed;
 #[cfg(test)]
 mod tests;
-mod transfer;
+pub(crate) mod transfer;
 mod tree;
 
 /// Most multipart levels around a text.

@@ -1,7 +1,8 @@
 //! Mail formats and SMTP as pure machines: bytes in, bytes and events out.
 //!
 //! Invariants: no sockets, no clock, no randomness but what is handed in, no tenants. Everything here
-//! can be driven by a test from a text file. Standards: RFC 5321, 5322, 6376, 8463, 3207, 4954, 2920.
+//! can be driven by a test from a text file. Standards: RFC 5321, 5322, 6376, 8463, 3207, 4954,
+//! 2920, 3464, 5965.
 #![warn(missing_docs)]
 #![warn(clippy::indexing_slicing)]
 
@@ -14,4 +15,5 @@ pub mod header;
 pub mod listing;
 pub mod message;
 pub mod reply;
+pub mod report;
 pub mod server;

@@ -2,8 +2,8 @@
 //!
 //! Invariants: there is one field of each name and it is ours, whatever the sender wrote; the opt-out is one https URL
 //! that a mail program can post to without asking back; no value can begin a field of its own.
-//! Never: a `mailto:` opt-out, a URL that a reader would have to repair, a value of the message in an error text.
-//! Standards: RFC 2369 §3.2, RFC 8058 §2 and §3.1, RFC 2919 §2 and §3, RFC 2047 §5.
+//! Never: a `mailto:` opt-out alone, a URL that a reader would have to repair, a value of the message in an error text.
+//! Standards: RFC 2369 §3.2, RFC 6068, RFC 8058 §2 and §3.1, RFC 2919 §2 and §3, RFC 2047 §5.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -86,6 +86,7 @@ impl<'l> ListId<'l> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Listing<'l> {
     unsubscribe_url: &'l str,
+    by_mail: Option<&'l str>,
     list_id: ListId<'l>,
 }
 
@@ -101,7 +102,21 @@ impl<'l> Listing<'l> {
         if !is_opt_out_url(unsubscribe_url) {
             return Err(ListingError::Url);
         }
-        Ok(Self { unsubscribe_url, list_id })
+        Ok(Self { unsubscribe_url, by_mail: None, list_id })
+    }
+
+    /// With a `mailto:` URL beside it, for programs that know no other (RFC 2369 §3.2): `mailto:address?subject=token`.
+    ///
+    /// # Errors
+    /// [`ListingError::Url`], [`ListingError::UrlTooLong`]
+    pub fn with_mail(self, url: &'l str) -> Result<Self, ListingError> {
+        if url.len() > UNSUBSCRIBE_URL_OCTETS_MAX {
+            return Err(ListingError::UrlTooLong { limit: UNSUBSCRIBE_URL_OCTETS_MAX });
+        }
+        match url.strip_prefix("mailto:") {
+            Some(rest) if rest.contains('@') && is_escaped(rest) => Ok(Self { by_mail: Some(url), ..self }),
+            _ => Err(ListingError::Url),
+        }
     }
 
     /// The three fields, each ending in CRLF, to be put into a header block.
@@ -111,7 +126,8 @@ impl<'l> Listing<'l> {
     pub fn fields(&self) -> Result<Vec<u8>, ListingError> {
         let mut out = Vec::with_capacity(self.unsubscribe_url.len() + FIELDS_OCTETS_TYPICAL);
         // RFC 8058 §3.1: one HTTPS URI in List-Unsubscribe; RFC 2369 §2: within angle brackets.
-        append_field("List-Unsubscribe", &format!("<{}>", self.unsubscribe_url), &mut out)?;
+        let by_mail = self.by_mail.map(|url| format!(", <{url}>")).unwrap_or_default();
+        append_field("List-Unsubscribe", &format!("<{}>{by_mail}", self.unsubscribe_url), &mut out)?;
         // RFC 8058 §3.1: the field by which a mail program knows that a POST is enough.
         append_field("List-Unsubscribe-Post", ONE_CLICK, &mut out)?;
         let id = self.list_id.id;

@@ -65,6 +65,10 @@ pub enum EventType {
     MessageExpired,
     /// An attempt's outcome is unknown; the message is sent again.
     MessageUncertain,
+    /// A report about a message came that changes nothing: a delay, a relay to a system without reports.
+    MessageReported,
+    /// The recipient of a message complained about it.
+    MessageComplained,
     /// Refusals at a door, counted by credential, rule and minute.
     Refused,
 }
@@ -105,6 +109,8 @@ impl EventType {
             Self::MessageStopped => "message.stopped",
             Self::MessageExpired => "message.expired",
             Self::MessageUncertain => "message.uncertain",
+            Self::MessageReported => "message.reported",
+            Self::MessageComplained => "message.complained",
             Self::Refused => "refused",
         }
     }

@@ -1,6 +1,6 @@
 //! Mail in and mail out: submission (the one way in), delivery, feedback.
 //!
-//! Invariants: `submission` and `delivery` never import each other; they meet in the store, as qmail's
+//! Invariants: `submission`, `delivery` and `feedback` never import each other; they meet in the store, as qmail's
 //! programs only share the queue. A message is queued only with a `Permit`; it leaves only with a `Clearance`.
 //! `way_out`, which both use, is what a marketing message says of how to stop it: the one asks whether it fits, the
 //! other puts it in. `names` is how DNS is asked.
@@ -8,6 +8,7 @@
 
 pub mod delivery;
 mod error;
+pub mod feedback;
 pub mod names;
 pub mod submission;
 mod way_out;

@@ -71,6 +71,21 @@ impl Names {
         }
     }
 
+    /// The hosts that take mail for a name (RFC 5321 §5.1), without their final dots.
+    pub async fn exchangers(&self, name: &str) -> Found<Vec<String>> {
+        match self.resolver.lookup(absolute(name).as_str(), RecordType::MX).await {
+            Ok(answer) => {
+                let hosts = answer.answers().iter().filter_map(|record| match &record.data {
+                    RData::MX(mx) => Some(mx.exchange.to_ascii().trim_end_matches('.').to_owned()),
+                    _ => None,
+                });
+                let hosts: Vec<String> = hosts.filter(|host| !host.is_empty()).take(TEXTS_MAX).collect();
+                if hosts.is_empty() { Found::None } else { Found::Some(hosts) }
+            }
+            Err(error) => absent(&error),
+        }
+    }
+
     /// Has a name an address?
     pub async fn address(&self, name: &str) -> Found<()> {
         match self.resolver.lookup_ip(absolute(name).as_str()).await {

@@ -29,6 +29,9 @@ const NAME_OCTETS_MAX: usize = 120;
 /// Longest label made of a name, so that two of them leave room for a domain.
 const LABEL_OCTETS_MAX: usize = 40;
 
+/// Who takes opt-outs by mail, at the name to which failures return.
+pub(crate) const UNSUBSCRIBE: &str = "unsubscribe";
+
 /// Where the pages for recipients are: what stands before `/u/TOKEN` (opting out), `/p/TOKEN` (preferences) and
 /// `/w/TOKEN` (why did I get this). RFC 8058 §3.1: https.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -83,8 +86,10 @@ impl Pages {
     }
 
     /// The links of one copy: to opt out of what it is for, and to the person's own pages.
-    pub(crate) fn links(&self, unsubscribe: &str, person: &str) -> Links {
+    /// `by_mail`: the name to which failures return, and where mail to `unsubscribe` is read as well.
+    pub(crate) fn links(&self, unsubscribe: &str, person: &str, by_mail: Option<&str>) -> Links {
         Links {
+            by_mail: by_mail.map(|name| format!("mailto:{UNSUBSCRIBE}@{name}?subject={unsubscribe}")),
             unsubscribe: self.page('u', unsubscribe),
             preferences: self.page('p', person),
             why: self.page('w', person),
@@ -94,6 +99,7 @@ impl Pages {
 
 /// Where the links of one copy lead.
 pub(crate) struct Links {
+    by_mail: Option<String>,
     unsubscribe: String,
     preferences: String,
     why: String,
@@ -135,7 +141,8 @@ pub(crate) enum Misfit {
 pub(crate) fn ensure_fits(pages: Option<&Pages>, footer: Footer, head: &[u8], body: &[u8]) -> Result<(), Misfit> {
     // The longest that there may be: what is taken must fit whoever it goes to.
     let token = "x".repeat(TOKEN_OCTETS_MAX);
-    let links = pages.ok_or(Misfit::NoPages)?.longest().links(&token, &token);
+    let name = LABELS_LONGEST.map(|octets| "x".repeat(octets)).join(".");
+    let links = pages.ok_or(Misfit::NoPages)?.longest().links(&token, &token, Some(&name));
     let list_id = vec!["x".repeat(LABEL_OCTETS_MAX); LIST_ID_OCTETS_MAX / (LABEL_OCTETS_MAX + 1)].join(".");
     let title = "é".repeat(NAME_OCTETS_MAX / "é".len());
     let head = listed(head, &links, &list_id, &title)?;
@@ -158,6 +165,10 @@ pub(crate) fn put(head: &[u8], body: &Bytes, way_out: &WayOut, footer: Footer) -
 
 fn listed(head: &[u8], links: &Links, list_id: &str, title: &str) -> Result<Vec<u8>, ListingError> {
     let listing = Listing::new(&links.unsubscribe, ListId::new(list_id, Some(title))?)?;
+    let listing = match &links.by_mail {
+        Some(by_mail) => listing.with_mail(by_mail)?,
+        None => listing,
+    };
     mail::listing::put_into(head, &listing)
 }
 

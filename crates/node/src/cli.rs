@@ -7,6 +7,7 @@ mod import;
 mod key;
 mod ledger;
 mod nodes;
+mod return_path;
 mod said;
 mod serve;
 mod store;
@@ -50,6 +51,8 @@ enum Command {
     /// Put keys in the place of others, while no node serves.
     #[command(subcommand)]
     Key(key::Command),
+    /// Name where failures of a domain's mail return to, once DNS leads it to this platform.
+    ReturnPath(return_path::Arguments),
     /// Check, prove, copy or rebuild a controller's ledger.
     #[command(subcommand)]
     Ledger(ledger::Command),
@@ -68,6 +71,7 @@ pub fn run(arguments: Arguments) -> ExitCode {
         Command::Agreement(_)
         | Command::Import(_)
         | Command::Nodes(_)
+        | Command::ReturnPath(_)
         | Command::Why(_)
         | Command::Key(_)
         | Command::Ledger(_)
@@ -85,6 +89,7 @@ pub fn run(arguments: Arguments) -> ExitCode {
                 Command::Consent(command) => consent::run(command).await,
                 Command::Suppressions(command) => suppressions::run(command).await,
                 Command::Nodes(arguments) => nodes::run(arguments).await,
+                Command::ReturnPath(arguments) => return_path::run(arguments).await,
                 Command::Why(arguments) => why::run(arguments).await,
                 Command::Key(command) => key::run(command).await,
                 Command::Ledger(command) => ledger::run(command).await,

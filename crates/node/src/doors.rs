@@ -10,11 +10,14 @@ use anyhow::anyhow;
 use mail::address::Domain;
 use metrics_exporter_prometheus::PrometheusHandle;
 use model::CredentialId;
+use mta::feedback::Feedback;
 use rustls::ServerConfig;
 use smtpd::Network;
 use smtpd::connections::Bounds;
 use smtpd::throttle::Throttle;
-use smtpd::{Connections, Door, Kind, Listener as SmtpListener, Settings as SmtpSettings, SubmissionDoor};
+use smtpd::{
+    Connections, Door, InboundDoor, Kind, Letters, Listener as SmtpListener, Settings as SmtpSettings, SubmissionDoor,
+};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -120,6 +123,17 @@ impl Doors {
         let host = self.shared.host.clone();
         let door = SubmissionDoor::trusted(Arc::clone(&running.submission), host, credential, networks);
         self.smtp(Kind::Trusted, place, door).await
+    }
+
+    /// Whatever comes back about mail that left.
+    pub(crate) async fn inbound(
+        &mut self,
+        place: &Place,
+        running: &Running,
+        letters: Arc<dyn Letters>,
+    ) -> anyhow::Result<()> {
+        let feedback = Feedback::new(Arc::clone(&running.store), self.shared.host.clone());
+        self.smtp(Kind::Inbound, place, InboundDoor::new(feedback, letters)).await
     }
 
     /// Any other SMTP door.

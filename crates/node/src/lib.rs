@@ -11,6 +11,7 @@ mod doors;
 mod files;
 pub mod housekeeping;
 pub mod log;
+mod operator_mail;
 pub mod running;
 pub mod serve;
 pub mod settings;

@@ -5,6 +5,7 @@
 
 use crate::doors::{Doors, Place, Shared};
 use crate::files;
+use crate::operator_mail::OperatorMail;
 use crate::running::{DRAIN, Running, stop_signal};
 use crate::settings::{Joining, Settings, homing};
 use crate::telling::Telling;
@@ -100,6 +101,12 @@ async fn fill(
         let place = place("submission with TLS", address, "choose another address with --submission-tls");
         doors.submission(Kind::SubmissionTls, &place, running).await?;
     }
+    if let Some(address) = addresses.inbound {
+        let folder = settings.operator_mail.clone().unwrap_or_else(|| settings.data.join("operator-mail"));
+        let letters = OperatorMail::open(&folder, Arc::clone(&running.store))?;
+        let place = place("inbound mail", address, "choose another address with --inbound");
+        doors.inbound(&place, running, letters).await?;
+    }
     let mut api = doors.api(running, &base_url(settings), metrics);
     if let Some(pages) = &settings.delivery.pages {
         api = api.with_pages(pages.base());
@@ -155,6 +162,7 @@ fn describe(settings: &Settings, data: &Path) -> Value {
         "https": url("https", doors.https),
         "submission": doors.submission,
         "submission_tls": doors.submission_tls,
+        "inbound": doors.inbound,
         "trusted": doors.trusted.iter().map(|trusted| trusted.address).collect::<Vec<_>>(),
         "ca": settings.certificate.authority(data),
     })
@@ -172,6 +180,7 @@ fn text(described: &Value) -> String {
         ("HTTPS", "https", ""),
         ("Submission", "submission", " (STARTTLS)"),
         ("Submission", "submission_tls", " (TLS)"),
+        ("Inbound", "inbound", ""),
         ("Authority", "ca", ""),
     ] {
         if let Some(value) = described[key].as_str() {

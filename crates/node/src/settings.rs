@@ -43,6 +43,8 @@ pub struct Settings {
     pub public_url: Option<String>,
     /// Where it listens.
     pub doors: DoorSettings,
+    /// Where mail to postmaster and abuse is kept; without it, in its own folder.
+    pub operator_mail: Option<PathBuf>,
     /// How it delivers, where it has that role.
     pub delivery: DeliverySettings,
     /// Who runs it, when that is said anew.
@@ -58,6 +60,8 @@ pub struct DoorSettings {
     pub submission: Option<SocketAddr>,
     /// Submission with TLS from the first octet.
     pub submission_tls: Option<SocketAddr>,
+    /// What comes back: return paths, complaints, opt-outs by mail, postmaster and abuse.
+    pub inbound: Option<SocketAddr>,
     /// Submission without login.
     pub trusted: Vec<Trusted>,
     /// HTTP: the API where the node has that role, and in any case how the node is.

@@ -29,6 +29,10 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// The peer takes the 421 of a full listener within this time, or does without.
 const FULL_REPLY_TIMEOUT: Duration = Duration::from_secs(1);
 
+/// Largest message that comes back. What a report says stands at its beginning (`mail::report::OCTETS_MAX`); the rest
+/// is the returned message, which is read and dropped.
+const INBOUND_OCTETS_MAX: usize = 10 * 1024 * 1024;
+
 /// What a listener is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
@@ -38,8 +42,10 @@ pub enum Kind {
     SubmissionTls,
     /// From networks that the door knows; no AUTH. STARTTLS where there is a certificate.
     Trusted,
-    /// Anybody may connect, and the door decides to whom mail goes (inbound mail, a mailbox).
+    /// Anybody may connect, and the door decides to whom mail goes (a mailbox).
     Open,
+    /// The same for what comes back: smaller messages, and whatever line ends old systems write.
+    Inbound,
 }
 
 impl Kind {
@@ -51,6 +57,7 @@ impl Kind {
             Self::SubmissionTls => "submission-tls",
             Self::Trusted => "trusted",
             Self::Open => "open",
+            Self::Inbound => "inbound",
         }
     }
 
@@ -58,7 +65,7 @@ impl Kind {
         match self {
             Self::Submission | Self::SubmissionTls => AuthOffer::RequiredOverTls,
             Self::Trusted => AuthOffer::Trusted,
-            Self::Open => AuthOffer::None,
+            Self::Open | Self::Inbound => AuthOffer::None,
         }
     }
 }
@@ -86,15 +93,15 @@ impl Settings {
     /// The usual limits.
     #[must_use]
     pub fn new(kind: Kind, hostname: Domain, tls: Option<Arc<ServerConfig>>, connections: Arc<Connections>) -> Self {
-        Self {
-            kind,
-            hostname,
-            tls,
-            limits: Limits::default(),
-            timeouts: Timeouts::default(),
-            bare_newlines: BareNewlines::Reject,
-            connections,
-        }
+        let (limits, bare_newlines) = match kind {
+            // A report that is refused for its size or its line ends is lost: who sent it gives up.
+            Kind::Inbound => {
+                let limits = Limits { message_octets_max: INBOUND_OCTETS_MAX, ..Limits::default() };
+                (limits, BareNewlines::Normalise)
+            }
+            _ => (Limits::default(), BareNewlines::Reject),
+        };
+        Self { kind, hostname, tls, limits, timeouts: Timeouts::default(), bare_newlines, connections }
     }
 
     /// RFC 8314 §4.1: submission without TLS is not offered at all.
@@ -103,7 +110,7 @@ impl Settings {
             (Kind::SubmissionTls, Some(_)) => Ok(TlsOffer::Implicit),
             (_, Some(_)) => Ok(TlsOffer::StartTls),
             (Kind::Submission | Kind::SubmissionTls, None) => Err(Error::NoCertificate),
-            (Kind::Trusted | Kind::Open, None) => Ok(TlsOffer::None),
+            (Kind::Trusted | Kind::Open | Kind::Inbound, None) => Ok(TlsOffer::None),
         }
     }
 }

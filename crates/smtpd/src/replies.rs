@@ -40,6 +40,21 @@ pub(crate) fn mail_loop(sentence: String) -> Reply {
     Reply::new(554, (5, 4, 6), sentence)
 }
 
+/// What came back is applied, or kept for the operator.
+pub(crate) fn taken() -> Reply {
+    Reply::new(250, (2, 0, 0), "taken in")
+}
+
+/// RFC 5321 §3.3. The same for a token that is forged, altered, another's or too old.
+pub(crate) fn no_such_mailbox() -> Reply {
+    Reply::new(550, (5, 1, 1), "no such mailbox here; this host takes return paths, postmaster and abuse alone")
+}
+
+/// RFC 5321 §4.5.3.1.10.
+pub(crate) fn too_many_recipients() -> Reply {
+    Reply::new(452, (4, 5, 3), "too many recipients for mail that comes back")
+}
+
 /// Durable. `more` further recipients have ids of their own.
 pub(crate) fn queued(first: &str, more: usize) -> Reply {
     let text = match more {

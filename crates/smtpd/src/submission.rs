@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use mail::address::{Address, Domain};
+use mail::address::{Address, Domain, ReversePath};
 use mail::header::HeaderError;
 use mail::message::MessageError;
 use mail::reply::Reply;
@@ -48,6 +48,8 @@ enum Way {
 pub struct Session {
     peer: IpAddr,
     authority: Option<Authority>,
+    /// The sender of the open transaction.
+    reverse_path: ReversePath,
     /// Recipients of the open transaction that the gate did not refuse.
     recipients: Vec<Address>,
 }
@@ -109,10 +111,11 @@ impl SubmissionDoor {
         };
         let received = ReceivedBy { host: self.hostname.as_str(), protocol: self.protocol(trace) };
         let store = self.submission.store();
-        let (draft, ids) = match content::from_smtp(store, authority, content, recipients, received) {
-            Ok(made) => made,
-            Err(error) => return Verdict::Refuse(content_refused(&error)),
-        };
+        let (draft, ids) =
+            match content::from_smtp(store, authority, content, (&session.reverse_path, recipients), received) {
+                Ok(made) => made,
+                Err(error) => return Verdict::Refuse(content_refused(&error)),
+            };
         // RFC 5321 §6.1: the store has committed when this returns. A crash before it: the client has no 250 and
         // sends again. A crash after it: the queue has the message.
         match self.submission.accept_all(authority, draft, ids).await {
@@ -144,7 +147,7 @@ impl Door for SubmissionDoor {
                 Some(authority.ok_or_else(replies::listener_without_credential)?)
             }
         };
-        Ok(Session { peer: peer.ip(), authority, recipients: Vec::new() })
+        Ok(Session { peer: peer.ip(), authority, reverse_path: ReversePath::Null, recipients: Vec::new() })
     }
 
     async fn authenticate(&self, session: &mut Session, attempt: Attempt) -> Verdict {
@@ -166,9 +169,11 @@ impl Door for SubmissionDoor {
         }
     }
 
-    async fn mail(&self, session: &mut Session, _sender: Sender) -> Verdict {
+    async fn mail(&self, session: &mut Session, sender: Sender) -> Verdict {
         session.recipients.clear();
-        // RFC 6409 §4.3. The reverse path is not looked at: bounces come to an address of our own.
+        // RFC 6409 §4.3. Whom it names decides nothing: failures come to an address of our own, or to a domain that is
+        // shown to be the controller's.
+        session.reverse_path = sender.reverse_path;
         let Some(authority) = &session.authority else {
             return Verdict::Refuse(replies::authenticate_first());
         };

@@ -248,6 +248,7 @@ impl Store {
             rsa_key: seal(&keys.rsa)?,
             ed25519_selector: keys.ed25519_selector.clone(),
             ed25519_key: seal(&keys.ed25519)?,
+            return_path: None,
         };
         self.write(EventType::DomainChanged, Change::Domain(row)).await?;
         Ok(id)

@@ -13,6 +13,7 @@ mod decisions;
 mod engine;
 mod error;
 mod facts;
+pub mod feedback;
 mod folder;
 mod journal;
 mod open;

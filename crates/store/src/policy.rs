@@ -58,6 +58,8 @@ pub(crate) struct DomainPolicy {
     pub(crate) id: DomainId,
     pub(crate) controller: ControllerId,
     pub(crate) verified: bool,
+    /// Where failures return.
+    pub(crate) return_path: Option<Domain>,
     pub(crate) signers: Arc<Vec<Signer>>,
     /// Of what the signers were made.
     made_of: [u8; 32],
@@ -123,6 +125,14 @@ impl Policy {
     pub(crate) fn first_verified_domain(&self, controller: ControllerId) -> Option<String> {
         let own = self.domains.iter().filter(|((owner, _), known)| *owner == controller && known.verified);
         own.min_by_key(|(_, known)| known.id).map(|((_, name), _)| name.clone())
+    }
+    /// Whose failures return to a name. Few: as many as send from the domain above it.
+    pub(crate) fn returning_to(&self, name: &Domain) -> Vec<ControllerId> {
+        let there = |known: &&Arc<DomainPolicy>| known.return_path.as_ref() == Some(name);
+        let mut whose: Vec<_> = self.domains_by_id.values().filter(there).map(|known| known.controller).collect();
+        whose.sort_unstable();
+        whose.dedup();
+        whose
     }
     pub(crate) fn domain_by_id(&self, id: DomainId) -> Option<&Arc<DomainPolicy>> {
         self.domains_by_id.get(&id)
@@ -419,7 +429,9 @@ fn domain(row: &DomainRow, keys: &Keyring, before: &Policy) -> Result<DomainPoli
         _ => Arc::new(signers(row, keys)?),
     };
     let (controller, verified) = (ControllerId(row.controller), row.verified.is_some());
-    Ok(DomainPolicy { id, controller, verified, signers, made_of })
+    let return_path = row.return_path.as_deref().map(Domain::parse).transpose();
+    let return_path = return_path.map_err(|_| Error::Row { column: "domain.return_path" })?;
+    Ok(DomainPolicy { id, controller, verified, return_path, signers, made_of })
 }
 
 fn signers(row: &DomainRow, keys: &Keyring) -> Result<Vec<Signer>> {

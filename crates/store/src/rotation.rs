@@ -30,6 +30,7 @@ const TAGGED: &[(&str, &Statement, &Statement)] = &[
     ("quarantine", &sql::QUARANTINE_TAGS, &sql::QUARANTINE_NEST),
     ("mailed", &sql::MAILED_TAGS, &sql::MAILED_NEST),
     ("refusal", &sql::REFUSAL_TAGS, &sql::REFUSAL_NEST),
+    ("failing", &sql::FAILING_TAGS, &sql::FAILING_NEST),
     ("message", &sql::MESSAGE_TAGS, &sql::MESSAGE_NEST),
     ("queue", &sql::QUEUE_TAGS, &sql::QUEUE_NEST),
 ];

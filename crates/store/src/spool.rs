@@ -25,7 +25,8 @@ pub(crate) use bodies::Bodies;
 pub use bodies::BodyPlacement;
 #[cfg(feature = "s3")]
 pub use bodies::{Addressing, S3Keys, S3Settings};
-pub(crate) use content::{Envelope, open_transcript};
+pub(crate) use content::{Envelope, open_transcript, seal_transcript};
+pub(crate) use delivery::BOUNCE_LIFE;
 pub(crate) use grounds::Grounds;
 pub(crate) use intake::{Intake, QuotaCount};
 pub(crate) use under_way::UnderWay;
@@ -49,6 +50,8 @@ pub struct Acceptance<'a> {
     pub body: Bytes,
     /// The mailbox of the From field.
     pub from: &'a Address,
+    /// The client's own sender, of a verified domain of the controller; `None` stands for `from`.
+    pub sender: Option<&'a Address>,
     /// Its verified domain.
     pub domain: DomainId,
     /// What the client wants to find again: a JSON object or empty.
@@ -181,6 +184,8 @@ pub struct QueueRow {
 pub struct Content {
     /// To whom.
     pub recipient: Address,
+    /// To whom failures return where they do not return to the platform.
+    pub sender: Address,
     /// Header block with its blank line.
     pub head: Bytes,
     /// Body.
@@ -233,6 +238,8 @@ pub enum Started {
 pub enum Suppress {
     /// Yes: the mailbox does not exist.
     Yes,
+    /// When it happened often enough over a long time: the mailbox stays full.
+    IfRepeated,
     /// No.
     No,
 }

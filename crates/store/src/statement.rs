@@ -8,6 +8,7 @@
 mod authority;
 mod cluster;
 mod decisions;
+mod feedback;
 mod hosts;
 mod journal;
 mod permission;
@@ -25,6 +26,7 @@ mod vault;
 pub(crate) use authority::*;
 pub(crate) use cluster::*;
 pub(crate) use decisions::*;
+pub(crate) use feedback::*;
 pub(crate) use hosts::*;
 pub(crate) use journal::*;
 pub(crate) use permission::*;

@@ -23,7 +23,7 @@ pub(crate) use blocks::{Lease, Secret};
 pub(crate) use crypto::Key;
 pub(crate) use keyring::Keyring;
 pub(crate) use master::MasterKey;
-pub(crate) use public_id::base32;
+pub(crate) use public_id::{base32, unbase32};
 pub(crate) use tags::nest;
 
 use crate::engine::{Engine, KeyRow, SlotRef};

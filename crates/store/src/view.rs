@@ -39,7 +39,8 @@ pub struct MessageView {
 pub struct TimelineItem {
     /// When.
     pub at: Timestamp,
-    /// `accepted`, `delivered`, `deferred`, `uncertain`, `bounced`, `stopped`, `held`, `expired`.
+    /// `accepted`, `delivered`, `deferred`, `uncertain`, `bounced`, `stopped`, `held`, `expired`; of what came back by
+    /// mail `bounced`, `delayed`, `relayed`, `complained`, as attempt 0.
     pub event: String,
     /// The id of its ledger entry, 32 hexadecimal digits.
     pub event_id: String,

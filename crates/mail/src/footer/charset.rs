@@ -10,7 +10,7 @@ use encoding_rs::{Encoding, REPLACEMENT, UTF_8, UTF_16BE, UTF_16LE};
 
 /// A charset that a footer can be written in, or that can be turned into UTF-8.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Charset {
+pub(crate) enum Charset {
     /// US-ASCII, declared or not.
     Ascii,
     /// UTF-8.
@@ -25,7 +25,7 @@ pub(super) enum Charset {
 
 impl Charset {
     /// The charset of that name; `None` where it is unknown or has no place in mail.
-    pub(super) fn named(label: &[u8]) -> Option<Self> {
+    pub(crate) fn named(label: &[u8]) -> Option<Self> {
         let label = label.trim_ascii().to_ascii_lowercase();
         match label.as_slice() {
             b"us-ascii" | b"ascii" | b"ansi_x3.4-1968" => return Some(Self::Ascii),
@@ -45,7 +45,7 @@ impl Charset {
     }
 
     /// Whether octets below 128 mean ASCII wherever a character begins, so that ASCII can be put in between.
-    pub(super) fn holds_ascii(self) -> bool {
+    pub(crate) fn holds_ascii(self) -> bool {
         match self {
             Self::Ascii | Self::Utf8 => true,
             Self::Latin1(encoding) | Self::Exact(encoding) | Self::Like(encoding) => encoding.is_ascii_compatible(),
@@ -53,7 +53,7 @@ impl Charset {
     }
 
     /// The text in this charset; `None` where it has no characters for it.
-    pub(super) fn encode(self, text: &str) -> Option<Cow<'_, [u8]>> {
+    pub(crate) fn encode(self, text: &str) -> Option<Cow<'_, [u8]>> {
         if text.is_ascii() && self.holds_ascii() {
             return Some(Cow::Borrowed(text.as_bytes()));
         }
@@ -70,7 +70,7 @@ impl Charset {
     }
 
     /// Octets of this charset as UTF-8; `None` where they are not in it.
-    pub(super) fn to_utf8(self, octets: &[u8]) -> Option<Cow<'_, str>> {
+    pub(crate) fn to_utf8(self, octets: &[u8]) -> Option<Cow<'_, str>> {
         match self {
             Self::Ascii => octets.is_ascii().then(|| String::from_utf8_lossy(octets)),
             Self::Utf8 => std::str::from_utf8(octets).ok().map(Cow::Borrowed),

@@ -12,30 +12,30 @@ const COMMENT_DEPTH_MAX: usize = 16;
 
 /// One parameter.
 #[derive(Clone)]
-pub(super) struct Parameter {
+pub(crate) struct Parameter {
     /// In lower case.
     name: String,
     /// Without quotes and folding.
-    pub(super) value: Vec<u8>,
+    pub(crate) value: Vec<u8>,
     /// In the raw value, from the semicolon before it to its end.
-    pub(super) range: Range<usize>,
+    pub(crate) range: Range<usize>,
 }
 
 /// A value taken apart.
-pub(super) struct Structured {
+pub(crate) struct Structured {
     /// `type/subtype` or a token, in lower case.
-    pub(super) lead: String,
+    pub(crate) lead: String,
     /// `None` where they cannot be read.
     parameters: Option<Vec<Parameter>>,
 }
 
 /// The parameters cannot be read, or the one asked for has two values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Ambiguous;
+pub(crate) struct Ambiguous;
 
 impl Structured {
     /// Reads a raw value; `None` where it does not begin with a token or a type.
-    pub(super) fn parse(raw: &[u8]) -> Option<Self> {
+    pub(crate) fn parse(raw: &[u8]) -> Option<Self> {
         let mut reader = Reader { raw, at: 0 };
         reader.skip_space()?;
         let mut lead = reader.token()?.to_ascii_lowercase();
@@ -50,7 +50,7 @@ impl Structured {
     }
 
     /// The parameter of that name.
-    pub(super) fn parameter(&self, name: &str) -> Result<Option<&Parameter>, Ambiguous> {
+    pub(crate) fn parameter(&self, name: &str) -> Result<Option<&Parameter>, Ambiguous> {
         let parameters = self.parameters.as_ref().ok_or(Ambiguous)?;
         // RFC 2231 §3, §4: `name*` and `name*0` are the same parameter for some readers and none for others.
         let pieces = |other: &str| other.strip_prefix(name).is_some_and(|rest| rest.starts_with('*'));

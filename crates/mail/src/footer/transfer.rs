@@ -19,7 +19,7 @@ const ENCODED_LINE_OCTETS: usize = 76;
 
 /// A transfer encoding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Transfer {
+pub(crate) enum Transfer {
     /// `7bit`, also where there is no field.
     SevenBit,
     /// `8bit`, and `binary`, whose lines are as short here.
@@ -32,7 +32,7 @@ pub(super) enum Transfer {
 
 impl Transfer {
     /// The encoding of that name in lower case.
-    pub(super) fn named(name: &str) -> Option<Self> {
+    pub(crate) fn named(name: &str) -> Option<Self> {
         Some(match name {
             "7bit" => Self::SevenBit,
             "8bit" | "binary" => Self::EightBit,
@@ -43,7 +43,7 @@ impl Transfer {
     }
 
     /// The name for the field.
-    pub(super) fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::SevenBit => "7bit",
             Self::EightBit => "8bit",
@@ -53,7 +53,7 @@ impl Transfer {
     }
 
     /// The content without its encoding; `None` where it does not follow it.
-    pub(super) fn decode(self, octets: &[u8]) -> Option<Cow<'_, [u8]>> {
+    pub(crate) fn decode(self, octets: &[u8]) -> Option<Cow<'_, [u8]>> {
         match self {
             Self::SevenBit | Self::EightBit => Some(Cow::Borrowed(octets)),
             Self::QuotedPrintable => from_quoted_printable(octets).map(Cow::Owned),
@@ -66,7 +66,7 @@ impl Transfer {
 
     /// Writes content that came in this encoding, in the same one if it can be. `eight_bit` says whether it came with
     /// octets above 127; `boundaries` are those of the multiparts around it.
-    pub(super) fn encode(self, content: Vec<u8>, eight_bit: bool, boundaries: &[Vec<u8>]) -> (Self, Vec<u8>) {
+    pub(crate) fn encode(self, content: Vec<u8>, eight_bit: bool, boundaries: &[Vec<u8>]) -> (Self, Vec<u8>) {
         match self {
             Self::QuotedPrintable => (self, to_quoted_printable(&content)),
             Self::Base64 => (self, to_base64(&content)),

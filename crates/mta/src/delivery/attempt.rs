@@ -11,6 +11,7 @@
 mod asking;
 mod letter;
 mod listed;
+mod returning;
 mod settling;
 
 use super::engine::{Engine, Row, expiry};

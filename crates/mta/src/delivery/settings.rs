@@ -27,8 +27,6 @@ pub struct Settings {
     pub timeouts: Timeouts,
     /// Wait after the first failure to reach a site; later waits are its multiples.
     pub site_retry_first: Duration,
-    /// What stands before the signing domain in the return path: `b+TOKEN@bounce.DOMAIN`.
-    pub return_path_prefix: String,
     /// Where the pages for recipients are. Without them no marketing leaves (ePrivacy Art. 13(4)).
     pub pages: Option<Pages>,
 }
@@ -47,7 +45,6 @@ impl Settings {
             shaping: Shaping::default(),
             timeouts: Timeouts::default(),
             site_retry_first: Duration::from_secs(5),
-            return_path_prefix: "bounce.".to_owned(),
             pages: None,
         }
     }

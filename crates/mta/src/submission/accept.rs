@@ -248,6 +248,7 @@ impl Submission {
                     items: items(&draft, &decided.each, decided.persons, &ids),
                     body: draft.body.clone(),
                     from: &draft.from,
+                    sender: draft.reverse_path.as_ref(),
                     domain,
                     metadata: &draft.metadata,
                     idempotency: keep(&answers),

@@ -3,7 +3,8 @@
 //! Never keeps anything: what is refused here leaves no trace.
 
 use bytes::Bytes;
-use mail::address::Address;
+use gate::facts::FromDomain;
+use mail::address::{Address, ReversePath};
 use mail::header::{HeaderBlock, HeaderError, Limits, check_submission};
 use mail::message::{Facts, MessageError, Received, ensure_lines_at_most_998, prepare_head};
 use model::MessageId;
@@ -36,6 +37,13 @@ pub enum ContentError {
     OtherStream,
 }
 
+/// The sender of the envelope, when his domain is shown to be the controller's: no failure is sent to strangers.
+fn own(store: &Store, authority: &Authority, reverse_path: &ReversePath) -> Option<Address> {
+    let address = reverse_path.address()?;
+    let (standing, _) = store.from_domain(authority.controller(), address.domain());
+    (standing == FromDomain::Verified).then(|| address.clone())
+}
+
 /// A message taken over SMTP: headers completed (RFC 6409 §8), Bcc and our own fields removed.
 ///
 /// # Errors
@@ -44,7 +52,7 @@ pub fn from_smtp(
     store: &Store,
     authority: &Authority,
     content: &Bytes,
-    recipients: Vec<Address>,
+    (reverse_path, recipients): (&ReversePath, Vec<Address>),
     received: ReceivedBy<'_>,
 ) -> Result<(Draft, Vec<MessageId>), ContentError> {
     let block = HeaderBlock::scan(content, Limits::SUBMISSION)?;
@@ -75,6 +83,7 @@ pub fn from_smtp(
         stream: authority.stream().id,
         purpose: authority.stream().default_purpose(),
         from: checked.from,
+        reverse_path: own(store, authority, reverse_path),
         recipients,
         heads: Heads::Same(prepared.head),
         body,

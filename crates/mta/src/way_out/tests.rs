@@ -16,7 +16,7 @@ fn way_out(language: Language) -> WayOut {
         title: "Offers & <more>".into(),
         sender: "Jack \"the\" Ship's Ltd".into(),
         language,
-        links: pages().links("token-u", "token-p"),
+        links: pages().links("token-u", "token-p", None),
     }
 }
 
@@ -126,7 +126,7 @@ fn what_fits_at_the_door_can_be_put_however_long_the_names_are() {
     let domain = vec!["d".repeat(60); 4].join(".");
     let name = "n".repeat(500);
     longest.list_id = list_id(Named { name: &name, id: i64::MAX }, Named { name: &name, id: i64::MIN }, &domain);
-    longest.links = pages().links(&"t".repeat(TOKEN_OCTETS_MAX), "p");
+    longest.links = pages().links(&"t".repeat(TOKEN_OCTETS_MAX), "p", None);
     let (head, body) = with(&fields(count), BODY, &longest, Footer::Add);
     assert!(HeaderBlock::scan(head.as_bytes(), Limits::SUBMISSION).is_ok());
     assert!(body.lines().all(|line| line.len() <= 998), "{body}");

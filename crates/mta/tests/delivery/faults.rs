@@ -162,6 +162,7 @@ async fn art28_3_a_a_permit_for_one_person_queues_nothing_for_another() {
             items,
             body: Bytes::from_static(b"Hello\r\n"),
             from: &from,
+            sender: None,
             domain: domain.unwrap(),
             metadata: "",
             idempotency: None,

@@ -64,6 +64,8 @@ impl House {
         };
         let domain = Domain::parse("sample.example").unwrap();
         store.add_domain(controller, &domain, &keys, Verified::Yes).await.unwrap();
+        let returns = Domain::parse("bounce.sample.example").unwrap();
+        store.name_return_path(controller, &domain, Some(&returns)).await.unwrap();
         let credential = NewCredential { username: "shop", default_stream: stream, streams: &[stream], expires: None };
         let credential = store.create_credential(controller, credential).await.unwrap();
         let authority = store.authority_of(credential.id).unwrap();
@@ -99,6 +101,7 @@ impl House {
             stream: self.stream,
             purpose: model::PurposeId::of_stream(self.stream),
             from: Address::parse("shop@sample.example").unwrap(),
+            reverse_path: None,
             recipients: vec![Address::parse(to).unwrap()],
             heads: Heads::Same(Bytes::from(head)),
             body: Bytes::from(body.to_owned()),

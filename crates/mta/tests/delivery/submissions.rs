@@ -18,6 +18,7 @@ fn draft(house: &House, to: &str) -> Draft {
         stream: house.stream,
         purpose: model::PurposeId::of_stream(house.stream),
         from: Address::parse("shop@sample.example").unwrap(),
+        reverse_path: None,
         recipients: vec![Address::parse(to).unwrap()],
         heads: Heads::Same(Bytes::from_static(b"From: <shop@sample.example>\r\nSubject: Receipt\r\n\r\n")),
         body: Bytes::from_static(BODY.as_bytes()),

@@ -64,6 +64,7 @@ impl Newsletter {
             stream: self.stream,
             purpose: PurposeId::of_stream(self.stream),
             from: Address::parse("shop@sample.example").unwrap(),
+            reverse_path: None,
             recipients: [ADA, BOB].map(|to| Address::parse(to).unwrap()).to_vec(),
             heads: Heads::Own(heads),
             body: Bytes::from(BODY),

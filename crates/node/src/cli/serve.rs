@@ -40,7 +40,7 @@ pub(super) struct Arguments {
     #[arg(long, default_value_t = Roles::ALL)]
     roles: Roles,
     /// First of eight ports on 127.0.0.1, for doors without an address of their own: HTTP at N, submission at N+1,
-    /// submission with TLS at N+2, HTTPS at N+7. 8025 when no door has an address; without it only doors that have
+    /// submission with TLS at N+2, inbound at N+4, HTTPS at N+7. 8025 when no door has an address; without it only doors that have
     /// one are opened.
     #[arg(long, value_name = "N")]
     base_port: Option<u16>,
@@ -53,6 +53,12 @@ pub(super) struct Arguments {
     /// Submission without login, from these networks, with this credential. May be given several times.
     #[arg(long, value_name = "ADDRESS:PORT=USERNAME+NETWORK…")]
     trusted: Vec<Trusted>,
+    /// Inbound mail: what comes back about mail that left (port 25). Return paths lead here (`postern return-path`).
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    inbound: Option<SocketAddr>,
+    /// Mail to postmaster and abuse is kept there, as a Maildir. Without it, operator-mail in the data folder.
+    #[arg(long, value_name = "DIR")]
+    operator_mail: Option<PathBuf>,
     /// HTTP. Without the role api only /healthz, /readyz and /metrics.
     #[arg(long, value_name = "ADDRESS:PORT")]
     http: Option<SocketAddr>,
@@ -175,6 +181,7 @@ impl Arguments {
             certificate,
             public_url: self.public_url,
             doors,
+            operator_mail: self.operator_mail,
             delivery,
             operator,
             acme,
@@ -183,8 +190,9 @@ impl Arguments {
 
     /// Those that are named, and with a base port those that the roles need.
     fn doors(&self) -> anyhow::Result<DoorSettings> {
-        let named = [self.submission, self.submission_tls, self.http, self.https].iter().any(Option::is_some)
-            || !self.trusted.is_empty();
+        let named =
+            [self.submission, self.submission_tls, self.inbound, self.http, self.https].iter().any(Option::is_some)
+                || !self.trusted.is_empty();
         let ports = match self.base_port {
             None if named => None,
             base => Some(Ports::of(base.unwrap_or(BASE_PORT))?),
@@ -202,6 +210,7 @@ impl Arguments {
         Ok(DoorSettings {
             submission: door("--submission", self.submission, Roles::SMTP, 1)?,
             submission_tls: door("--submission-tls", self.submission_tls, Roles::SMTP, 2)?,
+            inbound: door("--inbound", self.inbound, Roles::SMTP, 4)?,
             trusted: self.trusted.clone(),
             // How a node is can be asked of every node.
             http: self.http.or_else(|| ports.map(|ports| ports.at(0))),
@@ -264,7 +273,7 @@ fn acme(directory: Option<&str>, contact: &[String], ca: Option<&Path>) -> anyho
     Ok(Some(AcmeSettings { directory: directory.to_owned(), contact, roots }))
 }
 
-fn resolver(text: &str) -> anyhow::Result<SocketAddr> {
+pub(super) fn resolver(text: &str) -> anyhow::Result<SocketAddr> {
     let alone = |_| text.parse::<IpAddr>().map(|address| SocketAddr::new(address, DNS_PORT));
     text.parse().or_else(alone).with_context(|| format!("--dns {text} is not the address of a DNS server"))
 }

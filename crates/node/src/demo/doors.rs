@@ -1,13 +1,13 @@
 //! The demo's eight listeners. The mailbox opens before delivery and closes after it; the others the other way round.
 
 use super::Plan;
-use super::mailbox::{DemoMailbox, MailboxDoor, Takes};
-use super::sample::{DOMAIN, Sample};
+use super::mailbox::{DemoMailbox, MailboxDoor};
+use super::sample::Sample;
 use crate::doors::{Doors, Place, Shared};
 use crate::running::Running;
 use crate::settings::Ports;
 use metrics_exporter_prometheus::PrometheusHandle;
-use smtpd::{Kind, Listener as SmtpListener};
+use smtpd::{Kind, Letters, Listener as SmtpListener};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -45,7 +45,7 @@ impl Receiving {
         sample: &Sample,
     ) -> anyhow::Result<Self> {
         let mailbox = DemoMailbox::open(&data.join("mailbox"), Arc::clone(store), sample.dns_records(store))?;
-        let door = MailboxDoor { mailbox: Arc::clone(&mailbox), takes: Takes::All };
+        let door = MailboxDoor { mailbox: Arc::clone(&mailbox) };
         let place = plan.ports.place(5, "the mailbox (SMTP)");
         let listener = match plan.sink {
             Some(_) => None,
@@ -76,8 +76,8 @@ pub(super) async fn open(
             let pages = web::mailbox::router(Arc::clone(mailbox) as Arc<dyn web::mailbox::Mailbox>);
             doors.http(&ports.place(6, "the mailbox's pages"), pages).await?;
         }
-        let reports = MailboxDoor { mailbox: Arc::clone(mailbox), takes: Takes::Reports(vec![DOMAIN.to_owned()]) };
-        doors.smtp(Kind::Open, &ports.place(4, "inbound mail"), reports).await?;
+        let letters = Arc::clone(mailbox) as Arc<dyn Letters>;
+        doors.inbound(&ports.place(4, "inbound mail"), running, letters).await?;
         let credential = sample.authority(&running.store)?.credential();
         let networks = vec!["127.0.0.0/8".parse()?, "::1/128".parse()?];
         doors.trusted(&ports.place(3, "trusted submission"), running, credential, networks).await?;

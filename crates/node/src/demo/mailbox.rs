@@ -1,7 +1,7 @@
 //! The built-in mailbox: a real SMTP server that keeps what arrives and checks its DKIM signatures.
 //!
 //! Kept as files, so that a second start shows them again; the newest in memory as well. Bounds: [`BOUNDS`].
-//! It also takes what comes to the inbound listener: return paths, postmaster, abuse.
+//! It also shows what came to the inbound listener: reports, and letters to postmaster and abuse.
 
 mod shelf;
 #[cfg(test)]
@@ -12,11 +12,10 @@ use bytes::Bytes;
 use mail::address::{Address, ReversePath};
 use mail::dkim::{self, TxtAnswer};
 use mail::reply::Reply;
-use model::MessageId;
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 use shelf::{Bounds, Place, Shelf};
-use smtpd::{Attempt, Door, Sender, Tls, Trace, Verdict};
+use smtpd::{Attempt, Door, Letter, Letters, Sender, Tls, Trace, Verdict};
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -148,19 +147,17 @@ impl Mailbox for DemoMailbox {
     }
 }
 
-/// Whom a mailbox door takes mail for.
-#[derive(Clone, Debug)]
-pub(super) enum Takes {
-    /// Everybody: the mailbox itself.
-    All,
-    /// Only return paths of messages that were sent, postmaster and abuse of these domains.
-    Reports(Vec<String>),
-}
-
 /// An SMTP door in front of a mailbox.
 pub(super) struct MailboxDoor {
     pub(super) mailbox: Arc<DemoMailbox>,
-    pub(super) takes: Takes,
+}
+
+/// What comes back is shown as well, after it was applied: the demo has no other postmaster.
+impl Letters for DemoMailbox {
+    fn keep(&self, letter: &Letter) -> std::io::Result<()> {
+        let Letter { reverse_path, recipient, content, tls, .. } = letter.clone();
+        self.arrive(Transaction { reverse_path, recipients: vec![recipient] }, content, tls)
+    }
 }
 
 /// The open transaction of a connection.
@@ -168,24 +165,6 @@ pub(super) struct MailboxDoor {
 pub(super) struct Transaction {
     reverse_path: String,
     recipients: Vec<String>,
-}
-
-impl MailboxDoor {
-    fn takes(&self, address: &Address) -> bool {
-        let Takes::Reports(domains) = &self.takes else { return true };
-        let domain = address.domain().as_str();
-        if !domains.iter().any(|known| domain == known || domain.strip_prefix("bounce.").is_some_and(|d| d == known)) {
-            return false;
-        }
-        let local = address.local().to_ascii_lowercase();
-        // RFC 5321 §4.5.1 and RFC 2142 §4: these two always work.
-        if local == "postmaster" || local == "abuse" {
-            return true;
-        }
-        // A return path counts only when it deciphers to a message: forged bounces are nobody's.
-        let token = local.strip_prefix("b+").unwrap_or_default();
-        self.mailbox.store.parse_public::<MessageId>(&format!("msg_{token}")).is_some()
-    }
 }
 
 impl Door for MailboxDoor {
@@ -208,9 +187,6 @@ impl Door for MailboxDoor {
     }
 
     async fn recipient(&self, session: &mut Transaction, address: Address) -> Verdict {
-        if !self.takes(&address) {
-            return Verdict::Refuse(Reply::new(550, (5, 1, 1), "only return paths, postmaster and abuse are here"));
-        }
         session.recipients.push(address.to_wire());
         Verdict::Accept(Reply::recipient_accepted())
     }

@@ -51,6 +51,7 @@ fn setting_up() -> Vec<Change> {
             rsa_key: vec![1; 100],
             ed25519_selector: "e1".to_owned(),
             ed25519_key: vec![2; 50],
+            return_path: None,
         }),
         Change::Credential(CredentialRow {
             id: 4,

@@ -138,6 +138,8 @@ pub(crate) struct DomainRow {
     pub ed25519_selector: String,
     /// Sealed PKCS #8.
     pub ed25519_key: Vec<u8>,
+    /// The name to which failures return, once it leads here.
+    pub(crate) return_path: Option<String>,
 }
 
 /// A credential.

@@ -25,6 +25,11 @@ pub enum LinkTarget {
     Preferences,
     /// Confirming.
     Confirm(ConfirmationId),
+    /// Complaining about mail for a purpose, or for a list below it (RFC 9477).
+    Complain {
+        /// The purpose.
+        purpose: PurposeId,
+    },
 }
 
 /// A link, opened.
@@ -53,6 +58,7 @@ impl Link {
             LinkTarget::Unsubscribe { purpose, list } => (1, purpose.0, list.map_or(0, |list| list.0)),
             LinkTarget::Preferences => (2, 0, 0),
             LinkTarget::Confirm(id) => (3, id.0, 0),
+            LinkTarget::Complain { purpose } => (4, purpose.0, 0),
         };
         let mut out = [0; PLAIN];
         let message = self.message.map_or(0, |id| id.0);
@@ -85,6 +91,7 @@ impl Link {
             }
             2 => LinkTarget::Preferences,
             3 => LinkTarget::Confirm(ConfirmationId(first)),
+            4 => LinkTarget::Complain { purpose: PurposeId(first) },
             _ => return None,
         };
         let message = (message != 0).then_some(MessageId(message));
@@ -161,6 +168,7 @@ mod tests {
             0 => LinkTarget::Unsubscribe { purpose: PurposeId(first), list: None },
             1 => LinkTarget::Unsubscribe { purpose: PurposeId(first), list: Some(ListId(second)) },
             2 => LinkTarget::Preferences,
+            3 => LinkTarget::Complain { purpose: PurposeId(first) },
             _ => LinkTarget::Confirm(ConfirmationId(first)),
         };
         let message = (message % 2 == 0).then_some(MessageId(message));
@@ -198,7 +206,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_written_is_read(kind in 0_u8..4, numbers in any::<[i64; 4]>(), tag in any::<[u8; 16]>()) {
+        fn what_is_written_is_read(kind in 0_u8..5, numbers in any::<[i64; 4]>(), tag in any::<[u8; 16]>()) {
             let link = link(kind, numbers, tag);
             prop_assert_eq!(Link::from_octets(&link.to_octets()), Some((link, 0)));
             let later = [&link.to_octets()[..], &[1, 2]].concat();

@@ -9,6 +9,8 @@ pub enum Method {
     DoubleOptIn,
     /// By one click in the mail program (RFC 8058).
     OneClick,
+    /// By a mail to the address that the message names for it (RFC 2369).
+    Mail,
     /// On the person's own page.
     Page,
     /// By the controller's system.
@@ -22,8 +24,17 @@ pub enum Method {
 }
 
 impl Method {
-    const ALL: [Self; 8] =
-        [Self::Form, Self::DoubleOptIn, Self::OneClick, Self::Page, Self::Api, Self::Paper, Self::Verbal, Self::Import];
+    const ALL: [Self; 9] = [
+        Self::Form,
+        Self::DoubleOptIn,
+        Self::OneClick,
+        Self::Mail,
+        Self::Page,
+        Self::Api,
+        Self::Paper,
+        Self::Verbal,
+        Self::Import,
+    ];
 
     /// The stable word.
     #[must_use]
@@ -32,6 +43,7 @@ impl Method {
             Self::Form => "form",
             Self::DoubleOptIn => "double-opt-in",
             Self::OneClick => "one-click",
+            Self::Mail => "mail",
             Self::Page => "page",
             Self::Api => "api",
             Self::Paper => "paper",

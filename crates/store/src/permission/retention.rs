@@ -20,6 +20,8 @@ const DAY: Duration = Duration::from_secs(86_400);
 const GRACE: Duration = DAY;
 /// How long a request that nobody answered keeps its person from being asked again (`architecture.md` §10), and a day.
 const ASKED_ONCE: Duration = Duration::from_secs(31 * 86_400);
+/// Whoever's mailbox was full is counted from anew after this long; then nobody needs the count.
+const FAILING_KEPT: Duration = Duration::from_secs(31 * 86_400);
 /// law.md R16: a wish is with the controller within a day.
 const FORWARDED_WITHIN: Duration = DAY;
 /// By how much ids may be ahead of the clock.
@@ -41,7 +43,8 @@ impl Store {
         self.forget_sign_ups(now).await?;
         let asked = Self::first_id_of(before(now, ASKED_ONCE));
         self.forget_rows("request", &sql::CONFIRMATIONS_FORGET, asked.into()).await?;
-        self.forget_rows("count", &sql::MAILED_FORGET, now.into()).await
+        self.forget_rows("count", &sql::MAILED_FORGET, now.into()).await?;
+        self.forget_rows("refusal", &sql::FAILING_FORGET, before(now, FAILING_KEPT).into()).await
     }
 
     /// Rows of which no leaf speaks: that they ran out says nothing that earlier leaves do not.

@@ -136,6 +136,7 @@ async fn domains(tx: &Transaction<'_>) -> Result<Vec<DomainRow>, Fault> {
             rsa_key: column(row, 5, "domain.rsa_key")?,
             ed25519_selector: column(row, 6, "domain.ed25519_selector")?,
             ed25519_key: column(row, 7, "domain.ed25519_key")?,
+            return_path: column(row, 8, "domain.return_path")?,
         })
     };
     rows.iter().map(domain).collect()

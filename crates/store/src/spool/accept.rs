@@ -270,6 +270,7 @@ impl Store {
         let envelope = Envelope {
             to: item.address.to_wire(),
             from: acceptance.from.to_wire(),
+            sender: acceptance.sender.filter(|sender| *sender != acceptance.from).map(mail::address::Address::to_wire),
             metadata: acceptance.metadata.to_owned(),
         };
         Ok(MessageRow {
@@ -325,8 +326,12 @@ impl Store {
                     body: row.body,
                     slot: row.slot,
                 };
-                let content =
-                    Content { recipient: item.address.clone(), head: item.head.clone(), body: acceptance.body.clone() };
+                let content = Content {
+                    recipient: item.address.clone(),
+                    sender: acceptance.sender.unwrap_or(acceptance.from).clone(),
+                    head: item.head.clone(),
+                    body: acceptance.body.clone(),
+                };
                 (queue_row, content)
             })
             .collect()

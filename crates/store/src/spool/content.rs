@@ -32,6 +32,9 @@ pub(crate) struct Envelope {
     /// From.
     #[serde(rename = "f")]
     pub(crate) from: String,
+    /// The client's own sender, where he is not the one of From.
+    #[serde(rename = "r", default, skip_serializing_if = "Option::is_none")]
+    pub(crate) sender: Option<String>,
     /// Metadata of the client.
     #[serde(rename = "m", default, skip_serializing_if = "String::is_empty")]
     pub(crate) metadata: String,
@@ -167,7 +170,9 @@ impl Store {
         let head = crypto::open(&secret.wrap, &context(b'h', id), &sealed.head, "header")?;
         let body = self.open_body(row.controller.0, secret, sealed.body).await?;
         let recipient = Address::parse(&envelope.to).map_err(|_| Error::Sealed { what: "envelope" })?;
-        Ok(Content { recipient, head: Bytes::from(head), body })
+        let sender = envelope.sender.as_ref().unwrap_or(&envelope.from);
+        let sender = Address::parse(sender).map_err(|_| Error::Sealed { what: "envelope" })?;
+        Ok(Content { recipient, sender, head: Bytes::from(head), body })
     }
 
     async fn open_body(&self, controller: i64, secret: &Secret, body: BodyRow) -> Result<Bytes> {

@@ -20,7 +20,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 /// A hard bounce is looked at anew after this long (mailboxes come back; an opt-out never ages).
-const BOUNCE_LIFE: Duration = Duration::from_secs(180 * 86_400);
+pub(crate) const BOUNCE_LIFE: Duration = Duration::from_secs(180 * 86_400);
 /// The shortest life of a message in the queue: none younger is past its time.
 const SHORTEST_LIFE: Duration = Duration::from_secs(24 * 3_600);
 /// A message that is held is not given up sooner than so long after it is looked at again: what waits for a human
@@ -169,6 +169,7 @@ impl Store {
         let suppressed: Vec<ControllerId> =
             rows.iter().filter(|row| row.suppress.is_some()).map(|row| ControllerId(row.controller)).collect();
         let (engine, policy, intake) = (Arc::clone(&self.engine), Arc::clone(&self.policy), Arc::clone(&self.intake));
+        let failing = self.failures_of(&outcomes);
         let (under_way, ended) = (Arc::clone(&self.under_way), outcomes.iter().map(|outcome| outcome.row.id));
         let ended: Vec<MessageId> = ended.collect();
         // A task of its own: what follows from the commit is done also when the caller goes away.
@@ -183,7 +184,8 @@ impl Store {
             }
             Ok(())
         });
-        task.await.unwrap_or(Err(Error::Unknown))
+        task.await.unwrap_or(Err(Error::Unknown))?;
+        self.count_failures(failing).await
     }
 
     /// Attempts without outcome, of a process that is gone, are recorded as uncertain and their messages are due again.
@@ -283,6 +285,13 @@ impl Store {
             entry,
             suppress: self.bounce_suppression(outcome, secret)?,
         })
+    }
+
+    /// Whose mailboxes refused for their state.
+    fn failures_of(&self, outcomes: &[Outcome]) -> Vec<(ControllerId, RecipientTag, Timestamp)> {
+        let repeated = OutcomeKind::Bounced { suppress: Suppress::IfRepeated };
+        let failed = outcomes.iter().filter(|outcome| outcome.verdict == repeated);
+        failed.map(|outcome| (outcome.row.controller, outcome.row.tag, outcome.at)).collect()
     }
 
     /// What a hard bounce says about the person's address, with its leaf.

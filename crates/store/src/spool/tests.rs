@@ -129,7 +129,15 @@ impl House {
             id: self.store.new_message_id(),
         });
         let (items, domain): (Vec<_>, _) = (items.collect(), domain.unwrap());
-        let acceptance = Acceptance { items, body: body.clone(), from: &from, domain, metadata: "", idempotency: None };
+        let acceptance = Acceptance {
+            items,
+            body: body.clone(),
+            from: &from,
+            sender: None,
+            domain,
+            metadata: "",
+            idempotency: None,
+        };
         self.store.accept(acceptance).await.map(|queued| queued[0].id)
     }
 

@@ -94,6 +94,7 @@ fn domains(connection: &Connection) -> Result<Vec<DomainRow>> {
             rsa_key: row.get(5)?,
             ed25519_selector: row.get(6)?,
             ed25519_key: row.get(7)?,
+            return_path: row.get(8)?,
         })
     })
 }

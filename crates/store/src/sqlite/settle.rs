@@ -117,6 +117,9 @@ fn finish(connection: &Connection, row: &SettleRow, state: &str) -> Result<Optio
         return Ok(None);
     }
     run(connection, &sql::MESSAGE_FINISH, params![row.id, row.controller, state, row.at.micros()])?;
+    if state == "delivered" {
+        run(connection, &sql::FAILING_CLEAR, params![row.id, row.controller])?;
+    }
     let in_file: Option<bool> = one(connection, &sql::BODY_RELEASE, [row.body], |row| row.get(0))?;
     if in_file.is_none() {
         run(connection, &sql::BODY_UNREF, [row.body])?;

@@ -16,8 +16,8 @@ statements! { POLICY:
     /// All purposes and the lists below them.
     PURPOSES(0) = "SELECT id, controller, name, kind, parent, bases, reference, texts, ended FROM purpose ORDER BY id";
     /// All sending domains.
-    DOMAINS(0) = "SELECT id, controller, name, verified, rsa_selector, rsa_key, ed25519_selector, ed25519_key \
-        FROM domain ORDER BY id";
+    DOMAINS(0) = "SELECT id, controller, name, verified, rsa_selector, rsa_key, ed25519_selector, ed25519_key, \
+        return_path FROM domain ORDER BY id";
     /// All credentials.
     CREDENTIALS(0) = "SELECT id, controller, username, password, key_name, key, default_stream, streams, expires, \
         revoked FROM credential ORDER BY id";

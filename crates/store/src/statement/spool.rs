@@ -24,9 +24,10 @@ statements! { SPOOL:
     /// One message of one controller.
     MESSAGE(2) = "SELECT id, stream, state, accepted, event, block, slot, envelope, rule, purpose, tag FROM message \
         WHERE id = ?1 AND controller = ?2";
-    /// Its attempts, and when it was held.
+    /// Its attempts, when it was held, and what came back: of two at one moment, that is the later one.
     ATTEMPTS(2) = "SELECT attempt, ended, word, code, enhanced, rule, event, uncertain, transcript FROM attempt \
-        WHERE message = ?1 AND controller = ?2 ORDER BY ended, attempt";
+        WHERE message = ?1 AND controller = ?2 \
+        ORDER BY ended, CASE WHEN attempt < 0 AND word <> 'held' THEN 1000000 - attempt ELSE attempt END";
 }
 
 // A row at a time, where PostgreSQL takes sets.
@@ -76,6 +77,9 @@ statements! { SPOOL_SQLITE:
         ?5, ?6, ?7, ?8 FROM attempt AS held WHERE held.message = ?1 AND held.controller = ?2 AND held.attempt < 0";
     /// The message leaves the queue.
     QUEUE_DELETE(2) = "DELETE FROM queue WHERE id = ?1 AND controller = ?2";
+    /// It arrived: the mailbox is not full any more.
+    FAILING_CLEAR(2) = "DELETE FROM failing WHERE (controller, tag) IN (SELECT message.controller, message.tag \
+        FROM message WHERE message.id = ?1 AND message.controller = ?2)";
     /// The message waits for its next attempt.
     QUEUE_WAIT(5) = "UPDATE queue SET due = ?3, attempts = ?4, started = NULL, uncertain = ?5 \
         WHERE id = ?1 AND controller = ?2";

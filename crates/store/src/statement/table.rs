@@ -38,6 +38,7 @@ tables! {
     Confirmation = "confirmation",
     Preference = "preference",
     Mailed = "mailed",
+    Failing = "failing",
     Wish = "wish",
     Domain = "domain",
     Host = "host",

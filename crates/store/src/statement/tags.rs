@@ -49,6 +49,7 @@ tables_with_tags! {
     "quarantine": QUARANTINE_TAGS, QUARANTINE_NEST;
     "mailed": MAILED_TAGS, MAILED_NEST;
     "refusal": REFUSAL_TAGS, REFUSAL_NEST;
+    "failing": FAILING_TAGS, FAILING_NEST;
     "message": MESSAGE_TAGS, MESSAGE_NEST;
     "queue": QUEUE_TAGS, QUEUE_NEST;
 }

@@ -32,7 +32,7 @@ enum In {
 }
 
 /// All lists. A text that is in none of them is prepared by no test, and so by the compiler's word never used.
-const LISTS: [(Of, In, &[Statement]); 17] = [
+const LISTS: [(Of, In, &[Statement]); 18] = [
     (Of::Both, In::Main, POLICY),
     (Of::Both, In::Main, SPOOL),
     (Of::General, In::Main, PERMISSION),
@@ -41,6 +41,7 @@ const LISTS: [(Of, In, &[Statement]); 17] = [
     (Of::General, In::Main, DECISIONS),
     (Of::General, In::Main, HOSTS_TEXTS),
     (Of::General, In::Main, TAGS_TEXTS),
+    (Of::General, In::Main, FEEDBACK),
     (Of::Both, In::Main, JOURNAL),
     (Of::Both, In::Keys, VAULT),
     (Of::Sqlite, In::Main, POLICY_SQLITE),
@@ -280,7 +281,7 @@ fn every_text_is_used_by_the_engines_that_it_is_for_and_by_no_other() {
     };
     let used = BTreeMap::from([("sqlite", words("sqlite")), ("postgres", words("postgres"))]);
     let general: BTreeSet<String> =
-        ["permission", "decisions", "refusals", "rotation"].into_iter().flat_map(words).collect();
+        ["permission", "decisions", "refusals", "rotation", "feedback"].into_iter().flat_map(words).collect();
     for (of, _, statement) in all() {
         assert!(of != Of::General || general.contains(statement.name), "{} is run by nobody", statement.name);
         let by_engines = of != Of::General;

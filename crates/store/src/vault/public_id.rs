@@ -89,7 +89,8 @@ fn digit(value: u32) -> char {
     ALPHABET.get((value & 31) as usize).copied().map_or('a', char::from)
 }
 
-fn unbase32(text: &str) -> Option<[u8; 16]> {
+/// The 16 octets of 26 characters, in any case.
+pub(crate) fn unbase32(text: &str) -> Option<[u8; 16]> {
     if text.len() != 26 {
         return None;
     }

@@ -3,7 +3,9 @@
 //!
 //! Invariants: every listener has a free port of its own; every wait is for a condition and has a limit; what is
 //! asked about a message is asked over HTTP, as its controller would.
+//! size: one house for all tests of the inside; what can stand by itself is in `ground` and `desk`.
 
+use super::desk::{self, Desk};
 use super::ground::Ground;
 use duties::controller::{Admission, Preset, admit};
 use duties::operator::{self, Operator, Signatory};
@@ -113,6 +115,8 @@ pub(crate) struct House {
     pub(crate) http_at: SocketAddr,
     pub(crate) submission: SocketAddr,
     pub(crate) trusted: SocketAddr,
+    /// What comes back.
+    pub(crate) desk: Desk,
     pub(crate) ca: TestCa,
     pub(crate) dir: Ground,
     pub(crate) running: Running,
@@ -147,6 +151,7 @@ impl House {
             let door = door(&running, kind, &shop, &throttle);
             async move { Listener::bind(LOOPBACK, settings, Arc::new(door)).await.unwrap() }
         };
+        let desk = Desk::open(&store).await;
         let listeners = vec![bind(Kind::Submission).await, bind(Kind::Trusted).await];
         let [submission, trusted] = [0, 1].map(|at: usize| listeners.get(at).map(Listener::local_addr).unwrap());
         let (stop, http_at, web) = serve(&running, plan.metrics).await;
@@ -160,6 +165,7 @@ impl House {
             http_at,
             submission,
             trusted,
+            desk,
             ca,
             dir,
             running,
@@ -383,6 +389,7 @@ async fn admitted(store: &Store, name: &str, domain: &str) -> Tenant {
         messages_per_day_max: 1_000_000,
     };
     let admitted = admit(store, &admission).await.unwrap();
+    desk::lead_here(store, admitted.controller, &parsed).await;
     Tenant {
         controller: admitted.controller,
         transactional: admitted.transactional.unwrap(),

@@ -31,7 +31,7 @@ async fn news(house: &House, who: &Tenant, to: &str) -> HttpAnswer {
 /// The next newsletter of this controller arrives; its id and its text.
 async fn arrives(house: &House, who: &Tenant, to: &str) -> (String, String) {
     let id = http_told(&news(house, who, to).await).id();
-    let path = format!("b+{}@", id.strip_prefix("msg_").unwrap());
+    let path = format!("b+{}", id.strip_prefix("msg_").unwrap());
     let find = |received: &[testkit::mx::Received]| {
         received.iter().find(|one| one.from.starts_with(&path)).map(testkit::mx::Received::text)
     };

@@ -2,6 +2,7 @@
 
 mod asking_why;
 mod authority;
+mod bounces;
 mod browser;
 mod clock_skew;
 mod database_away;

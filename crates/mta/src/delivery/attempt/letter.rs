@@ -1,11 +1,12 @@
 //! A message as it leaves: signatures, header block, body, and the envelope around them.
 //!
-//! Invariants: the return path names the message by its public id alone, never by an address (A12 V1); one body hash
-//! for all signatures; neither header nor body is copied, but for marketing, whose every copy has its own way out.
+//! Invariants: the return path names the message by a token, never by an address (A12 V1), or is the sender's own
+//! where no name of his domain leads here; one body hash for all signatures; no body is copied, but that of marketing,
+//! whose every copy has its own way out.
 //! Standards: RFC 5321 §4.5.5 (return path), RFC 6376.
 
 use super::asking::{Facing, HELD_AGAIN};
-use super::{CONTENT_AGAIN, listed};
+use super::{CONTENT_AGAIN, listed, returning};
 use crate::delivery::engine::Engine;
 use gate::Rule;
 use mail::client::{BodyKind, Transaction};
@@ -60,7 +61,7 @@ impl Letter {
         content: &Content,
         now: Timestamp,
     ) -> Result<Self, Unwritten> {
-        let Engine { store, settings, signing, .. } = engine;
+        let Engine { store, signing, .. } = engine;
         let signers = store.dkim_signers(row.controller, row.domain).ok_or(Unwritten::Unsigned)?;
         let domain = signers.first().ok_or(Unwritten::Unsigned)?.domain();
         let content = if row.kind.is_marketing() {
@@ -69,20 +70,28 @@ impl Letter {
             // Handles to the same octets, not copies.
             content.clone()
         };
+        let (content, return_path) = match store.return_path_name(row.controller, row.domain) {
+            // Its failures return to its sender: no address of ours is known to lead here.
+            None => {
+                let sender = content.sender.to_wire();
+                (content, sender)
+            }
+            Some(name) => returning::to(store, row, content, &name).map_err(|error| {
+                tracing::warn!(%error, message = row.id.0, "the return path of a message could not be made; it waits");
+                Unwritten::Unsigned
+            })?,
+        };
         let at = u64::try_from(now.seconds()).map_err(|_| Unwritten::Unsigned)?;
         let expires = at.saturating_add(SIGNATURE_LIFE.as_secs());
         let signatures = signing.sign(&content, &signers, at, expires).await.map_err(|error| {
             tracing::warn!(%error, message = row.id.0, "the message could not be signed");
             Unwritten::Unsigned
         })?;
-        let public = store.public_id(row.id);
-        let token = public.strip_prefix("msg_").unwrap_or(&public);
-        let return_path = format!("b+{token}@{}{domain}", settings.return_path_prefix);
         Ok(Self { signatures, content, return_path })
     }
 
     pub(super) fn transaction(&self) -> Transaction {
-        let Content { recipient, head, body } = &self.content;
+        let Content { recipient, head, body, .. } = &self.content;
         let octets = self.signatures.len() + head.len() + body.len();
         let plain = body.is_ascii() && head.is_ascii();
         Transaction {

@@ -9,6 +9,7 @@ use super::letter::Unwritten;
 use crate::delivery::engine::Engine;
 use crate::way_out::{self, Language, Links, Misfit, Named, Pages, WayOut};
 use bytes::Bytes;
+use mail::address::Domain;
 use model::Purpose;
 use model::stream::Footer;
 use std::sync::Arc;
@@ -53,7 +54,7 @@ pub(super) async fn content(
         // A fault of ours, or of a process that ends, says nothing of the message.
         if misfit == Misfit::Fault { Unwritten::Unsigned } else { Unwritten::NoWayOut }
     })?;
-    Ok(Content { recipient: content.recipient.clone(), head, body })
+    Ok(Content { recipient: content.recipient.clone(), sender: content.sender.clone(), head, body })
 }
 
 /// What a message is for: a purpose, and the list below it if it is for one.
@@ -93,7 +94,8 @@ fn links(pages: &Pages, store: &Store, row: &QueueRow, aim: &Aim) -> store::Resu
     let token = |target| store.link_token(&Link { controller, tag, target, message: Some(id) });
     let list = aim.list.as_ref().map(|list| list.id);
     let unsubscribe = token(LinkTarget::Unsubscribe { purpose: aim.purpose.id, list })?;
-    Ok(pages.links(&unsubscribe, &token(LinkTarget::Preferences)?))
+    let by_mail = store.return_path_name(controller, row.domain);
+    Ok(pages.links(&unsubscribe, &token(LinkTarget::Preferences)?, by_mail.as_ref().map(Domain::as_str)))
 }
 
 async fn put(content: &Content, way_out: WayOut, footer: Footer) -> Result<(Bytes, Bytes), Misfit> {

@@ -121,6 +121,7 @@ pub(super) fn verdict_of(row: &QueueRow, judgement: Judgement, now: Timestamp) -
         Judgement::Delivered => OutcomeKind::Delivered,
         Judgement::Later | Judgement::Greylisted => OutcomeKind::Deferred { due: due_of(row, judgement, now) },
         Judgement::Never { recipient: Blame::Recipient } => OutcomeKind::Bounced { suppress: Suppress::Yes },
+        Judgement::Never { recipient: Blame::Repeated } => OutcomeKind::Bounced { suppress: Suppress::IfRepeated },
         Judgement::Never { recipient: Blame::Other } => OutcomeKind::Bounced { suppress: Suppress::No },
     }
 }

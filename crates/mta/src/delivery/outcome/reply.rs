@@ -1,37 +1,18 @@
 //! What a receiver's reply means: delivered, later, or never; and whether the address itself is to blame.
 //!
-//! Three questions are kept apart (protocols-and-scale A9 B1): is it permanent, whom does it concern, what follows.
-//! Invariants: only a reply to RCPT that speaks of the recipient suppresses; nothing about policy, reputation, content,
-//! configuration or a full mailbox ever burns a recipient.
+//! Whom a refusal concerns is looked up in `mail::report::classify`, the same table that reports are judged by.
+//! Invariants: only a reply to RCPT that speaks of the recipient suppresses; nothing about policy, reputation, content
+//! or configuration ever burns a recipient, and a full mailbox only when it stays full.
 //! Standards: RFC 5321 §4.2, RFC 3463, RFC 7505.
 
-use mail::reply::EnhancedCode;
+pub(crate) use mail::report::classify::{Answer, Stage};
+
+use mail::report::classify::{Action, classify};
 use model::Timestamp;
 use model::stream::RetryPlan;
 use std::time::Duration;
 
 use crate::delivery::spread::jittered;
-
-/// Where in the transaction a reply came.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Stage {
-    /// To MAIL: it concerns the sender.
-    Mail,
-    /// To RCPT: it may concern the recipient.
-    Recipient,
-    /// To DATA or to the final dot: it concerns the content.
-    Content,
-}
-
-/// The part of a reply that is judged.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Answer<'a> {
-    pub(crate) stage: Stage,
-    pub(crate) code: u16,
-    pub(crate) enhanced: Option<EnhancedCode>,
-    /// May hold personal data: looked at, never kept or logged here.
-    pub(crate) text: &'a str,
-}
 
 /// What follows for the message.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -54,6 +35,8 @@ pub(crate) enum Judgement {
 pub(crate) enum Blame {
     /// The mailbox does not exist or was given up.
     Recipient,
+    /// It is full: yes, once that has happened often enough.
+    Repeated,
     /// Anything else.
     Other,
 }
@@ -97,70 +80,14 @@ fn is_greylisting(answer: &Answer<'_>) -> bool {
     by_code || contains_any(&answer.text.to_ascii_lowercase(), &["greylist", "graylist", "grey-list", "gray-list"])
 }
 
-/// A9 B2: the list of what suppresses; everything else does not.
+/// The row of the table that everything is judged by, replies and reports alike.
 fn blame(answer: &Answer<'_>) -> Blame {
-    if answer.stage != Stage::Recipient {
-        return Blame::Other;
+    match classify(answer).action {
+        Action::Suppress => Blame::Recipient,
+        Action::SuppressRepeated => Blame::Repeated,
+        Action::Retry | Action::TellSender => Blame::Other,
     }
-    // RFC 3463 §3.2, §3.3; RFC 7505 §4.2 (5.1.10). 5.1.2 is not here: what a relay says about a domain is not
-    // confirmed by DNS; `route` asks DNS itself.
-    if let Some(code) = answer.enhanced {
-        let of_recipient = matches!((code.subject, code.detail), (1, 1 | 3 | 6 | 10) | (2, 1));
-        return if code.class == 5 && of_recipient { Blame::Recipient } else { Blame::Other };
-    }
-    if !matches!(answer.code, 550 | 551 | 553) {
-        return Blame::Other;
-    }
-    let text = answer.text.to_ascii_lowercase();
-    if contains_any(&text, &NOT_THE_RECIPIENT) || !contains_any(&text, &NO_SUCH_RECIPIENT) {
-        return Blame::Other;
-    }
-    Blame::Recipient
 }
-
-/// Wordings of receivers that send no enhanced code.
-const NO_SUCH_RECIPIENT: [&str; 22] = [
-    "user unknown",
-    "unknown user",
-    "no such user",
-    "no such recipient",
-    "no such mailbox",
-    "no such address",
-    "no such person",
-    "no mailbox here",
-    "recipient unknown",
-    "unknown recipient",
-    "recipient not found",
-    "mailbox not found",
-    "user not found",
-    "address unknown",
-    "unknown address",
-    "invalid recipient",
-    "invalid mailbox",
-    "not a valid mailbox",
-    "does not exist",
-    "doesn't exist",
-    "not our customer",
-    "account has been disabled",
-];
-
-/// Wordings that show that it is about someone or something else, whatever else is said.
-const NOT_THE_RECIPIENT: [&str; 14] = [
-    "sender",
-    "from address",
-    "helo",
-    "ehlo",
-    "spam",
-    "blocked",
-    "blacklist",
-    "blocklist",
-    "denied",
-    "policy",
-    "reputation",
-    "spf",
-    "dkim",
-    "dmarc",
-];
 
 fn contains_any(text: &str, needles: &[&str]) -> bool {
     needles.iter().any(|needle| text.contains(needle))

@@ -17,6 +17,7 @@ fn never(recipient: Blame) -> Judgement {
 fn rfc3463_only_the_recipients_own_permanent_failures_suppress() {
     let suppress = never(Blame::Recipient);
     let spare = never(Blame::Other);
+    let repeated = never(Blame::Repeated);
     let table = [
         (550, "5.1.1", "mailbox unknown", suppress),
         (550, "5.1.3", "bad address syntax", suppress),
@@ -27,7 +28,7 @@ fn rfc3463_only_the_recipients_own_permanent_failures_suppress() {
         (550, "", "No such user here", suppress),
         (553, "", "mailbox does not exist", suppress),
         (550, "5.1.2", "domain unknown, says the relay", spare),
-        (552, "5.2.2", "mailbox full", spare),
+        (552, "5.2.2", "mailbox full", repeated),
         (550, "5.2.0", "mailbox trouble", spare),
         (554, "5.7.1", "user unknown, or so we say to spammers", spare),
         (550, "5.7.26", "unauthenticated", spare),

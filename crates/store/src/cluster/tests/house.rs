@@ -145,7 +145,7 @@ impl Node {
         });
         let (items, body): (Vec<_>, _) = (items.collect(), Bytes::from_static(b"body\r\n"));
         let domain = domain.unwrap();
-        let acceptance = Acceptance { items, body, from: &from, domain, metadata: "", idempotency: None };
+        let acceptance = Acceptance { items, body, from: &from, sender: None, domain, metadata: "", idempotency: None };
         Ok(store.accept(acceptance).await?[0].id)
     }
 

@@ -181,6 +181,7 @@ pub(in crate::copy) const TABLES: &[Table] = &[
             octets("rsa_key"),
             text("ed25519_selector"),
             octets("ed25519_key"),
+            or_none(text("return_path")),
         ],
     ),
     main(
@@ -313,6 +314,7 @@ pub(in crate::copy) const TABLES: &[Table] = &[
             integer("since"),
         ],
     ),
+    main("failing", 2, &[integer("controller"), octets("tag"), integer("times"), integer("since"), integer("latest")]),
     main("mailed", 2, &[integer("controller"), octets("tag"), integer("version"), octets("times"), integer("ends")]),
     main(
         "wish",

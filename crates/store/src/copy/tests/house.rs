@@ -107,6 +107,10 @@ async fn authority(store: &Arc<Store>) -> Authority {
         ed25519: SigningKey::generate_ed25519().unwrap(),
     };
     store.add_domain(shop, &Domain::parse("shop.example").unwrap(), &keys, Verified::Yes).await.unwrap();
+    let [domain, returns] = ["shop.example", "bounce.shop.example"].map(|name| Domain::parse(name).unwrap());
+    store.name_return_path(shop, &domain, Some(&returns)).await.unwrap();
+    let full = store.tag_of(shop, &address("full")).unwrap();
+    store.count_failures(vec![(shop, full, store.now())]).await.unwrap();
     let streams = [receipts, news, bounded];
     let new = NewCredential { username: "shop", default_stream: receipts, streams: &streams, expires: None };
     let created = store.create_credential(shop, new).await.unwrap();
@@ -216,7 +220,8 @@ async fn send_on(store: &Store, authority: &Authority, stream: &str, to: &[&str]
     let key = format!("request {}", id.0);
     let idempotency = Some(Idempotency { key, request_hash: [7; 32], answer: b"an answer".to_vec() });
     let domain = domain.unwrap();
-    let acceptance = Acceptance { items, body: body.clone(), from: &from, domain, metadata: "{}", idempotency };
+    let acceptance =
+        Acceptance { items, body: body.clone(), from: &from, sender: None, domain, metadata: "{}", idempotency };
     store.accept(acceptance).await.unwrap();
     id
 }

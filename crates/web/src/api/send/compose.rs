@@ -36,6 +36,7 @@ pub(crate) fn draft(
         stream,
         purpose,
         from: checked.from_address.clone(),
+        reverse_path: None,
         recipients: checked.addresses.clone(),
         heads,
         body: composed.body.clone(),

@@ -22,7 +22,7 @@ fn leaving(link: &Link) -> Option<(Leaving, PurposeId)> {
     match link.target {
         LinkTarget::Unsubscribe { list: Some(list), .. } => Some((Leaving::List(list), PurposeId(list.0))),
         LinkTarget::Unsubscribe { purpose, list: None } => Some((Leaving::Purpose(purpose), purpose)),
-        LinkTarget::Preferences | LinkTarget::Confirm(_) => None,
+        LinkTarget::Preferences | LinkTarget::Confirm(_) | LinkTarget::Complain { .. } => None,
     }
 }
 

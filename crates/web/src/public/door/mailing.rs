@@ -159,6 +159,7 @@ impl Mail<'_> {
             stream: authority.stream().id,
             purpose: authority.stream().default_purpose(),
             from,
+            reverse_path: None,
             recipients: vec![request.to.clone()],
             heads: Heads::Same(Bytes::from(head)),
             body,

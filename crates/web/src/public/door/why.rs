@@ -94,7 +94,7 @@ async fn means(api: &Api, link: &Link, basis: &BasisView) -> Means {
     let given = events.iter().rev().find(|event| event.purpose == basis.purpose && event.what == "given");
     match given.and_then(|event| Method::from_word(&event.method)) {
         Some(Method::Form | Method::DoubleOptIn) => Means::Form,
-        Some(Method::Page | Method::OneClick) => Means::Preferences,
+        Some(Method::Page | Method::OneClick | Method::Mail) => Means::Preferences,
         Some(Method::Paper) => Means::Paper,
         Some(Method::Verbal) => Means::Spoken,
         Some(Method::Import) => Means::Brought,

@@ -325,7 +325,7 @@ fn seats() -> impl Iterator<Item = Seat> {
 /// How the return path of a message begins that was taken in.
 pub(crate) fn return_path(told: &Told) -> Option<String> {
     match told {
-        Told::Taken(id) => Some(format!("b+{}@", id.strip_prefix("msg_").unwrap())),
+        Told::Taken(id) => Some(format!("b+{}", id.strip_prefix("msg_").unwrap())),
         _ => None,
     }
 }

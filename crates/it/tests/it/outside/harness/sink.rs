@@ -59,7 +59,9 @@ pub(crate) async fn count(sink: &FakeMx) -> u64 {
 /// The public id in a return path `b+TOKEN@bounce.DOMAIN`.
 pub(crate) fn id_of(return_path: &str) -> String {
     let token = return_path.strip_prefix("b+").and_then(|rest| rest.strip_suffix("@bounce.sample.example"));
-    format!("msg_{}", token.unwrap_or_else(|| panic!("{return_path} is no return path of ours")))
+    // Behind it stands what makes it a return path.
+    let id = token.and_then(|token| token.get(..26));
+    format!("msg_{}", id.unwrap_or_else(|| panic!("{return_path} is no return path of ours")))
 }
 
 /// The number in its header; the body must be that number's.
