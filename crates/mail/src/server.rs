@@ -8,8 +8,8 @@
 //! Invariants: replies come in the order of the commands; nothing is kept beyond the [`Limits`]; the end of a
 //! message is CRLF.CRLF and nothing else; what follows STARTTLS in the clear is never read.
 //! Never: a socket, a clock, a decision about who may send what.
-//! Standards: RFC 5321, 1870 (SIZE), 2034, 2920 (PIPELINING), 3207 (STARTTLS), 4616 (PLAIN), 4954 (AUTH),
-//! 6152 (8BITMIME), 6409 (submission).
+//! Standards: RFC 5321, 1870 (SIZE), 2034, 2920 (PIPELINING), 3030 (CHUNKING), 3207 (STARTTLS), 4616 (PLAIN), 4954
+//! (AUTH), 6152 (8BITMIME), 6409 (submission), 9422 (LIMITS).
 
 use std::fmt;
 use std::sync::Arc;
@@ -20,6 +20,8 @@ use crate::address::{Address, Domain, ReversePath};
 use crate::reply::Reply;
 
 mod authentication;
+mod chunking;
+mod chunks;
 mod command;
 mod content;
 mod envelope;
@@ -181,7 +183,7 @@ pub enum Step {
         /// The argument of TO.
         address: Address,
     },
-    /// DATA with at least one accepted recipient. `accept` with [`Reply::start_content`] lets the content come.
+    /// DATA with at least one accepted recipient; BDAT needs no verdict before its content. `accept` with [`Reply::start_content`] lets the content come.
     BeginData,
     /// A whole message. Either verdict ends the transaction.
     Message {
@@ -233,9 +235,14 @@ enum Phase {
     Commands,
     Authentication(authentication::Dialogue),
     Content(content::Reader),
+    /// RFC 3030 §2: so many octets of a chunk are still to come.
+    Chunk {
+        left: u64,
+        last: bool,
+    },
     /// The rest of a line that was too long.
     DiscardLine,
-    /// RFC 3030 §2: the octets of a BDAT that is not offered, so that they are never taken for commands.
+    /// RFC 3030 §2: the octets of a refused BDAT, so that they are never taken for commands.
     DiscardOctets(u64),
     Handshake,
     Closed,
@@ -244,6 +251,8 @@ enum Phase {
 struct Transaction {
     recipients: usize,
     declared_octets: Option<u64>,
+    /// What BDAT has brought so far; then neither RCPT nor DATA follows.
+    chunks: Option<Box<chunks::Chunks>>,
 }
 
 /// One connection.

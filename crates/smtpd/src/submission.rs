@@ -93,10 +93,12 @@ impl SubmissionDoor {
         }
     }
 
-    async fn failed(&self, peer: IpAddr) -> Verdict {
+    async fn failed(&self, peer: IpAddr, username: &str) -> Verdict {
         metrics::counter!("smtpd_authentications_failed_total").increment(1);
         sleep(self.failure_delay).await;
-        match self.throttle.failed(peer, self.submission.store().now()) {
+        let now = self.submission.store().now();
+        self.throttle.name_failed(username, now);
+        match self.throttle.failed(peer, now) {
             Standing::Open => Verdict::Refuse(replies::wrong_credential()),
             Standing::Closed => Verdict::Close(replies::too_many_failures()),
         }
@@ -152,17 +154,21 @@ impl Door for SubmissionDoor {
         if self.throttle.standing(session.peer, store.now()) == Standing::Closed {
             return Verdict::Close(replies::too_many_failures());
         }
+        if self.throttle.name_standing(&attempt.username, store.now()) == Standing::Closed {
+            sleep(self.failure_delay).await;
+            return Verdict::Refuse(replies::name_closed());
+        }
         // RFC 4616 §2: nobody may act on another's behalf; naming oneself is harmless.
         let for_another = attempt.authzid.as_ref().is_some_and(|authzid| *authzid != attempt.username);
         if for_another {
-            return self.failed(session.peer).await;
+            return self.failed(session.peer, &attempt.username).await;
         }
         match store.authenticate_smtp(&attempt.username, attempt.password.reveal()) {
             Some(authority) => {
                 session.authority = Some(authority);
                 Verdict::Accept(Reply::authenticated())
             }
-            None => self.failed(session.peer).await,
+            None => self.failed(session.peer, &attempt.username).await,
         }
     }
 

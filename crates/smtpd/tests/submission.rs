@@ -12,7 +12,7 @@ use model::person::{SuppressionReason, SuppressionScope};
 use model::{ControllerId, CredentialId, StreamId, StreamKind};
 use mta::submission::Submission;
 use smtpd::connections::Bounds;
-use smtpd::throttle::{FAILURES_MAX, Throttle, WINDOW};
+use smtpd::throttle::{FAILURES_MAX, NAME_FAILURES_MAX, Throttle, WINDOW};
 use smtpd::{Connections, Kind, Listener, Network, Settings, SubmissionDoor};
 use store::{Content, DomainKeys, NewCredential, Options, Store, Verified};
 use testkit::ManualClock;
@@ -35,6 +35,7 @@ struct House {
     password: String,
     submission: Listener,
     trusted: Listener,
+    throttle: Arc<Throttle>,
     _folder: tempfile::TempDir,
 }
 
@@ -66,7 +67,8 @@ impl House {
         let submission = Arc::new(Submission::new(Arc::clone(&store)));
         let hostname = Domain::parse("mx.sample.example")?;
         let connections = Connections::new(Bounds::default());
-        let door = SubmissionDoor::new(Arc::clone(&submission), hostname.clone(), Arc::new(Throttle::new()))
+        let throttle = Arc::new(Throttle::new());
+        let door = SubmissionDoor::new(Arc::clone(&submission), hostname.clone(), Arc::clone(&throttle))
             .with_failure_delay(Duration::from_millis(1));
         let tls = Some(ca.server(&["localhost"]));
         let settings = Settings::new(Kind::Submission, hostname.clone(), tls, Arc::clone(&connections));
@@ -86,6 +88,7 @@ impl House {
             password: created.password,
             submission: submission_listener,
             trusted,
+            throttle,
             _folder: folder,
         })
     }
@@ -296,6 +299,19 @@ async fn rfc4954_9_five_wrong_passwords_close_the_door_for_a_minute() {
     assert_eq!(client.auth_plain(&house.username, &house.password).await.unwrap().code, 421);
     house.clock.advance(WINDOW);
     house.log_in("").await.unwrap();
+}
+
+#[tokio::test]
+async fn rfc4954_9_a_name_that_was_tried_from_everywhere_is_not_looked_at_for_a_minute() {
+    let house = House::new("127.0.0.0/8").await.unwrap();
+    for _ in 0..NAME_FAILURES_MAX {
+        house.throttle.name_failed(&house.username, house.store.now());
+    }
+    let mut client = house.connect().await.unwrap();
+    let reply = client.auth_plain(&house.username, &house.password).await.unwrap();
+    assert_eq!((reply.code, reply.enhanced.unwrap().to_string().as_str()), (454, "4.7.0"));
+    house.clock.advance(WINDOW);
+    assert_eq!(client.auth_plain(&house.username, &house.password).await.unwrap().code, 235);
 }
 
 #[tokio::test]

@@ -7,6 +7,7 @@ use super::{
 };
 
 mod body;
+mod chunks;
 mod opening;
 mod pair;
 mod transactions;

@@ -1,5 +1,7 @@
 //! One transaction from MAIL to the reply to DATA: a row of commands, a window over it, and the answers.
 //!
+//! With CHUNKING the row ends with the recipients, and content may follow their replies (RFC 3030 §4.2).
+//!
 //! With PIPELINING the window is wide and DATA goes out behind the recipients; without it the window is one command
 //! and the very same code goes step by step.
 //!
@@ -51,6 +53,12 @@ pub enum BeginError {
     /// None, or more than 1,000.
     #[error("a transaction needs between 1 and 1000 recipients")]
     Recipients,
+    /// RFC 9422 §4.2: the peer said in its EHLO reply that it takes fewer.
+    #[error("the peer takes at most {limit} recipients in a transaction")]
+    TooManyRecipients {
+        /// How many.
+        limit: u32,
+    },
     /// A path that is no mailbox in the sense of [`Address::parse`], and might break its command.
     #[error("a path of the envelope is not in wire form")]
     Path,
@@ -72,6 +80,11 @@ impl Transaction {
     pub(super) fn check(&self, peer: &Capabilities) -> Result<(), BeginError> {
         if self.recipients.is_empty() || self.recipients.len() > RECIPIENTS_MAX {
             return Err(BeginError::Recipients);
+        }
+        if let Some(limit) = peer.recipients_max
+            && self.recipients.len() > usize::try_from(limit).unwrap_or(usize::MAX)
+        {
+            return Err(BeginError::TooManyRecipients { limit });
         }
         if !self.reverse_path.is_empty() {
             check_path(&self.reverse_path)?;
@@ -109,7 +122,7 @@ enum Command {
 pub(super) enum Next {
     /// More replies are awaited.
     Wait,
-    /// 354, and somebody is to receive it.
+    /// 354, or the end of the envelope before chunks, and somebody is to receive it.
     Body,
     /// Nothing is to be sent; whether the peer still has the transaction open.
     Done { reset_needed: bool },
@@ -128,6 +141,8 @@ pub(super) struct Progress {
     written: usize,
     answered: usize,
     data_written: bool,
+    /// RFC 3030: content follows the recipients without DATA.
+    chunking: bool,
     mail_refusal: Option<ReceivedReply>,
     /// Answers to RCPT, in order.
     recipients: Vec<RecipientResult>,
@@ -156,6 +171,7 @@ impl Progress {
             written: 0,
             answered: 0,
             data_written: false,
+            chunking: peer.chunking,
             mail_refusal: None,
             accepted: 0,
             emptied: false,
@@ -189,7 +205,7 @@ impl Progress {
     pub(super) fn write_commands(&mut self, out: &mut BytesMut, transcript: &mut Recorder) {
         while !self.data_written && self.mail_refusal.is_none() && self.written - self.answered < self.window {
             let command = self.command(self.written);
-            if command == Command::Data && self.all_recipients_refused() {
+            if command == Command::Data && (self.chunking || self.all_recipients_refused()) {
                 return;
             }
             let start = out.len();
@@ -242,6 +258,9 @@ impl Progress {
         self.write_commands(out, transcript);
         if self.answered < self.written {
             return Next::Wait;
+        }
+        if self.chunking && self.accepted > 0 {
+            return Next::Body;
         }
         // Everything written is answered, and nothing more was worth writing.
         self.fill();

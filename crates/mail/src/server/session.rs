@@ -27,6 +27,7 @@ impl Server {
                 let content = reader.read(input);
                 self.content(content, out)
             }
+            Phase::Chunk { .. } => self.chunk(input, out),
             Phase::DiscardLine => {
                 let Some(end) = memchr::memchr(b'\n', input) else {
                     input.clear();
@@ -76,8 +77,7 @@ impl Server {
 
     /// DATA has been allowed: from here on the input is content.
     pub(super) fn begin_content(&mut self) {
-        let declared = self.transaction.as_ref().and_then(|transaction| transaction.declared_octets);
-        let reserve = usize::try_from(declared.unwrap_or(0).min(RESERVED_OCTETS_MAX)).unwrap_or(0);
+        let reserve = self.transaction.as_ref().map_or(0, Transaction::reserve);
         self.last_fault = None;
         self.phase = Phase::Content(Reader::new(&self.settings.limits, self.settings.bare_newlines, reserve));
     }
@@ -111,6 +111,10 @@ impl Server {
             if input.len() < limit {
                 return Some(Step::NeedInput);
             }
+            if self.is_unread_bdat(input) {
+                self.close(replies::bad_bdat(), out);
+                return None;
+            }
             let reply = match std::mem::replace(&mut self.phase, Phase::DiscardLine) {
                 Phase::Authentication(_) => replies::authentication_line_too_long(),
                 _ => replies::line_too_long(),
@@ -122,10 +126,15 @@ impl Server {
         line.clear();
         let read = command::clean_line(input.get(..=end).unwrap_or_default(), self.settings.bare_newlines);
         let read = read.map(|text| line.push_str(text));
+        let unread_bdat = read.is_err() && self.is_unread_bdat(input);
         input.advance(end + 1);
         let secret = matches!(self.phase, Phase::Authentication(_)) || command::begins_with(line.as_bytes(), b"AUTH ");
         let step = match read {
             Ok(()) => self.dispatch(&line, out),
+            Err(_) if unread_bdat => {
+                self.close(replies::bad_bdat(), out);
+                None
+            }
             Err(reply) => {
                 self.phase = Phase::Commands;
                 self.fail(&reply, out);
@@ -137,6 +146,12 @@ impl Server {
         }
         self.line = line;
         step
+    }
+
+    /// Whether a line that cannot be read may have said how many octets of content follow it: then nobody knows where
+    /// the next command begins.
+    fn is_unread_bdat(&self, input: &[u8]) -> bool {
+        matches!(self.phase, Phase::Commands) && command::begins_with(input, b"BDAT")
     }
 
     /// How long the line at the head of `input` may be, CRLF included.
@@ -178,13 +193,7 @@ impl Server {
             Command::Vrfy => self.answer(&replies::cannot_verify(), out),
             Command::Expn => self.answer(&replies::not_implemented(), out),
             Command::Help => self.answer(&replies::help(), out),
-            Command::Bdat(octets) => {
-                self.fail(&replies::not_implemented(), out);
-                if !matches!(self.phase, Phase::Closed) {
-                    self.phase = Phase::DiscardOctets(octets);
-                }
-                None
-            }
+            Command::Bdat(bdat) => self.bdat(bdat, out),
             Command::Foreign => {
                 self.close(replies::foreign_protocol(), out);
                 None
@@ -295,7 +304,7 @@ impl Server {
             // RFC 1870 §6.1: said before the content is sent; no error of the client, who could not know.
             return self.answer(&replies::too_large(&self.settings.limits), out);
         }
-        self.transaction = Some(Transaction { recipients: 0, declared_octets: mail.size });
+        self.transaction = Some(Transaction { recipients: 0, declared_octets: mail.size, chunks: None });
         self.pending = Some(Pending::Mail);
         Some(Step::Mail { reverse_path: mail.reverse_path, size: mail.size, body: mail.body })
     }
@@ -304,6 +313,10 @@ impl Server {
         let Some(transaction) = &self.transaction else {
             return self.refuse_command(&replies::bad_sequence(), out);
         };
+        if transaction.chunks.is_some() {
+            // RFC 3030 §2: the envelope is closed by the first chunk.
+            return self.refuse_command(&replies::bad_sequence(), out);
+        }
         if transaction.recipients >= self.settings.limits.recipients() {
             // RFC 5321 §4.5.3.1.10: 452, so that the client sends the rest in another transaction.
             return self.answer(&replies::too_many_recipients(), out);
@@ -320,6 +333,8 @@ impl Server {
     fn data(&mut self, out: &mut BytesMut) -> Option<Step> {
         match &self.transaction {
             None => self.refuse_command(&replies::bad_sequence(), out),
+            // RFC 3030 §2: DATA and BDAT do not mix.
+            Some(transaction) if transaction.chunks.is_some() => self.refuse_command(&replies::bad_sequence(), out),
             // RFC 5321 §3.3 and RFC 2920 §3.1: after pipelined refusals the client finds out here.
             Some(transaction) if transaction.recipients == 0 => self.answer(&replies::no_recipients(), out),
             Some(_) => {
@@ -327,6 +342,13 @@ impl Server {
                 Some(Step::BeginData)
             }
         }
+    }
+}
+
+impl Transaction {
+    /// Octets worth reserving on the word of a SIZE parameter.
+    pub(super) fn reserve(&self) -> usize {
+        usize::try_from(self.declared_octets.unwrap_or(0).min(RESERVED_OCTETS_MAX)).unwrap_or(0)
     }
 }
 

@@ -8,6 +8,7 @@ use super::{AuthOffer, BareNewlines, Limits, Server, Settings, Step, TlsOffer};
 use crate::address::Domain;
 use crate::reply::Reply;
 
+mod chunks;
 mod commands;
 mod content;
 mod dialogues;
@@ -97,12 +98,12 @@ impl Session {
                 (password.reveal() == "secret").then(Reply::authenticated),
                 Reply::new(535, (5, 7, 8), "wrong credential"),
             ),
-            Step::Mail { reverse_path, size, body } => (
+            Step::Mail { reverse_path, size, body, .. } => (
                 format!("Mail <{}> {size:?} {body:?}", reverse_path.to_wire()),
                 (!reverse_path.to_wire().starts_with("nobody")).then(Reply::sender_accepted),
                 Reply::new(550, (5, 7, 1), "not this sender"),
             ),
-            Step::Recipient { address } => (
+            Step::Recipient { address, .. } => (
                 format!("Recipient <{}>", address.to_wire()),
                 (!address.local().starts_with("refused")).then(Reply::recipient_accepted),
                 Reply::new(550, (5, 7, 1), "not this recipient"),

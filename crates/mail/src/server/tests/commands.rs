@@ -123,10 +123,10 @@ fn unknown_and_malformed_commands_are_refused() {
 }
 
 #[test]
-fn rfc3030_2_the_octets_of_an_unoffered_bdat_are_never_commands() {
+fn rfc3030_2_the_octets_of_a_refused_bdat_are_never_commands() {
     let lines = b"EHLO a\r\nBDAT 12 LAST\r\nMAIL FROM:\r\nNOOP\r\nBDAT 0\r\nNOOP\r\n";
     let story = run_at_every_split(&open_settings(), &[lines]);
-    assert_eq!(story.codes(), [220, 250, 502, 250, 502, 250]);
+    assert_eq!(story.codes(), [220, 250, 503, 250, 503, 250]);
 }
 
 #[test]

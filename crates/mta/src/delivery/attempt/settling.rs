@@ -243,7 +243,9 @@ pub(super) async fn unfit(
     let enhanced = match error {
         BeginError::TooLarge { .. } => "5.3.4",
         BeginError::EightBitBody => "5.6.3",
-        BeginError::Recipients | BeginError::Path | BeginError::PathNotAscii => "5.1.3",
+        BeginError::Recipients | BeginError::TooManyRecipients { .. } | BeginError::Path | BeginError::PathNotAscii => {
+            "5.1.3"
+        }
         BeginError::NotReady => "4.3.0",
     };
     let (row, now) = (entry.row.row.clone(), engine.store.now());
