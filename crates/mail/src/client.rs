@@ -30,7 +30,7 @@ mod transcript;
 pub use body::BodyError;
 pub use capabilities::Capabilities;
 pub use outcome::{Interrupted, Lost, Outcome, RecipientResult};
-pub use transaction::{BeginError, RECIPIENTS_MAX, Transaction};
+pub use transaction::{BeginError, Notices, RECIPIENTS_MAX, Transaction};
 pub use transcript::Transcript;
 
 /// Chunks without a reply at any time: as for commands, their replies must fit the buffers on the way.

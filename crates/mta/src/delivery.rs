@@ -11,6 +11,7 @@
 
 mod attempt;
 mod engine;
+mod notices;
 mod outcome;
 mod route;
 mod scheduler;

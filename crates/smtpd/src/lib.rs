@@ -17,7 +17,7 @@ pub mod submission;
 pub mod throttle;
 
 pub use connections::Connections;
-pub use door::{Attempt, Door, Sender, Tls, Trace, Verdict};
+pub use door::{Attempt, Door, Recipient, Sender, Tls, Trace, Verdict};
 pub use listener::{Kind, Listener, Settings};
 pub use network::Network;
 pub use session::Timeouts;

@@ -6,11 +6,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use mail::address::{Address, Domain};
+use mail::address::Domain;
 use mail::reply::Reply;
 use smtpd::connections::Bounds;
 use smtpd::listener::Error;
-use smtpd::{Attempt, Connections, Door, Kind, Listener, Sender, Settings, Trace, Verdict};
+use smtpd::{Attempt, Connections, Door, Kind, Listener, Recipient, Sender, Settings, Trace, Verdict};
 use testkit::smtp::SmtpClient;
 use testkit::stream::Stream;
 use testkit::tls::TestCa;
@@ -41,8 +41,8 @@ impl Door for SlowDoor {
         Verdict::Accept(Reply::sender_accepted())
     }
 
-    async fn recipient(&self, (): &mut (), address: Address) -> Verdict {
-        assert!(address.local() != "panic", "a fault of the door");
+    async fn recipient(&self, (): &mut (), recipient: Recipient) -> Verdict {
+        assert!(recipient.address.local() != "panic", "a fault of the door");
         Verdict::Accept(Reply::recipient_accepted())
     }
 
@@ -74,7 +74,7 @@ impl Door for ClosedDoor {
         unreachable_verdict()
     }
 
-    async fn recipient(&self, (): &mut (), _address: Address) -> Verdict {
+    async fn recipient(&self, (): &mut (), _recipient: Recipient) -> Verdict {
         unreachable_verdict()
     }
 

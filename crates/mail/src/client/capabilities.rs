@@ -12,6 +12,8 @@ pub struct Capabilities {
     pub eight_bit_mime: bool,
     /// RFC 3030 §2: BDAT in place of DATA.
     pub chunking: bool,
+    /// RFC 3461.
+    pub notifications: bool,
     /// RFC 3207.
     pub start_tls: bool,
     /// RFC 6531.
@@ -40,6 +42,7 @@ impl Capabilities {
                 "PIPELINING" => capabilities.pipelining = true,
                 "8BITMIME" => capabilities.eight_bit_mime = true,
                 "CHUNKING" => capabilities.chunking = true,
+                "DSN" => capabilities.notifications = true,
                 "STARTTLS" => capabilities.start_tls = true,
                 "SMTPUTF8" => capabilities.smtp_utf8 = true,
                 "ENHANCEDSTATUSCODES" => capabilities.enhanced_status_codes = true,

@@ -17,6 +17,7 @@ use super::outcome::{Outcome, RecipientResult};
 use super::transcript::{Recorder, Transcript};
 use super::{BodyKind, Capabilities, Stage};
 use crate::address::Address;
+use crate::dsn::{EnvelopeId, Notify, OriginalRecipient, Return};
 use crate::reply::ReceivedReply;
 
 /// Commands without a reply at any time: few enough that their replies fit the peer's and our own socket buffers,
@@ -36,6 +37,19 @@ pub struct Transaction {
     pub size: Option<u64>,
     /// Whether the body has octets above 127.
     pub body: BodyKind,
+    /// What goes with it to a peer that offers RFC 3461; to others it does not.
+    pub notices: Notices,
+}
+
+/// RFC 3461 §5.2: what the first sender asked to be told.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Notices {
+    /// RET.
+    pub returned: Option<Return>,
+    /// ENVID.
+    pub envelope_id: Option<EnvelopeId>,
+    /// NOTIFY and ORCPT for each recipient, in order; what is missing is not asked.
+    pub each: Vec<(Option<Notify>, Option<OriginalRecipient>)>,
 }
 
 impl fmt::Debug for Transaction {
@@ -134,6 +148,8 @@ pub(super) enum Next {
 pub(super) struct Progress {
     transaction: Transaction,
     mail_parameters: String,
+    /// RFC 3461: the peer takes its parameters.
+    notifications: bool,
     /// 1 when RSET goes first, otherwise 0.
     before_mail: usize,
     window: usize,
@@ -162,10 +178,17 @@ impl Progress {
         if transaction.body == BodyKind::EightBitMime {
             mail_parameters.push_str(" BODY=8BITMIME");
         }
+        if let Some(returned) = transaction.notices.returned.filter(|_| peer.notifications) {
+            let _ = write!(mail_parameters, " RET={}", returned.as_str());
+        }
+        if let Some(id) = transaction.notices.envelope_id.as_ref().filter(|_| peer.notifications) {
+            let _ = write!(mail_parameters, " ENVID={}", id.as_wire());
+        }
         Self {
             recipients: Vec::with_capacity(transaction.recipients.len()),
             transaction,
             mail_parameters,
+            notifications: peer.notifications,
             before_mail: usize::from(reset),
             window: if peer.pipelining { WINDOW } else { 1 },
             written: 0,
@@ -226,10 +249,25 @@ impl Progress {
             }
             Command::Rcpt(index) => {
                 let path = self.transaction.recipients.get(index).map_or("", String::as_str);
-                write!(out, "RCPT TO:<{path}>\r\n")
+                write!(out, "RCPT TO:<{path}>{}\r\n", self.recipient_parameters(index))
             }
             Command::Data => out.write_str("DATA\r\n"),
         };
+    }
+
+    fn recipient_parameters(&self, index: usize) -> String {
+        let mut parameters = String::new();
+        let Some((notify, original)) = self.transaction.notices.each.get(index).filter(|_| self.notifications) else {
+            return parameters;
+        };
+        // Writing into a String cannot fail.
+        if let Some(notify) = notify {
+            let _ = write!(parameters, " NOTIFY={notify}");
+        }
+        if let Some(original) = original {
+            let _ = write!(parameters, " ORCPT={}", original.as_wire());
+        }
+        parameters
     }
 
     fn all_recipients_refused(&self) -> bool {

@@ -11,10 +11,11 @@ use super::command::{self, Command};
 use super::content::{Content, Reader};
 use super::envelope;
 use super::{AuthOffer, BareNewlines, Hello, Pending, Phase, Server, Step, TlsOffer, Transaction, keywords, replies};
+use crate::dsn;
 use crate::reply::Reply;
 
-/// RFC 1870 §3 (26 octets), RFC 6152 §2 (17), RFC 4954 §4 (500): what parameters add to a MAIL command, and room.
-const MAIL_EXTENSION_OCTETS: usize = 26 + 17 + 500;
+/// RFC 1870 §3 (26 octets), RFC 6152 §2 (17), RFC 4954 §4 (500), RFC 3461: what parameters add to a MAIL command.
+const MAIL_EXTENSION_OCTETS: usize = 26 + 17 + 500 + dsn::MAIL_OCTETS;
 /// Octets reserved for content on the word of a SIZE parameter.
 const RESERVED_OCTETS_MAX: u64 = 256 * 1024;
 
@@ -163,6 +164,9 @@ impl Server {
         if command::begins_with(input, b"MAIL ") {
             return limits.command_octets_max.saturating_add(MAIL_EXTENSION_OCTETS);
         }
+        if self.settings.notifications && command::begins_with(input, b"RCPT ") {
+            return limits.command_octets_max.saturating_add(dsn::RECIPIENT_OCTETS);
+        }
         limits.command_octets_max
     }
 
@@ -221,7 +225,7 @@ impl Server {
         }
         self.hello = Some(Hello { name: name.into(), extended });
         let reply = if extended {
-            keywords::ehlo_reply(&self.settings, self.tls)
+            keywords::ehlo_reply(&self.settings, self.tls, self.exporter.is_some())
         } else {
             Reply::plain(250, self.settings.hostname.as_str().to_owned())
         };
@@ -256,7 +260,7 @@ impl Server {
         if !self.tls {
             return self.refuse_command(&replies::encryption_required(), out);
         }
-        let progress = Dialogue::begin(argument);
+        let progress = Dialogue::begin(argument, self.offered());
         self.authentication(progress, out)
     }
 
@@ -264,7 +268,8 @@ impl Server {
         let Phase::Authentication(dialogue) = std::mem::replace(&mut self.phase, Phase::Commands) else {
             return None;
         };
-        self.authentication(dialogue.next(line), out)
+        let progress = dialogue.next(line, self.offered());
+        self.authentication(progress, out)
     }
 
     fn authentication(&mut self, progress: Progress, out: &mut BytesMut) -> Option<Step> {
@@ -274,7 +279,20 @@ impl Server {
                 self.phase = Phase::Authentication(dialogue);
                 None
             }
-            Progress::Failed(reply) => self.refuse_command(&reply, out),
+            Progress::Failed(reply) => {
+                self.scram = None;
+                self.refuse_command(&reply, out)
+            }
+            Progress::Scram(first) => self.ask_for_keys(first),
+            Progress::Proven(proven) => self.ask_about_proof(proven),
+            Progress::NotProven(username) => {
+                self.pending = Some(Pending::NotProven);
+                Some(Step::NotProven { username })
+            }
+            Progress::End => {
+                self.end_scram(out);
+                None
+            }
             Progress::Complete { mechanism, authzid, username, password } => {
                 self.pending = Some(Pending::Authenticate);
                 Some(Step::Authenticate { mechanism, authzid, username, password })
@@ -295,7 +313,8 @@ impl Server {
             return None;
         }
         let extended = self.hello.as_ref().is_some_and(|hello| hello.extended);
-        let mail = match envelope::parse_mail(argument, extended) {
+        let offered = envelope::Offered { extended, notifications: self.settings.notifications };
+        let mail = match envelope::parse_mail(argument, offered) {
             Ok(mail) => mail,
             Err(reply) => return self.refuse_command(&reply, out),
         };
@@ -306,7 +325,8 @@ impl Server {
         }
         self.transaction = Some(Transaction { recipients: 0, declared_octets: mail.size, chunks: None });
         self.pending = Some(Pending::Mail);
-        Some(Step::Mail { reverse_path: mail.reverse_path, size: mail.size, body: mail.body })
+        let envelope::Mail { reverse_path, size, body, returned, envelope_id } = mail;
+        Some(Step::Mail { reverse_path, size, body, returned, envelope_id })
     }
 
     fn rcpt(&mut self, argument: &str, out: &mut BytesMut) -> Option<Step> {
@@ -321,11 +341,13 @@ impl Server {
             // RFC 5321 §4.5.3.1.10: 452, so that the client sends the rest in another transaction.
             return self.answer(&replies::too_many_recipients(), out);
         }
-        match envelope::parse_rcpt(argument, &self.settings.hostname) {
+        let extended = self.hello.as_ref().is_some_and(|hello| hello.extended);
+        let offered = envelope::Offered { extended, notifications: self.settings.notifications };
+        match envelope::parse_rcpt(argument, &self.settings.hostname, offered) {
             Err(reply) => self.refuse_command(&reply, out),
-            Ok(address) => {
+            Ok(envelope::Rcpt { address, notify, original }) => {
                 self.pending = Some(Pending::Recipient);
-                Some(Step::Recipient { address })
+                Some(Step::Recipient { address, notify, original })
             }
         }
     }

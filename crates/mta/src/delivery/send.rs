@@ -228,6 +228,11 @@ impl Link {
         self.turn().await
     }
 
+    /// RFC 3461: does the peer tell the sender what becomes of a message?
+    pub(crate) fn notifies(&self) -> bool {
+        self.client.capabilities().notifications
+    }
+
     /// RFC 9422 §4.1: has the peer taken as many transactions as it said it would?
     pub(crate) fn is_full(&self) -> bool {
         self.client.capabilities().transactions_max.is_some_and(|most| self.carried >= most)

@@ -1,13 +1,18 @@
 //! From what a client handed in to a [`Draft`]: checked once, strictly; one copy of the body.
 //!
+//! Notifications (RFC 3461) go only to an address of a verified domain of the controller's: nobody is written to because
+//! somebody else named him as the sender.
+//!
 //! Never keeps anything: what is refused here leaves no trace.
 
 use bytes::Bytes;
-use mail::address::Address;
+use gate::facts::FromDomain;
+use mail::address::{Address, ReversePath};
+use mail::dsn::{EnvelopeId, Notify, OriginalRecipient, Return};
 use mail::header::{HeaderBlock, HeaderError, Limits, check_submission};
 use mail::message::{Facts, MessageError, Received, ensure_lines_at_most_998, prepare_head};
 use model::MessageId;
-use model::message::{Draft, Heads};
+use model::message::{Draft, Heads, Notice};
 use store::{Authority, Store};
 
 /// How a message came in, for the Received field (RFC 5321 §4.4). Neither recipient nor client address is
@@ -36,6 +41,45 @@ pub enum ContentError {
     OtherStream,
 }
 
+/// A recipient as RCPT names him.
+#[derive(Clone, Debug)]
+pub struct Named {
+    /// The mailbox.
+    pub address: Address,
+    /// RFC 3461 §4.1.
+    pub notify: Option<Notify>,
+    /// RFC 3461 §4.2.
+    pub original: Option<OriginalRecipient>,
+}
+
+impl From<Address> for Named {
+    fn from(address: Address) -> Self {
+        Self { address, notify: None, original: None }
+    }
+}
+
+/// The sender as MAIL names him, and what he asked to be told.
+#[derive(Clone, Debug)]
+pub struct Asked {
+    /// To whom notifications go.
+    pub reverse_path: ReversePath,
+    /// RFC 3461 §4.3.
+    pub returned: Option<Return>,
+    /// RFC 3461 §4.4.
+    pub envelope_id: Option<EnvelopeId>,
+}
+
+impl Asked {
+    fn notices(&self, store: &Store, authority: &Authority, recipients: &[Named]) -> Vec<Notice> {
+        let is_his =
+            |address: &&Address| store.from_domain(authority.controller(), address.domain()).0 == FromDomain::Verified;
+        let reader = self.reverse_path.address().filter(is_his);
+        let id = self.envelope_id.as_ref();
+        let notice = |to: &Named| Notice::of(reader, self.returned, id, to.notify, to.original.as_ref());
+        recipients.iter().map(notice).collect()
+    }
+}
+
 /// A message taken over SMTP: headers completed (RFC 6409 §8), Bcc and our own fields removed.
 ///
 /// # Errors
@@ -44,7 +88,8 @@ pub fn from_smtp(
     store: &Store,
     authority: &Authority,
     content: &Bytes,
-    recipients: Vec<Address>,
+    asked: &Asked,
+    recipients: Vec<Named>,
     received: ReceivedBy<'_>,
 ) -> Result<(Draft, Vec<MessageId>), ContentError> {
     let block = HeaderBlock::scan(content, Limits::SUBMISSION)?;
@@ -71,14 +116,16 @@ pub fn from_smtp(
             extra: &[],
         },
     )?;
+    let notices = asked.notices(store, authority, &recipients);
     let draft = Draft {
         stream: authority.stream().id,
         purpose: authority.stream().default_purpose(),
         from: checked.from,
-        recipients,
+        recipients: recipients.into_iter().map(|named| named.address).collect(),
         heads: Heads::Same(prepared.head),
         body,
         metadata: String::new(),
+        notices,
     };
     Ok((draft, ids))
 }

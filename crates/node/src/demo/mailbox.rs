@@ -16,7 +16,7 @@ use model::MessageId;
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 use shelf::{Bounds, Place, Shelf};
-use smtpd::{Attempt, Door, Sender, Tls, Trace, Verdict};
+use smtpd::{Attempt, Door, Recipient, Sender, Tls, Trace, Verdict};
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -207,7 +207,8 @@ impl Door for MailboxDoor {
         Verdict::Accept(Reply::sender_accepted())
     }
 
-    async fn recipient(&self, session: &mut Transaction, address: Address) -> Verdict {
+    async fn recipient(&self, session: &mut Transaction, recipient: Recipient) -> Verdict {
+        let address = recipient.address;
         if !self.takes(&address) {
             return Verdict::Refuse(Reply::new(550, (5, 1, 1), "only return paths, postmaster and abuse are here"));
         }

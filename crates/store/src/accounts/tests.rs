@@ -164,6 +164,7 @@ async fn a_row_that_is_not_understood_lets_nothing_pass_and_hurts_nobody_else() 
         streams: String::new(),
         expires: None,
         revoked: None,
+        scram: None,
     });
     let newer = Change::Agreement(AgreementRow {
         id: store.next_id(),

@@ -271,6 +271,7 @@ impl Store {
             to: item.address.to_wire(),
             from: acceptance.from.to_wire(),
             metadata: acceptance.metadata.to_owned(),
+            notice: item.notice.clone(),
         };
         Ok(MessageRow {
             id,
@@ -325,8 +326,12 @@ impl Store {
                     body: row.body,
                     slot: row.slot,
                 };
-                let content =
-                    Content { recipient: item.address.clone(), head: item.head.clone(), body: acceptance.body.clone() };
+                let content = Content {
+                    recipient: item.address.clone(),
+                    head: item.head.clone(),
+                    body: acceptance.body.clone(),
+                    notice: item.notice.clone().map(Arc::new),
+                };
                 (queue_row, content)
             })
             .collect()

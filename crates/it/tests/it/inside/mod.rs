@@ -18,6 +18,7 @@ mod isolation;
 mod keeping;
 mod ledger;
 mod marketing;
+mod notifying;
 mod reimport;
 mod routes;
 mod terms;

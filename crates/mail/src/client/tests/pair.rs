@@ -16,6 +16,8 @@ fn server() -> Server {
         tls: TlsOffer::None,
         auth: AuthOffer::None,
         bare_newlines: BareNewlines::Reject,
+        scram: false,
+        notifications: true,
         limits: Limits::default(),
     }))
 }

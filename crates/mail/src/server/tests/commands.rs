@@ -130,6 +130,37 @@ fn rfc3030_2_the_octets_of_a_refused_bdat_are_never_commands() {
 }
 
 #[test]
+fn rfc3461_4_parameters_are_read_strictly_where_they_are_offered() {
+    let mut offering = open_settings();
+    offering.notifications = true;
+    let mail = |parameters: &str| {
+        let lines = format!("EHLO a\r\nMAIL FROM:<a@b.example>{parameters}\r\n");
+        (run(&offering, &[lines.as_bytes()]).codes()[2], run(&open_settings(), &[lines.as_bytes()]).codes()[2])
+    };
+    for parameters in [" RET=FULL", " ret=hdrs ENVID=a+2Bb", " ENVID=x SIZE=5"] {
+        assert_eq!(mail(parameters), (250, 555), "{parameters}");
+    }
+    for parameters in [" RET", " RET=ALL", " ENVID", " ENVID=+0D+0A", " ENVID=a ENVID=a", " RET=FULL RET=FULL"] {
+        assert_eq!(mail(parameters), (501, 555), "{parameters}");
+    }
+    let rcpt = |parameters: &str| {
+        let lines = format!("EHLO a\r\nMAIL FROM:<>\r\nRCPT TO:<c@d.example>{parameters}\r\n");
+        (run(&offering, &[lines.as_bytes()]).codes()[3], run(&open_settings(), &[lines.as_bytes()]).codes()[3])
+    };
+    let longest = format!(" NOTIFY=SUCCESS,FAILURE,DELAY ORCPT=rfc822;{}", "x".repeat(493));
+    for parameters in [" NOTIFY=NEVER", " NOTIFY=SUCCESS,DELAY ORCPT=rfc822;c@d.example", longest.as_str()] {
+        let expected = if parameters.len() > 500 { 500 } else { 555 };
+        assert_eq!(rcpt(parameters), (250, expected), "{parameters}");
+    }
+    for parameters in [" NOTIFY=NEVER,DELAY", " NOTIFY", " ORCPT=c@d.example", " NOTIFY=DELAY NOTIFY=DELAY"] {
+        assert_eq!(rcpt(parameters), (501, 555), "{parameters}");
+    }
+    // RFC 3461 §4: without EHLO there are no extensions.
+    assert_eq!(run(&offering, &[b"HELO a\r\nMAIL FROM:<> RET=FULL\r\n"]).codes()[2], 555);
+    assert!(run(&offering, &[b"EHLO a\r\n"]).replies.contains("DSN\r\n"));
+}
+
+#[test]
 fn a_line_of_another_protocol_ends_the_session() {
     let story = run_at_every_split(&open_settings(), &[b"POST / HTTP/1.1\r\nEHLO a\r\nMAIL FROM:<>\r\n"]);
     assert_eq!(story.codes(), [220, 421]);

@@ -53,7 +53,7 @@ pub(super) async fn content(
         // A fault of ours, or of a process that ends, says nothing of the message.
         if misfit == Misfit::Fault { Unwritten::Unsigned } else { Unwritten::NoWayOut }
     })?;
-    Ok(Content { recipient: content.recipient.clone(), head, body })
+    Ok(Content { recipient: content.recipient.clone(), head, body, notice: content.notice.clone() })
 }
 
 /// What a message is for: a purpose, and the list below it if it is for one.

@@ -1,0 +1,3 @@
+//! Reports about messages: delivery status notifications.
+
+pub mod write;
