@@ -11,7 +11,6 @@
 
 mod attempt;
 mod engine;
-mod notices;
 mod outcome;
 mod route;
 mod scheduler;

@@ -4,7 +4,7 @@ use crate::engine::{Reach, Step, Writes};
 use crate::error::Result;
 use crate::open::Store;
 use crate::policy::{CredentialPolicy, before};
-use crate::statement::sql;
+use crate::statement as sql;
 use crate::vault::crypto;
 use mail::scram::{Keys, Proven};
 use model::event::EventType;

@@ -262,7 +262,7 @@ async fn exchange(
     match link.content(letter.parts()).await {
         Ok(()) => {}
         Err(NotWritten::Lost(trouble)) => return trial.lost(link, entry, trouble).await,
-        Err(NotWritten::Refused(outcome)) => return trial.over(link, entry, outcome).await,
+        Err(NotWritten::Refused(outcome)) => return trial.over(link, entry, *outcome).await,
         Err(NotWritten::Malformed) => {
             let transcript = link.interrupted().transcript.as_str().to_owned();
             trial.bounced(entry, "5.6.0", transcript).await;

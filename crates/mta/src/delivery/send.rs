@@ -183,7 +183,7 @@ pub(crate) enum NotWritten {
     /// RFC 5321 §2.3.8: it has a bare CR or LF, and would be smuggled past the next server.
     Malformed,
     /// The peer refused a chunk.
-    Refused(Outcome),
+    Refused(Box<Outcome>),
 }
 
 impl Link {
@@ -269,7 +269,7 @@ impl Link {
         }
         match self.turn().await {
             Turn::Content => Ok(()),
-            Turn::Over(outcome) => Err(NotWritten::Refused(outcome)),
+            Turn::Over(outcome) => Err(NotWritten::Refused(Box::new(outcome))),
             Turn::Broken(trouble) => Err(NotWritten::Lost(trouble)),
         }
     }

@@ -1,6 +1,7 @@
 //! What an operator may settle about delivery. Values only; read once at the start.
 
 use super::shaping::Shaping;
+use crate::notices::Notices;
 use crate::way_out::Pages;
 use rustls::pki_types::CertificateDer;
 use std::net::SocketAddr;
@@ -31,6 +32,8 @@ pub struct Settings {
     pub return_path_prefix: String,
     /// Where the pages for recipients are. Without them no marketing leaves (ePrivacy Art. 13(4)).
     pub pages: Option<Pages>,
+    /// Who tells clients what became of their mail (RFC 3461). Without, nobody does.
+    pub notices: Option<Notices>,
 }
 
 impl Settings {
@@ -49,6 +52,7 @@ impl Settings {
             site_retry_first: Duration::from_secs(5),
             return_path_prefix: "bounce.".to_owned(),
             pages: None,
+            notices: None,
         }
     }
 }

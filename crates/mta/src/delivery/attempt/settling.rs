@@ -6,7 +6,6 @@
 //! Standards: RFC 5321 §4.5.3.2.6, §6.1; RFC 1870 §6.1; RFC 6152 §3.
 
 use super::super::engine::{Engine, Row};
-use super::super::notices::relayed;
 use super::super::outcome::reply::{Answer, Blame, Judgement, Press, Stage, judge, press, retry_due};
 use super::super::send::Link;
 use super::super::spread::seed_of;
@@ -28,8 +27,12 @@ pub(super) struct Trial<'a> {
 impl Trial<'_> {
     /// The peer gave its answer.
     pub(super) async fn over(&self, link: Box<Link>, entry: Row, outcome: mail::client::Outcome) -> Tried {
-        if outcome.is_delivered(0) && !link.notifies() {
-            relayed(self.engine, &entry.row.row, entry.row.content.as_ref()).await;
+        let settings = &self.engine.settings;
+        if outcome.is_delivered(0)
+            && !link.notifies()
+            && let Some(notices) = &settings.notices
+        {
+            notices.relayed(&settings.ehlo_name, &entry.row.row, entry.row.content.as_ref()).await;
         }
         let row = entry.row.row;
         let now = self.engine.store.now();
