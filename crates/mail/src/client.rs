@@ -1,13 +1,14 @@
 //! The client side of SMTP for one connection, as a machine: replies in, commands and events out.
 //!
 //! A driver owns the socket. It appends what it read to `input`, calls [`Client::step`], writes `out`, and reads
-//! again when the step is [`Step::NeedInput`], for at most [`Client::timeout`]. `.CRLF` leaves only by
-//! [`Client::finish`], so that whoever holds the permission to send has the last word.
+//! again when the step is [`Step::NeedInput`], for at most [`Client::timeout`]. `.CRLF`, or the last chunk to a peer that
+//! takes chunks, leaves only by [`Client::finish`], so that whoever holds the permission to send has the last word.
 //!
 //! Invariants: a command is never written beyond the window that the peer's extensions allow; every recipient gets
 //! exactly one result; content goes out in canonical lines, stuffed, or not at all; the transcript has no content.
 //! Never: a socket, a clock, a retry, a decision whether to send.
-//! Standards: RFC 5321, 1870 (SIZE), 2034, 2920 (PIPELINING), 3207 (STARTTLS), 6152 (8BITMIME).
+//! Standards: RFC 5321, 1870 (SIZE), 2034, 2920 (PIPELINING), 3030 (CHUNKING), 3207 (STARTTLS), 6152 (8BITMIME), 9422
+//! (LIMITS).
 
 use std::fmt;
 use std::time::Duration;
@@ -29,8 +30,11 @@ mod transcript;
 pub use body::BodyError;
 pub use capabilities::Capabilities;
 pub use outcome::{Interrupted, Lost, Outcome, RecipientResult};
-pub use transaction::{BeginError, RECIPIENTS_MAX, Transaction};
+pub use transaction::{BeginError, Notices, RECIPIENTS_MAX, Transaction};
 pub use transcript::Transcript;
+
+/// Chunks without a reply at any time: as for commands, their replies must fit the buffers on the way.
+const CHUNKS_WINDOW: usize = 16;
 
 /// What the route asks of STARTTLS.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,9 +75,9 @@ pub enum Stage {
     Recipient,
     /// DATA was sent.
     Data,
-    /// `354` came; content is being written.
+    /// `354` came, or the envelope stands and chunks are taken; content is being written.
     Body,
-    /// The final dot was written. From here on a lost connection leaves the outcome unknown.
+    /// The final dot, or the last chunk, was written. From here on a lost connection leaves the outcome unknown.
     FinalDot,
     /// QUIT was sent.
     Quit,
@@ -117,8 +121,9 @@ pub enum Step {
     StartTls,
     /// Nothing is under way: [`Client::begin`] or [`Client::quit`].
     Ready,
-    /// `354` came for at least one accepted recipient: [`Client::write_body`], then [`Client::finish`], or cut.
-    /// Asked once: a step between the two tells whether the peer has refused meanwhile.
+    /// Content is awaited for at least one accepted recipient: [`Client::write_body`], then [`Client::finish`], or cut.
+    /// Asked once: a step between the two tells whether the peer has refused meanwhile. With chunks it is asked again
+    /// whenever another may leave.
     SendBody,
     /// The transaction is over. Where it says reusable, the next step is [`Step::Ready`].
     Outcome(Outcome),
@@ -224,7 +229,7 @@ impl Client {
     fn idle_step(&self, input: &mut BytesMut) -> Step {
         match self.stage {
             Stage::Ready => Step::Ready,
-            Stage::Body if !self.body.has_begun() => Step::SendBody,
+            Stage::Body if !self.body.has_begun() || self.may_end_chunk() => Step::SendBody,
             Stage::Closed => {
                 input.clear();
                 Step::Closed
@@ -253,7 +258,7 @@ impl Client {
         }
         transaction.check(&self.capabilities)?;
         let reset = std::mem::take(&mut self.reset_needed);
-        self.body = body::Writer::default();
+        self.body = if self.capabilities.chunking { body::Writer::chunked() } else { body::Writer::default() };
         let mut current = transaction::Progress::new(transaction, reset, &self.capabilities);
         current.write_commands(out, &mut self.transcript);
         self.stage = current.stage();
@@ -273,7 +278,36 @@ impl Client {
         self.body.write(parts, out)
     }
 
-    /// Writes the final dot (and the last CRLF, should the content lack it). From here on the peer may have taken
+    /// Octets that were handed in and wait for their chunk; always 0 without chunks.
+    #[must_use]
+    pub fn gathered(&self) -> usize {
+        self.body.gathered()
+    }
+
+    /// Writes what was gathered as a chunk that is not the last (RFC 3030 §2): however much of a message has left so, it
+    /// is none before [`Client::finish`]. Then, while [`Client::may_end_chunk`] says no, replies are to be read first.
+    ///
+    /// # Errors
+    /// [`BodyError::NotAsked`] when no content is awaited.
+    pub fn end_chunk(&mut self, out: &mut BytesMut) -> Result<(), BodyError> {
+        if self.stage != Stage::Body || self.broken {
+            return Err(BodyError::NotAsked);
+        }
+        if let Some(octets) = self.body.end_chunk(out) {
+            self.transcript.chunk(octets, false);
+        }
+        Ok(())
+    }
+
+    /// Whether a chunk may leave now: content goes in chunks, and few enough have no reply yet.
+    #[must_use]
+    pub fn may_end_chunk(&self) -> bool {
+        // RFC 3030 §4.2: chunks are pipelined where commands may be.
+        let window = if self.capabilities.pipelining { CHUNKS_WINDOW } else { 1 };
+        self.capabilities.chunking && self.body.unanswered() < window
+    }
+
+    /// Writes the final dot, or the last chunk (and the last CRLF, should the content lack it). From here on the peer may have taken
     /// responsibility whether or not its reply arrives.
     ///
     /// # Errors
@@ -283,8 +317,10 @@ impl Client {
         if self.stage != Stage::Body || self.broken {
             return Err(BodyError::NotAsked);
         }
-        let octets = self.body.finish(out)?;
-        self.transcript.body(octets);
+        match self.body.finish(out)? {
+            body::End::Dot(octets) => self.transcript.body(octets),
+            body::End::LastChunk(octets) => self.transcript.chunk(octets, true),
+        }
         self.stage = Stage::FinalDot;
         Ok(())
     }

@@ -17,6 +17,7 @@ mod mime;
 #[cfg(test)]
 mod tests;
 mod text;
+pub mod write;
 
 pub use arf::{Complaint, FeedbackType};
 

@@ -8,8 +8,8 @@
 //! Invariants: replies come in the order of the commands; nothing is kept beyond the [`Limits`]; the end of a
 //! message is CRLF.CRLF and nothing else; what follows STARTTLS in the clear is never read.
 //! Never: a socket, a clock, a decision about who may send what.
-//! Standards: RFC 5321, 1870 (SIZE), 2034, 2920 (PIPELINING), 3207 (STARTTLS), 4616 (PLAIN), 4954 (AUTH),
-//! 6152 (8BITMIME), 6409 (submission).
+//! Standards: RFC 5321, 1870 (SIZE), 2034, 2920 (PIPELINING), 3030 (CHUNKING), 3207 (STARTTLS), 4616 (PLAIN), 4954
+//! (AUTH), 5802 and 7677 (SCRAM), 6152 (8BITMIME), 3461 (DSN), 6409 (submission), 9422 (LIMITS).
 
 use std::fmt;
 use std::sync::Arc;
@@ -17,14 +17,19 @@ use std::sync::Arc;
 use bytes::{Bytes, BytesMut};
 
 use crate::address::{Address, Domain, ReversePath};
+use crate::dsn::{EnvelopeId, Notify, OriginalRecipient, Return};
 use crate::reply::Reply;
+use crate::scram::Proven;
 
 mod authentication;
+mod chunking;
+mod chunks;
 mod command;
 mod content;
 mod envelope;
 mod keywords;
 mod replies;
+mod scram;
 mod session;
 #[cfg(test)]
 mod tests;
@@ -125,6 +130,10 @@ pub struct Settings {
     pub auth: AuthOffer,
     /// What becomes of bare newlines.
     pub bare_newlines: BareNewlines,
+    /// RFC 7677: whether the driver keeps keys for SCRAM.
+    pub scram: bool,
+    /// RFC 3461: whether the driver keeps what clients ask to be told.
+    pub notifications: bool,
     /// Bounds of a session.
     pub limits: Limits,
 }
@@ -150,7 +159,7 @@ pub struct Hello {
 
 /// What the driver does next.
 ///
-/// After `Authenticate`, `Mail`, `Recipient`, `BeginData` and `Message` it gives a verdict before it steps again.
+/// After `Scram`, `Proven`, `NotProven`, `Authenticate`, `Mail`, `Recipient`, `BeginData` and `Message` it gives a verdict before it steps again.
 pub enum Step {
     /// Write `out`, then read more into `input`.
     NeedInput,
@@ -165,6 +174,18 @@ pub enum Step {
         /// As sent; wiped from memory when dropped.
         password: Password,
     },
+    /// SCRAM has begun: [`Server::challenge`] with the keys of this name, or `refuse`.
+    Scram {
+        /// As sent.
+        username: String,
+    },
+    /// SCRAM: the client has proven who he is. `accept` makes the session authenticated, at the end of the dialogue.
+    Proven(Proven),
+    /// SCRAM: he has not. `refuse`; nothing else is done.
+    NotProven {
+        /// As sent.
+        username: String,
+    },
     /// MAIL. `accept` opens the transaction.
     #[non_exhaustive]
     Mail {
@@ -174,14 +195,22 @@ pub enum Step {
         size: Option<u64>,
         /// RFC 6152.
         body: BodyKind,
+        /// RFC 3461 §4.3.
+        returned: Option<Return>,
+        /// RFC 3461 §4.4.
+        envelope_id: Option<EnvelopeId>,
     },
     /// RCPT. `accept` counts the recipient; a refused one leaves no trace here.
     #[non_exhaustive]
     Recipient {
         /// The argument of TO.
         address: Address,
+        /// RFC 3461 §4.1.
+        notify: Option<Notify>,
+        /// RFC 3461 §4.2.
+        original: Option<OriginalRecipient>,
     },
-    /// DATA with at least one accepted recipient. `accept` with [`Reply::start_content`] lets the content come.
+    /// DATA with at least one accepted recipient; BDAT needs no verdict before its content. `accept` with [`Reply::start_content`] lets the content come.
     BeginData,
     /// A whole message. Either verdict ends the transaction.
     Message {
@@ -206,6 +235,9 @@ impl fmt::Debug for Step {
         out.write_str(match self {
             Self::NeedInput => "NeedInput",
             Self::Authenticate { .. } => "Authenticate",
+            Self::Scram { .. } => "Scram",
+            Self::Proven(_) => "Proven",
+            Self::NotProven { .. } => "NotProven",
             Self::Mail { .. } => "Mail",
             Self::Recipient { .. } => "Recipient",
             Self::BeginData => "BeginData",
@@ -222,6 +254,9 @@ impl fmt::Debug for Step {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Pending {
     Authenticate,
+    Scram,
+    Proven,
+    NotProven,
     Mail,
     Recipient,
     BeginData,
@@ -233,9 +268,14 @@ enum Phase {
     Commands,
     Authentication(authentication::Dialogue),
     Content(content::Reader),
+    /// RFC 3030 §2: so many octets of a chunk are still to come.
+    Chunk {
+        left: u64,
+        last: bool,
+    },
     /// The rest of a line that was too long.
     DiscardLine,
-    /// RFC 3030 §2: the octets of a BDAT that is not offered, so that they are never taken for commands.
+    /// RFC 3030 §2: the octets of a refused BDAT, so that they are never taken for commands.
     DiscardOctets(u64),
     Handshake,
     Closed,
@@ -244,6 +284,8 @@ enum Phase {
 struct Transaction {
     recipients: usize,
     declared_octets: Option<u64>,
+    /// What BDAT has brought so far; then neither RCPT nor DATA follows.
+    chunks: Option<Box<chunks::Chunks>>,
 }
 
 /// One connection.
@@ -253,6 +295,10 @@ pub struct Server {
     pending: Option<Pending>,
     hello: Option<Hello>,
     tls: bool,
+    /// RFC 9266.
+    exporter: Option<[u8; 32]>,
+    /// SCRAM: what the driver was asked about.
+    scram: Option<scram::Asked>,
     authenticated: bool,
     transaction: Option<Transaction>,
     last_fault: Option<ContentFault>,
@@ -283,6 +329,8 @@ impl Server {
             phase: Phase::Commands,
             pending: None,
             hello: None,
+            exporter: None,
+            scram: None,
             authenticated: false,
             transaction: None,
             last_fault: None,
@@ -314,6 +362,15 @@ impl Server {
         match self.pending.take() {
             None => return,
             Some(Pending::Authenticate) => self.authenticated = true,
+            Some(Pending::Scram | Pending::NotProven) => {
+                self.scram = None;
+                self.fail(&replies::bad_authentication(), out);
+                return;
+            }
+            Some(Pending::Proven) => {
+                self.answer_proof(reply, out);
+                return;
+            }
             Some(Pending::Mail) => self.transactions = self.transactions.saturating_add(1),
             Some(Pending::Recipient) => {
                 if let Some(transaction) = &mut self.transaction {
@@ -342,7 +399,8 @@ impl Server {
     pub fn refuse(&mut self, reply: Reply, out: &mut BytesMut) {
         match self.pending.take() {
             None => return,
-            Some(Pending::Authenticate) => {
+            Some(Pending::Authenticate | Pending::Scram | Pending::Proven | Pending::NotProven) => {
+                self.scram = None;
                 self.fail(&reply, out);
                 return;
             }
@@ -369,7 +427,13 @@ impl Server {
         self.authenticated = false;
         self.transaction = None;
         self.pending = None;
+        self.scram = None;
         self.phase = Phase::Commands;
+    }
+
+    /// RFC 9266: octets of tls-exporter of the TLS 1.3 connection that was established. Without them -PLUS is not offered.
+    pub fn set_exporter(&mut self, exporter: [u8; 32]) {
+        self.exporter = Some(exporter);
     }
 
     /// Last EHLO or HELO.

@@ -3,6 +3,9 @@
 use crate::{MessageId, PurposeId, StreamId};
 use bytes::Bytes;
 use mail::address::Address;
+use mail::dsn::{EnvelopeId, Notify, OriginalRecipient, Return};
+use serde::{Deserialize, Serialize};
+use std::fmt;
 
 /// What a door hands to `mta::submission::accept`: parsed once, content in canonical CRLF form.
 #[derive(Debug)]
@@ -24,6 +27,99 @@ pub struct Draft {
     pub body: Bytes,
     /// What the client wants to find again in events: a JSON object, or empty.
     pub metadata: String,
+    /// What is to be told about each copy, in the order of `recipients`; empty where nobody asked.
+    pub notices: Vec<Notice>,
+}
+
+/// What is to be told about the fate of one copy, and to whom (RFC 3461). In wire forms; personal data, sealed wherever
+/// it is kept.
+#[derive(Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Notice {
+    /// The client's MAIL FROM, where it is an address of a verified domain of his.
+    #[serde(rename = "p", default, skip_serializing_if = "Option::is_none")]
+    pub return_path: Option<String>,
+    #[serde(rename = "r", default, skip_serializing_if = "Option::is_none")]
+    returned: Option<String>,
+    #[serde(rename = "i", default, skip_serializing_if = "Option::is_none")]
+    envelope_id: Option<String>,
+    #[serde(rename = "n", default, skip_serializing_if = "Option::is_none")]
+    notify: Option<String>,
+    #[serde(rename = "o", default, skip_serializing_if = "Option::is_none")]
+    original: Option<String>,
+    /// RFC 3461 §6.1: the message itself is a notification. It leaves with the null return path, and nobody is told
+    /// anything about it.
+    #[serde(rename = "x", default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_notification: bool,
+}
+
+impl Notice {
+    /// Of the parameters of a transaction.
+    #[must_use]
+    pub fn of(
+        return_path: Option<&Address>,
+        returned: Option<Return>,
+        envelope_id: Option<&EnvelopeId>,
+        notify: Option<Notify>,
+        original: Option<&OriginalRecipient>,
+    ) -> Self {
+        Self {
+            return_path: return_path.map(Address::to_wire),
+            returned: returned.map(|returned| returned.as_str().to_owned()),
+            envelope_id: envelope_id.map(|id| id.as_wire().to_owned()),
+            notify: notify.map(|notify| notify.to_string()),
+            original: original.map(|original| original.as_wire().to_owned()),
+            is_notification: false,
+        }
+    }
+
+    /// That of a notification.
+    #[must_use]
+    pub fn notification() -> Self {
+        Self { notify: Some(Notify::NEVER.to_string()), is_notification: true, ..Self::default() }
+    }
+
+    /// Whether it says anything.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// RET, where it was said.
+    #[must_use]
+    pub fn returned(&self) -> Option<Return> {
+        self.returned.as_deref().and_then(Return::parse)
+    }
+
+    /// ENVID, where it was said.
+    #[must_use]
+    pub fn envelope_id(&self) -> Option<EnvelopeId> {
+        self.envelope_id.as_deref().and_then(EnvelopeId::parse)
+    }
+
+    /// NOTIFY, where it was said.
+    #[must_use]
+    pub fn notify(&self) -> Option<Notify> {
+        self.notify.as_deref().and_then(Notify::parse)
+    }
+
+    /// ORCPT, where it was said.
+    #[must_use]
+    pub fn original(&self) -> Option<OriginalRecipient> {
+        self.original.as_deref().and_then(OriginalRecipient::parse)
+    }
+
+    /// Whom to tell about what; `None` where nobody is told anything.
+    #[must_use]
+    pub fn wanted(&self) -> Option<(Address, Notify)> {
+        let reader = self.return_path.as_deref().filter(|_| !self.is_notification)?;
+        Some((Address::parse(reader).ok()?, self.notify().unwrap_or(Notify::DEFAULT)))
+    }
+}
+
+impl fmt::Debug for Notice {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("Notice(redacted)")
+    }
 }
 
 /// Header blocks with their final blank line.

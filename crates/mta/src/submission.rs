@@ -8,7 +8,7 @@ mod foresee;
 mod way_out;
 
 pub use accept::{Answer, Submission};
-pub use content::{ContentError, ReceivedBy};
+pub use content::{Asked, ContentError, Named, ReceivedBy};
 pub use declined::Declined;
 pub use foresee::{Foreseen, Intent};
 pub use store::Idempotency;

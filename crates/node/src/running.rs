@@ -2,9 +2,9 @@
 
 use crate::housekeeping;
 use anyhow::Context as _;
-use mta::Pages;
 use mta::delivery::{Delivery, Settings as DeliverySettings};
 use mta::submission::Submission;
+use mta::{Notices, Pages};
 use std::sync::Arc;
 use std::time::Duration;
 use store::Store;
@@ -32,20 +32,21 @@ impl Running {
     /// # Errors
     /// When the backlog cannot be read. The store is as it was.
     pub async fn start(store: Arc<Store>, settings: DeliverySettings) -> anyhow::Result<Self> {
-        let pages = settings.pages.clone();
+        let submission = Arc::new(Submission::new(Arc::clone(&store)).with_pages(settings.pages.clone()));
+        let settings = DeliverySettings { notices: Some(Notices::new(Arc::clone(&submission))), ..settings };
         let delivery = Delivery::start(Arc::clone(&store), settings).await.context("delivery cannot begin")?;
-        Ok(Self::with(store, Some(delivery), pages))
+        Ok(Self::with(store, Some(delivery), submission))
     }
 
     /// The same on a node that delivers nothing: what it takes in is delivered by others.
     #[must_use]
     pub fn without_delivery(store: Arc<Store>, pages: Option<Pages>) -> Self {
-        Self::with(store, None, pages)
+        let submission = Arc::new(Submission::new(Arc::clone(&store)).with_pages(pages));
+        Self::with(store, None, submission)
     }
 
-    fn with(store: Arc<Store>, delivery: Option<Delivery>, pages: Option<Pages>) -> Self {
+    fn with(store: Arc<Store>, delivery: Option<Delivery>, submission: Arc<Submission>) -> Self {
         let (stop, stopped) = watch::channel(false);
-        let submission = Arc::new(Submission::new(Arc::clone(&store)).with_pages(pages));
         let housekeeping = tokio::spawn(housekeeping::run(Arc::clone(&store), Arc::clone(&submission), stopped));
         Self { store, submission, delivery, stop, housekeeping }
     }

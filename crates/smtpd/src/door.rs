@@ -8,8 +8,12 @@ use std::net::SocketAddr;
 
 use bytes::Bytes;
 use mail::address::{Address, ReversePath};
+use mail::dsn::{EnvelopeId, Notify, OriginalRecipient, Return};
 use mail::reply::Reply;
+use mail::scram::{Keys, Proven};
 use mail::server::{BodyKind, Hello, Password};
+
+use crate::replies;
 
 /// The answer of a door.
 #[derive(Debug)]
@@ -42,6 +46,21 @@ pub struct Sender {
     pub size: Option<u64>,
     /// Declared body (RFC 6152).
     pub body: BodyKind,
+    /// RFC 3461 §4.3.
+    pub returned: Option<Return>,
+    /// RFC 3461 §4.4.
+    pub envelope_id: Option<EnvelopeId>,
+}
+
+/// A recipient as RCPT names him.
+#[derive(Debug)]
+pub struct Recipient {
+    /// The argument of TO.
+    pub address: Address,
+    /// RFC 3461 §4.1.
+    pub notify: Option<Notify>,
+    /// RFC 3461 §4.2.
+    pub original: Option<OriginalRecipient>,
 }
 
 /// Whether the session is encrypted.
@@ -78,11 +97,33 @@ pub trait Door: Send + Sync + 'static {
     /// AUTH.
     fn authenticate(&self, session: &mut Self::Session, attempt: Attempt) -> impl Future<Output = Verdict> + Send;
 
+    /// AUTH with SCRAM has begun: the keys of this name and our half of the nonce (RFC 5802 §5). A door that has none for
+    /// it gives those of nobody, so that names cannot be told apart.
+    ///
+    /// # Errors
+    /// The verdict, which is no [`Verdict::Accept`].
+    fn scram_keys(&self, session: &mut Self::Session, username: &str) -> Result<(Keys, String), Verdict> {
+        let _ = (session, username);
+        Err(Verdict::Refuse(replies::wrong_credential()))
+    }
+
+    /// AUTH with SCRAM: a proof that holds.
+    fn proven(&self, session: &mut Self::Session, proven: Proven) -> impl Future<Output = Verdict> + Send {
+        let _ = (session, proven);
+        std::future::ready(Verdict::Refuse(replies::wrong_credential()))
+    }
+
+    /// AUTH with SCRAM: a proof that does not hold. The answer is no [`Verdict::Accept`].
+    fn not_proven(&self, session: &mut Self::Session, username: &str) -> impl Future<Output = Verdict> + Send {
+        let _ = (session, username);
+        std::future::ready(Verdict::Refuse(replies::wrong_credential()))
+    }
+
     /// MAIL: accepting it opens a transaction.
     fn mail(&self, session: &mut Self::Session, sender: Sender) -> impl Future<Output = Verdict> + Send;
 
     /// RCPT: accepting it adds the recipient.
-    fn recipient(&self, session: &mut Self::Session, address: Address) -> impl Future<Output = Verdict> + Send;
+    fn recipient(&self, session: &mut Self::Session, recipient: Recipient) -> impl Future<Output = Verdict> + Send;
 
     /// The end of the data. Either answer ends the transaction.
     ///

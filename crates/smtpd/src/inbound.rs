@@ -9,12 +9,12 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use mail::address::{Address, ReversePath};
+use mail::address::ReversePath;
 use mail::reply::Reply;
 use mail::report::Envelope;
 use mta::feedback::{Feedback, Place, Taken};
 
-use crate::door::{Attempt, Door, Sender, Tls, Trace, Verdict};
+use crate::door::{Attempt, Door, Recipient, Sender, Tls, Trace, Verdict};
 use crate::replies;
 
 /// Recipients of one transaction: a report has one.
@@ -113,7 +113,8 @@ impl Door for InboundDoor {
         Verdict::Accept(Reply::sender_accepted())
     }
 
-    async fn recipient(&self, session: &mut Session, address: Address) -> Verdict {
+    async fn recipient(&self, session: &mut Session, recipient: Recipient) -> Verdict {
+        let address = recipient.address;
         if session.places.len() >= RECIPIENTS_MAX {
             return Verdict::Refuse(replies::too_many_recipients());
         }

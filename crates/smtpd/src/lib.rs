@@ -18,7 +18,7 @@ pub mod submission;
 pub mod throttle;
 
 pub use connections::Connections;
-pub use door::{Attempt, Door, Sender, Tls, Trace, Verdict};
+pub use door::{Attempt, Door, Recipient, Sender, Tls, Trace, Verdict};
 pub use inbound::{InboundDoor, Letter, Letters};
 pub use listener::{Kind, Listener, Settings};
 pub use network::Network;

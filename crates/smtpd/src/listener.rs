@@ -61,6 +61,11 @@ impl Kind {
         }
     }
 
+    /// RFC 3461: whether the door behind it keeps what clients ask to be told. Whoever takes anybody's mail tells nobody.
+    const fn keeps_notices(self) -> bool {
+        !matches!(self, Self::Open)
+    }
+
     const fn auth(self) -> AuthOffer {
         match self {
             Self::Submission | Self::SubmissionTls => AuthOffer::RequiredOverTls,
@@ -156,6 +161,8 @@ impl Listener {
                 tls: tls_offer,
                 auth: settings.kind.auth(),
                 bare_newlines: settings.bare_newlines,
+                scram: settings.kind.auth() == AuthOffer::RequiredOverTls,
+                notifications: settings.kind.keeps_notices(),
                 limits: settings.limits,
             }),
             tls: settings.tls.map(TlsAcceptor::from),

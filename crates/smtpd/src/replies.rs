@@ -74,6 +74,11 @@ pub(crate) fn too_many_failures() -> Reply {
     Reply::new(421, (4, 7, 0), "too many failed authentications; try again in a minute")
 }
 
+/// RFC 4954 §6: 454. Whether or not there is such a credential.
+pub(crate) fn name_closed() -> Reply {
+    Reply::new(454, (4, 7, 0), "too many failed authentications with this name; try again in a minute")
+}
+
 /// RFC 4954 §6: 530. The machine has asked already; this is for a session that lost its authority.
 pub(crate) fn authenticate_first() -> Reply {
     Reply::new(530, (5, 7, 0), "authenticate first")

@@ -3,7 +3,7 @@
 //! Invariants: one input buffer a connection, from which content is copied once; replies to a pipelined group leave
 //! in one write (RFC 2920 §3.2); nothing that was read in clear survives STARTTLS; every wait has a limit.
 //! Never: an octet of a peer, or his address, in a log line.
-//! Standards: RFC 5321 §4.5.3.2 (timeouts), §3.8 (421), RFC 3207, RFC 8314.
+//! Standards: RFC 5321 §4.5.3.2 (timeouts), §3.8 (421), RFC 3207, RFC 8314, RFC 9266 (what SCRAM binds to).
 
 use std::net::SocketAddr;
 use std::pin::Pin;
@@ -19,7 +19,7 @@ use tokio::sync::watch;
 use tokio::time::{Sleep, sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 
-use crate::door::{Attempt, Door, Sender, Tls, Trace, Verdict};
+use crate::door::{Attempt, Door, Recipient, Sender, Tls, Trace, Verdict};
 use crate::replies;
 
 /// Room for one read; a TLS record is no larger.
@@ -95,7 +95,8 @@ pub(crate) async fn serve<D: Door>(tcp: TcpStream, peer: SocketAddr, context: Ar
     let served = async {
         if implicit {
             let stream = handshake(tcp, &context).await?;
-            let server = Server::new(Arc::clone(&context.machine));
+            let mut server = Server::new(Arc::clone(&context.machine));
+            bind(&mut server, &stream);
             return secure(stream, peer, server, Greeting::Send, &context).await;
         }
         let mut server = Server::new(Arc::clone(&context.machine));
@@ -106,6 +107,7 @@ pub(crate) async fn serve<D: Door>(tcp: TcpStream, peer: SocketAddr, context: Ar
                 // RFC 3207 §4.2, CVE-2011-0411: the buffer of the clear session is gone with its conversation.
                 let stream = handshake(tcp, &context).await?;
                 server.tls_established();
+                bind(&mut server, &stream);
                 return secure(stream, peer, server, Greeting::Skip, &context).await;
             }
         }
@@ -145,6 +147,17 @@ async fn handshake<D>(
     match timeout(context.timeouts.handshake, acceptor.accept(tcp)).await {
         Ok(Ok(stream)) => Ok(stream),
         _ => Err(Gone::Handshake),
+    }
+}
+
+/// RFC 9266 §4.2: on TLS 1.3 alone what is exported is unique to the connection.
+fn bind(server: &mut Server, stream: &tokio_rustls::server::TlsStream<TcpStream>) {
+    let (_, connection) = stream.get_ref();
+    if connection.protocol_version() != Some(rustls::ProtocolVersion::TLSv1_3) {
+        return;
+    }
+    if let Ok(exporter) = connection.export_keying_material([0; 32], b"EXPORTER-Channel-Binding", None) {
+        server.set_exporter(exporter);
     }
 }
 
@@ -283,13 +296,30 @@ where
                     }
                     self.answer(verdict);
                 }
-                Step::Mail { reverse_path, size, body, .. } => {
-                    let verdict = door.mail(&mut self.session, Sender { reverse_path, size, body }).await;
+                Step::Scram { username } => match door.scram_keys(&mut self.session, &username) {
+                    Ok((keys, nonce)) => self.server.challenge(keys, &nonce, &mut self.out),
+                    Err(verdict) => self.turn_away(verdict),
+                },
+                Step::Proven(proven) => {
+                    let verdict = door.proven(&mut self.session, proven).await;
+                    if accepts(&verdict) {
+                        self.enough = Enough::known(&self.context.timeouts);
+                    }
+                    self.answer(verdict);
+                }
+                Step::NotProven { username } => {
+                    let verdict = door.not_proven(&mut self.session, &username).await;
+                    self.turn_away(verdict);
+                }
+                Step::Mail { reverse_path, size, body, returned, envelope_id, .. } => {
+                    let sender = Sender { reverse_path, size, body, returned, envelope_id };
+                    let verdict = door.mail(&mut self.session, sender).await;
                     self.transaction = if accepts(&verdict) { Transaction::Open } else { Transaction::None };
                     self.answer(verdict);
                 }
-                Step::Recipient { address, .. } => {
-                    let verdict = door.recipient(&mut self.session, address).await;
+                Step::Recipient { address, notify, original, .. } => {
+                    let recipient = Recipient { address, notify, original };
+                    let verdict = door.recipient(&mut self.session, recipient).await;
                     self.answer(verdict);
                 }
                 Step::BeginData => self.server.accept(Reply::start_content(), &mut self.out),
@@ -319,6 +349,14 @@ where
         metrics::counter!("smtpd_messages_total", "outcome" => outcome).increment(1);
         self.transaction = Transaction::None;
         self.answer(verdict);
+    }
+
+    /// A verdict that cannot be a yes.
+    fn turn_away(&mut self, verdict: Verdict) {
+        match verdict {
+            Verdict::Accept(_) => self.server.refuse(replies::wrong_credential(), &mut self.out),
+            verdict => self.answer(verdict),
+        }
     }
 
     fn answer(&mut self, verdict: Verdict) {

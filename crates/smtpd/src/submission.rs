@@ -9,16 +9,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use mail::address::{Address, Domain, ReversePath};
+use mail::address::{Domain, ReversePath};
 use mail::header::HeaderError;
 use mail::message::MessageError;
 use mail::reply::Reply;
+use mail::scram::{Keys, Proven};
 use model::CredentialId;
-use mta::submission::{Answer, ContentError, ReceivedBy, Submission, content};
+use mta::submission::{Answer, Asked, ContentError, Named, ReceivedBy, Submission, content};
 use store::Authority;
 use tokio::time::sleep;
 
-use crate::door::{Attempt, Door, Sender, Tls, Trace, Verdict};
+use crate::door::{Attempt, Door, Recipient, Sender, Tls, Trace, Verdict};
 use crate::network::Network;
 use crate::replies;
 use crate::throttle::{Standing, Throttle};
@@ -48,10 +49,10 @@ enum Way {
 pub struct Session {
     peer: IpAddr,
     authority: Option<Authority>,
-    /// The sender of the open transaction.
-    reverse_path: ReversePath,
+    /// Whom the open transaction is from, and what he asked to be told.
+    asked: Asked,
     /// Recipients of the open transaction that the gate did not refuse.
-    recipients: Vec<Address>,
+    recipients: Vec<Named>,
 }
 
 impl SubmissionDoor {
@@ -95,10 +96,22 @@ impl SubmissionDoor {
         }
     }
 
-    async fn failed(&self, peer: IpAddr) -> Verdict {
+    /// The verdict on a peer or a name that has failed too often, before anything is looked at.
+    fn closed(&self, peer: IpAddr, username: &str) -> Option<Verdict> {
+        let now = self.submission.store().now();
+        if self.throttle.standing(peer, now) == Standing::Closed {
+            return Some(Verdict::Close(replies::too_many_failures()));
+        }
+        let is_closed = self.throttle.name_standing(username, now) == Standing::Closed;
+        is_closed.then(|| Verdict::Refuse(replies::name_closed()))
+    }
+
+    async fn failed(&self, peer: IpAddr, username: &str) -> Verdict {
         metrics::counter!("smtpd_authentications_failed_total").increment(1);
         sleep(self.failure_delay).await;
-        match self.throttle.failed(peer, self.submission.store().now()) {
+        let now = self.submission.store().now();
+        self.throttle.name_failed(username, now);
+        match self.throttle.failed(peer, now) {
             Standing::Open => Verdict::Refuse(replies::wrong_credential()),
             Standing::Closed => Verdict::Close(replies::too_many_failures()),
         }
@@ -111,11 +124,11 @@ impl SubmissionDoor {
         };
         let received = ReceivedBy { host: self.hostname.as_str(), protocol: self.protocol(trace) };
         let store = self.submission.store();
-        let (draft, ids) =
-            match content::from_smtp(store, authority, content, (&session.reverse_path, recipients), received) {
-                Ok(made) => made,
-                Err(error) => return Verdict::Refuse(content_refused(&error)),
-            };
+        let made = content::from_smtp(store, authority, content, &session.asked, recipients, received);
+        let (draft, ids) = match made {
+            Ok(made) => made,
+            Err(error) => return Verdict::Refuse(content_refused(&error)),
+        };
         // RFC 5321 §6.1: the store has committed when this returns. A crash before it: the client has no 250 and
         // sends again. A crash after it: the queue has the message.
         match self.submission.accept_all(authority, draft, ids).await {
@@ -147,33 +160,64 @@ impl Door for SubmissionDoor {
                 Some(authority.ok_or_else(replies::listener_without_credential)?)
             }
         };
-        Ok(Session { peer: peer.ip(), authority, reverse_path: ReversePath::Null, recipients: Vec::new() })
+        Ok(Session { peer: peer.ip(), authority, asked: nobody(), recipients: Vec::new() })
     }
 
     async fn authenticate(&self, session: &mut Session, attempt: Attempt) -> Verdict {
         let store = self.submission.store();
-        if self.throttle.standing(session.peer, store.now()) == Standing::Closed {
-            return Verdict::Close(replies::too_many_failures());
+        if let Some(verdict) = self.closed(session.peer, &attempt.username) {
+            return verdict;
         }
         // RFC 4616 §2: nobody may act on another's behalf; naming oneself is harmless.
         let for_another = attempt.authzid.as_ref().is_some_and(|authzid| *authzid != attempt.username);
         if for_another {
-            return self.failed(session.peer).await;
+            return self.failed(session.peer, &attempt.username).await;
         }
         match store.authenticate_smtp(&attempt.username, attempt.password.reveal()) {
+            Some(authority) => {
+                if store.lacks_scram(&authority)
+                    && let Err(error) = store.keep_scram(&authority, attempt.password.reveal()).await
+                {
+                    tracing::warn!(%error, "the keys for SCRAM could not be kept; they are made at the next login");
+                }
+                session.authority = Some(authority);
+                Verdict::Accept(Reply::authenticated())
+            }
+            None => self.failed(session.peer, &attempt.username).await,
+        }
+    }
+
+    fn scram_keys(&self, session: &mut Session, username: &str) -> Result<(Keys, String), Verdict> {
+        if let Some(verdict) = self.closed(session.peer, username) {
+            return Err(verdict);
+        }
+        match self.submission.store().scram_challenge(username) {
+            Ok(challenge) => Ok((challenge.keys, challenge.nonce)),
+            Err(error) => Err(Verdict::Refuse(self.failure(&error.into()))),
+        }
+    }
+
+    async fn proven(&self, session: &mut Session, proven: Proven) -> Verdict {
+        match self.submission.store().scram_proven(&proven) {
             Some(authority) => {
                 session.authority = Some(authority);
                 Verdict::Accept(Reply::authenticated())
             }
-            None => self.failed(session.peer).await,
+            // Revoked, run out, or a stream that is not there.
+            None => self.failed(session.peer, proven.username()).await,
         }
+    }
+
+    async fn not_proven(&self, session: &mut Session, username: &str) -> Verdict {
+        self.failed(session.peer, username).await
     }
 
     async fn mail(&self, session: &mut Session, sender: Sender) -> Verdict {
         session.recipients.clear();
-        // RFC 6409 §4.3. Whom it names decides nothing: failures come to an address of our own, or to a domain that is
-        // shown to be the controller's.
-        session.reverse_path = sender.reverse_path;
+        let Sender { reverse_path, returned, envelope_id, .. } = sender;
+        session.asked = Asked { reverse_path, returned, envelope_id };
+        // RFC 6409 §4.3. Whom it names decides nothing: failures come to an address of ours, and they and notifications
+        // to him only where his domain is shown to be the controller's.
         let Some(authority) = &session.authority else {
             return Verdict::Refuse(replies::authenticate_first());
         };
@@ -183,17 +227,18 @@ impl Door for SubmissionDoor {
         }
     }
 
-    async fn recipient(&self, session: &mut Session, address: Address) -> Verdict {
+    async fn recipient(&self, session: &mut Session, recipient: Recipient) -> Verdict {
+        let Recipient { address, notify, original } = recipient;
         let Some(authority) = &session.authority else {
             return Verdict::Refuse(replies::authenticate_first());
         };
         // One copy to a person, however often he is named.
-        if session.recipients.contains(&address) {
+        if session.recipients.iter().any(|named| named.address == address) {
             return Verdict::Accept(Reply::recipient_accepted());
         }
         match self.submission.check_recipient(authority, &address, session.recipients.len()).await {
             Ok(None) => {
-                session.recipients.push(address);
+                session.recipients.push(Named { address, notify, original });
                 Verdict::Accept(Reply::recipient_accepted())
             }
             Ok(Some(refused)) => Verdict::Refuse(replies::declined(&refused)),
@@ -207,7 +252,12 @@ impl Door for SubmissionDoor {
 
     fn reset(&self, session: &mut Session) {
         session.recipients.clear();
+        session.asked = nobody();
     }
+}
+
+const fn nobody() -> Asked {
+    Asked { reverse_path: ReversePath::Null, returned: None, envelope_id: None }
 }
 
 /// One reply for all recipients: SMTP has one code for the whole, so either all are queued or none is. A recipient

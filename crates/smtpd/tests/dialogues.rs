@@ -13,7 +13,7 @@ use mail::reply::Reply;
 use mail::server::BareNewlines;
 use parking_lot::Mutex;
 use smtpd::connections::Bounds;
-use smtpd::{Attempt, Connections, Door, Kind, Listener, Sender, Settings, Tls, Trace, Verdict};
+use smtpd::{Attempt, Connections, Door, Kind, Listener, Recipient, Sender, Settings, Tls, Trace, Verdict};
 use testkit::dialogue::{Dialogue, Scene, Taken};
 use testkit::tls::TestCa;
 
@@ -51,7 +51,8 @@ impl Door for ScriptedDoor {
         }
     }
 
-    async fn recipient(&self, session: &mut Self::Session, address: Address) -> Verdict {
+    async fn recipient(&self, session: &mut Self::Session, recipient: Recipient) -> Verdict {
+        let address = recipient.address;
         if address.local().starts_with("refused") {
             return Verdict::Refuse(Reply::new(550, (5, 7, 1), "recipient refused"));
         }

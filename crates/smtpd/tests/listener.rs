@@ -6,11 +6,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use mail::address::{Address, Domain};
+use mail::address::Domain;
 use mail::reply::Reply;
 use smtpd::connections::Bounds;
 use smtpd::listener::Error;
-use smtpd::{Attempt, Connections, Door, Kind, Listener, Sender, Settings, Trace, Verdict};
+use smtpd::{Attempt, Connections, Door, Kind, Listener, Recipient, Sender, Settings, Trace, Verdict};
 use testkit::smtp::SmtpClient;
 use testkit::stream::Stream;
 use testkit::tls::TestCa;
@@ -41,8 +41,8 @@ impl Door for SlowDoor {
         Verdict::Accept(Reply::sender_accepted())
     }
 
-    async fn recipient(&self, (): &mut (), address: Address) -> Verdict {
-        assert!(address.local() != "panic", "a fault of the door");
+    async fn recipient(&self, (): &mut (), recipient: Recipient) -> Verdict {
+        assert!(recipient.address.local() != "panic", "a fault of the door");
         Verdict::Accept(Reply::recipient_accepted())
     }
 
@@ -74,7 +74,7 @@ impl Door for ClosedDoor {
         unreachable_verdict()
     }
 
-    async fn recipient(&self, (): &mut (), _address: Address) -> Verdict {
+    async fn recipient(&self, (): &mut (), _recipient: Recipient) -> Verdict {
         unreachable_verdict()
     }
 
@@ -257,6 +257,17 @@ async fn whoever_does_not_authenticate_in_time_is_told_421() {
 /// CVE-2026-45185: TLS ends in the midst of a message, and octets follow in clear.
 #[tokio::test]
 async fn what_follows_the_end_of_tls_is_never_read() {
+    for (begin, reply, hidden) in [
+        ("DATA\r\n", "single dot\r\n", "\r\n.\r\nNOOP\r\n"),
+        ("BDAT 6\r\nx: y\r\nBDAT 100 LAST\r\n", "chunk received\r\n", &"x".repeat(200)),
+        ("BDAT 20 LAST\r\n", "recipient accepted\r\n", "\r\nx\r\nx\r\nNOOP\r\n"),
+    ] {
+        tls_ends_within_content(begin, reply, hidden).await;
+    }
+}
+
+/// `begin` follows RCPT; `reply` ends what the server says before it awaits content; `hidden` comes in clear.
+async fn tls_ends_within_content(begin: &str, reply: &str, hidden: &str) {
     let ca = TestCa::new();
     let mut settings = settings(Bounds::default());
     settings.tls = Some(ca.server(&["localhost"]));
@@ -266,13 +277,14 @@ async fn what_follows_the_end_of_tls_is_never_read() {
     stream.write_all(b"EHLO client.example\r\nSTARTTLS\r\n").await.unwrap();
     within("220", read_up_to(&mut stream, b"ready to start TLS\r\n")).await;
     let mut stream = stream.upgrade("localhost", ca.client()).await.unwrap();
-    stream.write_all(b"EHLO client.example\r\nMAIL FROM:<>\r\nRCPT TO:<a@b.example>\r\nDATA\r\n").await.unwrap();
-    within("354", read_up_to(&mut stream, b"single dot\r\n")).await;
+    let envelope = "EHLO client.example\r\nMAIL FROM:<>\r\nRCPT TO:<a@b.example>\r\n";
+    stream.write_all(format!("{envelope}{begin}").as_bytes()).await.unwrap();
+    within("the envelope", read_up_to(&mut stream, reply.as_bytes())).await;
     stream.write_all(b"Subject: x\r\n\r\nx").await.unwrap();
     stream.shutdown().await.unwrap();
     let Stream::Tls(tls) = stream else { panic!("TLS was begun") };
     let (mut tcp, _) = tls.into_inner();
-    let _ = tcp.write_all(b"\r\n.\r\nNOOP\r\n").await;
+    let _ = tcp.write_all(hidden.as_bytes()).await;
     // A message taken in would wait for its door, and the connection with it.
     let mut rest = Vec::new();
     let _ = within("the server to close", tcp.read_to_end(&mut rest)).await;

@@ -4,6 +4,9 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use aws_lc_rs::{digest, hmac, pbkdf2};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use mail::address::{Address, Domain};
 use mail::dkim::SigningKey;
 use model::agreement::AgreementState;
@@ -12,7 +15,7 @@ use model::person::{SuppressionReason, SuppressionScope};
 use model::{ControllerId, CredentialId, StreamId, StreamKind};
 use mta::submission::Submission;
 use smtpd::connections::Bounds;
-use smtpd::throttle::{FAILURES_MAX, Throttle, WINDOW};
+use smtpd::throttle::{FAILURES_MAX, NAME_FAILURES_MAX, Throttle, WINDOW};
 use smtpd::{Connections, Kind, Listener, Network, Settings, SubmissionDoor};
 use store::{Content, DomainKeys, NewCredential, Options, Store, Verified};
 use testkit::ManualClock;
@@ -35,6 +38,7 @@ struct House {
     password: String,
     submission: Listener,
     trusted: Listener,
+    throttle: Arc<Throttle>,
     _folder: tempfile::TempDir,
 }
 
@@ -66,7 +70,8 @@ impl House {
         let submission = Arc::new(Submission::new(Arc::clone(&store)));
         let hostname = Domain::parse("mx.sample.example")?;
         let connections = Connections::new(Bounds::default());
-        let door = SubmissionDoor::new(Arc::clone(&submission), hostname.clone(), Arc::new(Throttle::new()))
+        let throttle = Arc::new(Throttle::new());
+        let door = SubmissionDoor::new(Arc::clone(&submission), hostname.clone(), Arc::clone(&throttle))
             .with_failure_delay(Duration::from_millis(1));
         let tls = Some(ca.server(&["localhost"]));
         let settings = Settings::new(Kind::Submission, hostname.clone(), tls, Arc::clone(&connections));
@@ -86,6 +91,7 @@ impl House {
             password: created.password,
             submission: submission_listener,
             trusted,
+            throttle,
             _folder: folder,
         })
     }
@@ -299,6 +305,19 @@ async fn rfc4954_9_five_wrong_passwords_close_the_door_for_a_minute() {
 }
 
 #[tokio::test]
+async fn rfc4954_9_a_name_that_was_tried_from_everywhere_is_not_looked_at_for_a_minute() {
+    let house = House::new("127.0.0.0/8").await.unwrap();
+    for _ in 0..NAME_FAILURES_MAX {
+        house.throttle.name_failed(&house.username, house.store.now());
+    }
+    let mut client = house.connect().await.unwrap();
+    let reply = client.auth_plain(&house.username, &house.password).await.unwrap();
+    assert_eq!((reply.code, reply.enhanced.unwrap().to_string().as_str()), (454, "4.7.0"));
+    house.clock.advance(WINDOW);
+    assert_eq!(client.auth_plain(&house.username, &house.password).await.unwrap().code, 235);
+}
+
+#[tokio::test]
 async fn rfc4616_2_nobody_speaks_for_another() {
     let house = House::new("127.0.0.0/8").await.unwrap();
     let mut client = house.connect().await.unwrap();
@@ -377,4 +396,69 @@ async fn art28_3_a_an_allowance_that_others_used_up_meanwhile_keeps_nothing() {
     let reply = client.data(CONTENT).await.unwrap();
     assert_eq!((reply.code, reply.enhanced.unwrap().to_string().as_str()), (452, "4.7.1"));
     assert_eq!(house.queued().await.unwrap().len(), 1, "not even the one for whom there was room");
+}
+
+/// A SCRAM client of RFC 5802 §3; `plus` binds to these octets. The last reply.
+async fn scram(client: &mut SmtpClient, username: &str, password: &str, plus: Option<[u8; 32]>) -> Outcome<u16> {
+    let hmac = |key: &[u8], text: &str| hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, key), text.as_bytes());
+    let (name, flag) = if plus.is_some() { ("-PLUS", "p=tls-exporter,,") } else { ("", "n,,") };
+    let bare = format!("n={username},r=abcdefghijkl");
+    let reply = client.command(&format!("AUTH SCRAM-SHA-256{name} {}", BASE64.encode(format!("{flag}{bare}")))).await?;
+    if reply.code != 334 {
+        return Ok(reply.code);
+    }
+    let challenge = String::from_utf8(BASE64.decode(&reply.text)?)?;
+    let [nonce, salt, iterations] = challenge.split(',').collect::<Vec<_>>()[..] else { panic!("{challenge}") };
+    let (salt, iterations) = (BASE64.decode(&salt[2..])?, iterations[2..].parse()?);
+    let mut salted = [0; 32];
+    pbkdf2::derive(pbkdf2::PBKDF2_HMAC_SHA256, iterations, &salt, password.as_bytes(), &mut salted);
+    let bound = [flag.as_bytes(), &plus.map(Vec::from).unwrap_or_default()].concat();
+    let unproven = format!("c={},{nonce}", BASE64.encode(bound));
+    let (key, said) = (hmac(&salted, "Client Key"), format!("{bare},{challenge},{unproven}"));
+    let signature = hmac(digest::digest(&digest::SHA256, key.as_ref()).as_ref(), &said);
+    let proof: Vec<u8> = key.as_ref().iter().zip(signature.as_ref()).map(|(one, other)| one ^ other).collect();
+    let last = format!("{unproven},p={}", BASE64.encode(proof));
+    let reply = client.command(&BASE64.encode(last)).await?;
+    if reply.code != 334 {
+        return Ok(reply.code);
+    }
+    let ours = format!("v={}", BASE64.encode(hmac(hmac(&salted, "Server Key").as_ref(), &said)));
+    assert_eq!(BASE64.decode(&reply.text)?, ours.as_bytes());
+    Ok(client.command("").await?.code)
+}
+
+#[tokio::test]
+async fn rfc7677_and_rfc9266_a_password_is_proven_with_and_without_binding() {
+    let house = House::new("127.0.0.0/8").await.unwrap();
+    let (name, password) = (house.username.as_str(), house.password.as_str());
+    let mut client = house.connect().await.unwrap();
+    let exporter = client.exporter();
+    assert!(exporter.is_some());
+    assert_eq!(scram(&mut client, name, "wrong", exporter).await.unwrap(), 535);
+    assert_eq!(scram(&mut client, name, password, Some([9; 32])).await.unwrap(), 535, "another connection's binding");
+    assert_eq!(scram(&mut client, "nobody", password, None).await.unwrap(), 535);
+    assert_eq!(scram(&mut client, &format!("{name}+newsletter"), password, exporter).await.unwrap(), 235);
+    let mut client = house.connect().await.unwrap();
+    assert_eq!(scram(&mut client, name, password, None).await.unwrap(), 235);
+    assert_eq!(client.send("", &["ada@dest.example"], CONTENT).await.unwrap().code, 250);
+    house.store.revoke_credential(house.controller, house.credential).await.unwrap();
+    let mut client = house.connect().await.unwrap();
+    assert_eq!(scram(&mut client, name, password, None).await.unwrap(), 535, "revoked");
+}
+
+#[tokio::test]
+async fn rfc5802_an_independent_client_agrees() {
+    let house = House::new("127.0.0.0/8").await.unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let authority = folder.path().join("ca.pem");
+    std::fs::write(&authority, house.ca.pem()).unwrap();
+    for (password, code) in [(house.password.as_str(), "235"), ("wrong", "535")] {
+        let port = house.submission.local_addr().port().to_string();
+        let mut client = std::process::Command::new("python3");
+        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/scram.py");
+        client.args([script, "localhost", &port]).arg(&authority).args([&house.username, password]);
+        let said = tokio::task::spawn_blocking(move || client.output()).await.unwrap().unwrap();
+        let (out, fault) = (String::from_utf8_lossy(&said.stdout), String::from_utf8_lossy(&said.stderr));
+        assert_eq!(out.trim(), code, "{fault}");
+    }
 }

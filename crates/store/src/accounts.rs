@@ -24,6 +24,7 @@ pub use keepable::{NotKeepable, Place};
 pub(crate) use keepable::{TIMELINE, TIMELINE_DAYS_MAX, is_kept};
 use mail::address::{Address, Domain};
 use mail::dkim::SigningKey;
+use mail::scram::Keys;
 use model::agreement::AgreementState;
 use model::basis::{BasisKind, Evidence};
 use model::event::EventType;
@@ -283,6 +284,7 @@ impl Store {
             streams: number_list(new.streams.iter().map(|stream| stream.0)),
             expires: new.expires,
             revoked: None,
+            scram: Keys::derive(&password, crypto::random()?).map(|keys| keys.to_octets()),
         };
         self.write(EventType::CredentialChanged, Change::Credential(row)).await?;
         Ok(Created { id, username: new.username.to_owned(), password, api_key: format!("{key_name}.{key_secret}") })

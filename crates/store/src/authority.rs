@@ -1,7 +1,14 @@
-//! Who speaks, proven: only the store makes an [`Authority`], and only out of a right secret.
+//! Who speaks, proven: only the store makes an [`Authority`], and only out of a right secret, or the proof of one.
 
+use crate::engine::{Reach, Step, Writes};
+use crate::error::Result;
 use crate::open::Store;
 use crate::policy::{CredentialPolicy, before};
+use crate::statement as sql;
+use crate::vault::crypto;
+use mail::scram::{Keys, Proven};
+use model::event::EventType;
+use model::ids::hex;
 use model::{ControllerId, CredentialId, Stream, StreamId};
 use std::sync::Arc;
 
@@ -48,6 +55,15 @@ impl Authority {
     }
 }
 
+/// What a client's proof is asked for against.
+#[derive(Debug)]
+pub struct ScramChallenge {
+    /// The keys; those of nobody where there is no such name.
+    pub keys: Keys,
+    /// This node's half of the nonce: random, 48 hexadecimal digits.
+    pub nonce: String,
+}
+
 impl Store {
     /// SMTP: `username` or `username+stream`, and the password. `None` for anything wrong, without saying what.
     #[must_use]
@@ -64,6 +80,63 @@ impl Store {
             Some(stream) => authority.with_stream(stream, self),
             None => Some(authority),
         }
+    }
+
+    /// SCRAM: what a login with this name is to be proven against. A name that nobody has, and one whose keys were never
+    /// made, has keys that nothing proves, and cannot be told apart from others.
+    ///
+    /// # Errors
+    /// When the system gives no random octets.
+    pub fn scram_challenge(&self, username: &str) -> Result<ScramChallenge> {
+        let (name, _) = username.split_once('+').unwrap_or((username, ""));
+        let policy = self.policy.current();
+        let kept = policy.credential_by_username(name).and_then(|known| known.row.scram.as_deref());
+        let seed = self.vault.secret_hash("scram", name);
+        let keys = kept.and_then(Keys::from_octets).unwrap_or_else(|| Keys::of_nobody(&seed));
+        Ok(ScramChallenge { keys, nonce: hex(&crypto::random::<24>()?) })
+    }
+
+    /// SCRAM: who has proven that he knows the password of a name. `username+stream` as for
+    /// [`Self::authenticate_smtp`].
+    #[must_use]
+    pub fn scram_proven(&self, proven: &Proven) -> Option<Authority> {
+        let username = proven.username();
+        let (name, stream) = match username.split_once('+') {
+            Some((name, stream)) => (name, Some(stream)),
+            None => (username, None),
+        };
+        let policy = self.policy.current();
+        let authority = self.standing(policy.credential_by_username(name)?)?;
+        match stream {
+            Some(stream) => authority.with_stream(stream, self),
+            None => Some(authority),
+        }
+    }
+
+    /// Whether the credential behind an authority has no keys for SCRAM yet: it was made before there were any.
+    #[must_use]
+    pub fn lacks_scram(&self, authority: &Authority) -> bool {
+        authority.credential.row.scram.is_none()
+    }
+
+    /// Makes the keys for SCRAM of a credential that has none, of the password that has just been shown and believed.
+    ///
+    /// # Errors
+    /// Those of the engine; the login goes on without.
+    pub async fn keep_scram(&self, authority: &Authority, password: &str) -> Result<()> {
+        let Some(keys) = Keys::derive(password, crypto::random()?) else { return Ok(()) };
+        let (controller, id) = (authority.controller().0, authority.credential().0);
+        let keys = keys.to_octets();
+        let writes = Writes {
+            controller,
+            person: None,
+            reach: Reach::Accounts,
+            what: "credential",
+            event: None,
+            detail: self.vault.secret_hash("scram-keys", &id.to_string()),
+            steps: vec![Step::new(&sql::CREDENTIAL_SCRAM, vec![controller.into(), id.into(), keys.into()])],
+        };
+        self.act(EventType::CredentialChanged, writes).await.map(drop)
     }
 
     /// HTTP: the API key, 20 characters of name, a dot, 40 of secret.

@@ -35,7 +35,7 @@ mod conformance;
 pub use accounts::{
     Created, DomainKeys, List, NewBasis, NewCredential, NewPurpose, NewStream, NotKeepable, Place, Verified,
 };
-pub use authority::Authority;
+pub use authority::{Authority, ScramChallenge};
 pub use cluster::{ClockSource, ClusterView, LookSettings, NoSuchRole, NodeView, Roles, Tenure, TenureChanges, look};
 pub use copy::{ComparedTable, CopyPlan, CopyReport, CopyStep, Refused, StorePlace, Tell, copy_store};
 pub use decisions::{Asked, Basis, DecisionView, Fact, Moment, Paper, Shown, Verdict};

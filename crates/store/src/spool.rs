@@ -38,6 +38,7 @@ use crate::facts::Person;
 use bytes::Bytes;
 use gate::{Permit, Rule};
 use mail::address::Address;
+use model::message::Notice;
 use model::stream::Class;
 use model::{ControllerId, DomainId, MessageId, PurposeId, RecipientTag, StreamId, StreamKind, Timestamp};
 use std::sync::Arc;
@@ -72,6 +73,8 @@ pub struct Item<'a> {
     pub head: Bytes,
     /// The id it gets.
     pub id: MessageId,
+    /// What is to be told about it, where anybody asked (RFC 3461).
+    pub notice: Option<Notice>,
 }
 
 /// A key under which an answer is kept for 24 hours.
@@ -190,6 +193,8 @@ pub struct Content {
     pub head: Bytes,
     /// Body.
     pub body: Bytes,
+    /// What is to be told about it, where anybody asked (RFC 3461).
+    pub notice: Option<Arc<Notice>>,
 }
 
 impl Content {

@@ -26,6 +26,8 @@ pub struct MessageView {
     pub to: Option<String>,
     /// Metadata the client gave: a JSON object, or empty.
     pub metadata: String,
+    /// The client's own name for the transaction (RFC 3461 §4.4), where he gave one over SMTP.
+    pub envelope_id: Option<String>,
     /// Where it stands.
     pub state: MessageState,
     /// Accepted.
@@ -88,6 +90,8 @@ impl Store {
         for attempt in record.attempts {
             timeline.push(item(record.id, attempt, secret));
         }
+        let id_of = |open: &Envelope| open.notice.as_ref()?.envelope_id().map(|id| id.text());
+        let envelope_id = envelope.as_ref().and_then(id_of);
         let (to, metadata) = envelope.map_or((None, String::new()), |open| (Some(open.to), open.metadata));
         Ok(MessageView {
             id: MessageId(record.id),
@@ -97,6 +101,7 @@ impl Store {
             tag: RecipientTag(record.tag),
             to,
             metadata,
+            envelope_id,
             state: MessageState::from_word(&record.state).ok_or(Error::Row { column: "message.state" })?,
             accepted_at: record.accepted,
             timeline,

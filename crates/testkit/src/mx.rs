@@ -38,6 +38,8 @@ pub struct Received {
     pub hello: String,
     /// Parameters after the path of MAIL, such as `BODY=8BITMIME`.
     pub parameters: String,
+    /// What stood behind the path of RCPT, for each of [`Received::to`].
+    pub to_parameters: Vec<String>,
     /// Which connection it came over, counted from 1.
     pub connection: u64,
     /// Whether the reply to its final dot was positive, and was sent.
@@ -162,6 +164,8 @@ pub struct Manners {
     pub greeting: Option<(u16, String)>,
     /// Before each reply.
     pub delay: Duration,
+    /// Further lines of the reply to EHLO. With `CHUNKING` BDAT is known, else it is not.
+    pub keywords: Vec<&'static str>,
     /// After so many messages MAIL is answered with 421 and the connection closed.
     pub messages_max: u64,
 }
@@ -175,6 +179,7 @@ impl Default for Manners {
             extended: true,
             greeting: None,
             delay: Duration::ZERO,
+            keywords: Vec::new(),
             messages_max: u64::MAX,
         }
     }

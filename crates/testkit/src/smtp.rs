@@ -50,6 +50,13 @@ impl SmtpClient {
         Ok((client, greeting))
     }
 
+    /// RFC 9266: what both ends of this TLS connection can export, and nobody else.
+    #[must_use]
+    pub fn exporter(&self) -> Option<[u8; 32]> {
+        let Some(Stream::Tls(tls)) = &self.stream else { return None };
+        tls.get_ref().1.export_keying_material([0; 32], b"EXPORTER-Channel-Binding", None).ok()
+    }
+
     /// Sends octets as they are.
     ///
     /// # Errors

@@ -1,8 +1,10 @@
-//! Writes content with the dots of transparency.
+//! Writes content with the dots of transparency, or in chunks as it is.
 //!
 //! Invariants: what goes out has no CR or LF outside a CRLF; every line that begins with a dot gets another; content
 //! that breaks the rule goes out neither in part nor repaired, because a repair would break its signatures.
-//! Standards: RFC 5321 §2.3.8, §4.1.1.4, §4.5.2.
+//! Standards: RFC 5321 §2.3.8, §4.1.1.4, §4.5.2; RFC 3030 §2.
+
+use std::fmt::Write as _;
 
 use bytes::BytesMut;
 
@@ -30,6 +32,12 @@ enum Tail {
 
 #[derive(Default)]
 pub(super) struct Writer {
+    /// RFC 3030: there are chunks, and no dots.
+    chunking: bool,
+    /// What is gathered for the next chunk.
+    chunk: BytesMut,
+    /// Chunks without a reply.
+    unanswered: usize,
     tail: Tail,
     octets: u64,
     begun: bool,
@@ -42,8 +50,48 @@ impl Writer {
         self.begun
     }
 
+    /// A writer of chunks.
+    pub(super) fn chunked() -> Self {
+        Self { chunking: true, ..Self::default() }
+    }
+
+    /// Octets that wait for their chunk.
+    pub(super) fn gathered(&self) -> usize {
+        self.chunk.len()
+    }
+
+    /// Chunks whose reply has not come.
+    pub(super) fn unanswered(&self) -> usize {
+        self.unanswered
+    }
+
+    /// A reply to the oldest chunk has come. Returns whether more are awaited.
+    pub(super) fn chunk_answered(&mut self) -> bool {
+        self.unanswered = self.unanswered.saturating_sub(1);
+        self.unanswered > 0
+    }
+
+    /// Writes what was gathered as a chunk that is not the last; returns its octets, `None` without chunks.
+    pub(super) fn end_chunk(&mut self, out: &mut BytesMut) -> Option<usize> {
+        if self.chunk.is_empty() {
+            return None;
+        }
+        self.unanswered += 1;
+        Some(write_chunk(&mut self.chunk, "", out))
+    }
+
     pub(super) fn write(&mut self, parts: &[&[u8]], out: &mut BytesMut) -> Result<(), BodyError> {
         self.begun = true;
+        if self.chunking {
+            let mut chunk = std::mem::take(&mut self.chunk);
+            let written = self.write_to(parts, &mut chunk);
+            self.chunk = chunk;
+            return written;
+        }
+        self.write_to(parts, out)
+    }
+
+    fn write_to(&mut self, parts: &[&[u8]], out: &mut BytesMut) -> Result<(), BodyError> {
         let start = out.len();
         // Most lines need no dot: the length as it is, and a little.
         out.reserve(parts.iter().map(|part| part.len()).sum::<usize>() + 64);
@@ -64,7 +112,7 @@ impl Writer {
         while let Some(rest) = part.get(position..)
             && let Some(first) = rest.first()
         {
-            if self.tail == Tail::LineStart && *first == b'.' {
+            if !self.chunking && self.tail == Tail::LineStart && *first == b'.' {
                 out.extend_from_slice(part.get(copied..position).unwrap_or_default());
                 out.extend_from_slice(b".");
                 copied = position;
@@ -103,15 +151,40 @@ impl Writer {
         }
     }
 
-    /// Returns the octets of content, before stuffing.
-    pub(super) fn finish(&mut self, out: &mut BytesMut) -> Result<u64, BodyError> {
+    /// Writes the end: the final dot, or the last chunk. Returns the octets of content, before stuffing, or those of the
+    /// last chunk.
+    pub(super) fn finish(&mut self, out: &mut BytesMut) -> Result<End, BodyError> {
         if self.failed || self.tail == Tail::Cr {
             return Err(BodyError::BareNewline);
+        }
+        if self.chunking {
+            if self.tail == Tail::Text {
+                self.chunk.extend_from_slice(b"\r\n");
+            }
+            self.unanswered += 1;
+            return Ok(End::LastChunk(write_chunk(&mut self.chunk, " LAST", out)));
         }
         if self.tail == Tail::Text {
             out.extend_from_slice(b"\r\n");
         }
         out.extend_from_slice(b".\r\n");
-        Ok(self.octets)
+        Ok(End::Dot(self.octets))
     }
+}
+
+fn write_chunk(chunk: &mut BytesMut, role: &str, out: &mut BytesMut) -> usize {
+    let octets = chunk.len();
+    // Writing into a buffer that grows cannot fail.
+    let _ = write!(out, "BDAT {octets}{role}\r\n");
+    out.extend_from_slice(chunk);
+    chunk.clear();
+    octets
+}
+
+/// How content ended.
+pub(super) enum End {
+    /// All its octets, before stuffing.
+    Dot(u64),
+    /// Octets of the last chunk.
+    LastChunk(usize),
 }

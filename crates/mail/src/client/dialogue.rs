@@ -58,8 +58,8 @@ impl Client {
             Stage::StartTls => self.start_tls_reply(reply, input),
             Stage::Ready => Some(self.unexpected(&reply, input)),
             Stage::Reset | Stage::Mail | Stage::Recipient | Stage::Data => self.envelope_reply(reply, input, out),
-            Stage::Body => Some(self.early_reply(reply, input)),
-            Stage::FinalDot => Some(self.final_reply(reply, input)),
+            Stage::Body => self.early_reply(reply, input),
+            Stage::FinalDot => self.final_reply(reply, input),
         }
     }
 
@@ -155,26 +155,38 @@ impl Client {
 
     /// A reply while content is being written: a refusal ends the transaction, and the connection with it, since
     /// the peer is in the midst of content.
-    fn early_reply(&mut self, reply: ReceivedReply, input: &mut BytesMut) -> Step {
+    ///
+    /// A chunk that was taken is no reason to stop.
+    fn early_reply(&mut self, reply: ReceivedReply, input: &mut BytesMut) -> Option<Step> {
+        if reply.is_positive() && self.body.unanswered() > 0 {
+            self.body.chunk_answered();
+            return None;
+        }
         match self.current.take() {
             Some(current) if reply.is_transient() || reply.is_permanent() => {
-                self.end(current.concluded(Stage::Body, reply), false, input)
+                Some(self.end(current.concluded(Stage::Body, reply), false, input))
             }
             current => {
                 self.current = current;
-                self.unexpected(&reply, input)
+                Some(self.unexpected(&reply, input))
             }
         }
     }
 
-    fn final_reply(&mut self, reply: ReceivedReply, input: &mut BytesMut) -> Step {
+    /// The reply to the whole: behind those to the chunks before the last one, or a refusal of one of those, after
+    /// which the peer refuses the rest too (RFC 3030 §2).
+    fn final_reply(&mut self, reply: ReceivedReply, input: &mut BytesMut) -> Option<Step> {
+        let more = self.body.chunk_answered();
+        if more && reply.is_positive() {
+            return None;
+        }
         match self.current.take() {
             Some(current) if !reply.is_intermediate() => {
-                self.end(current.concluded(Stage::FinalDot, reply), true, input)
+                Some(self.end(current.concluded(Stage::FinalDot, reply), !more, input))
             }
             current => {
                 self.current = current;
-                self.unexpected(&reply, input)
+                Some(self.unexpected(&reply, input))
             }
         }
     }

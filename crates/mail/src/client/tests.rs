@@ -3,10 +3,12 @@
 use bytes::BytesMut;
 
 use super::{
-    BodyKind, Client, ClientSettings, Failure, Lost, Outcome, RecipientResult, Stage, Step, TlsUse, Transaction,
+    BodyKind, Client, ClientSettings, Failure, Lost, Notices, Outcome, RecipientResult, Stage, Step, TlsUse,
+    Transaction,
 };
 
 mod body;
+mod chunks;
 mod opening;
 mod pair;
 mod transactions;
@@ -75,6 +77,7 @@ fn transaction(recipients: &[&str]) -> Transaction {
         recipients: recipients.iter().map(|path| (*path).to_owned()).collect(),
         size: None,
         body: BodyKind::SevenBit,
+        notices: Notices::default(),
     }
 }
 

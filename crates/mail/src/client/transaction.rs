@@ -1,5 +1,7 @@
 //! One transaction from MAIL to the reply to DATA: a row of commands, a window over it, and the answers.
 //!
+//! With CHUNKING the row ends with the recipients, and content may follow their replies (RFC 3030 §4.2).
+//!
 //! With PIPELINING the window is wide and DATA goes out behind the recipients; without it the window is one command
 //! and the very same code goes step by step.
 //!
@@ -15,6 +17,7 @@ use super::outcome::{Outcome, RecipientResult};
 use super::transcript::{Recorder, Transcript};
 use super::{BodyKind, Capabilities, Stage};
 use crate::address::Address;
+use crate::dsn::{EnvelopeId, Notify, OriginalRecipient, Return};
 use crate::reply::ReceivedReply;
 
 /// Commands without a reply at any time: few enough that their replies fit the peer's and our own socket buffers,
@@ -34,6 +37,19 @@ pub struct Transaction {
     pub size: Option<u64>,
     /// Whether the body has octets above 127.
     pub body: BodyKind,
+    /// What goes with it to a peer that offers RFC 3461; to others it does not.
+    pub notices: Notices,
+}
+
+/// RFC 3461 §5.2: what the first sender asked to be told.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Notices {
+    /// RET.
+    pub returned: Option<Return>,
+    /// ENVID.
+    pub envelope_id: Option<EnvelopeId>,
+    /// NOTIFY and ORCPT for each recipient, in order; what is missing is not asked.
+    pub each: Vec<(Option<Notify>, Option<OriginalRecipient>)>,
 }
 
 impl fmt::Debug for Transaction {
@@ -51,6 +67,12 @@ pub enum BeginError {
     /// None, or more than 1,000.
     #[error("a transaction needs between 1 and 1000 recipients")]
     Recipients,
+    /// RFC 9422 §4.2: the peer said in its EHLO reply that it takes fewer.
+    #[error("the peer takes at most {limit} recipients in a transaction")]
+    TooManyRecipients {
+        /// How many.
+        limit: u32,
+    },
     /// A path that is no mailbox in the sense of [`Address::parse`], and might break its command.
     #[error("a path of the envelope is not in wire form")]
     Path,
@@ -72,6 +94,11 @@ impl Transaction {
     pub(super) fn check(&self, peer: &Capabilities) -> Result<(), BeginError> {
         if self.recipients.is_empty() || self.recipients.len() > RECIPIENTS_MAX {
             return Err(BeginError::Recipients);
+        }
+        if let Some(limit) = peer.recipients_max
+            && self.recipients.len() > usize::try_from(limit).unwrap_or(usize::MAX)
+        {
+            return Err(BeginError::TooManyRecipients { limit });
         }
         if !self.reverse_path.is_empty() {
             check_path(&self.reverse_path)?;
@@ -109,7 +136,7 @@ enum Command {
 pub(super) enum Next {
     /// More replies are awaited.
     Wait,
-    /// 354, and somebody is to receive it.
+    /// 354, or the end of the envelope before chunks, and somebody is to receive it.
     Body,
     /// Nothing is to be sent; whether the peer still has the transaction open.
     Done { reset_needed: bool },
@@ -121,6 +148,8 @@ pub(super) enum Next {
 pub(super) struct Progress {
     transaction: Transaction,
     mail_parameters: String,
+    /// RFC 3461: the peer takes its parameters.
+    notifications: bool,
     /// 1 when RSET goes first, otherwise 0.
     before_mail: usize,
     window: usize,
@@ -128,6 +157,8 @@ pub(super) struct Progress {
     written: usize,
     answered: usize,
     data_written: bool,
+    /// RFC 3030: content follows the recipients without DATA.
+    chunking: bool,
     mail_refusal: Option<ReceivedReply>,
     /// Answers to RCPT, in order.
     recipients: Vec<RecipientResult>,
@@ -147,15 +178,23 @@ impl Progress {
         if transaction.body == BodyKind::EightBitMime {
             mail_parameters.push_str(" BODY=8BITMIME");
         }
+        if let Some(returned) = transaction.notices.returned.filter(|_| peer.notifications) {
+            let _ = write!(mail_parameters, " RET={}", returned.as_str());
+        }
+        if let Some(id) = transaction.notices.envelope_id.as_ref().filter(|_| peer.notifications) {
+            let _ = write!(mail_parameters, " ENVID={}", id.as_wire());
+        }
         Self {
             recipients: Vec::with_capacity(transaction.recipients.len()),
             transaction,
             mail_parameters,
+            notifications: peer.notifications,
             before_mail: usize::from(reset),
             window: if peer.pipelining { WINDOW } else { 1 },
             written: 0,
             answered: 0,
             data_written: false,
+            chunking: peer.chunking,
             mail_refusal: None,
             accepted: 0,
             emptied: false,
@@ -189,7 +228,7 @@ impl Progress {
     pub(super) fn write_commands(&mut self, out: &mut BytesMut, transcript: &mut Recorder) {
         while !self.data_written && self.mail_refusal.is_none() && self.written - self.answered < self.window {
             let command = self.command(self.written);
-            if command == Command::Data && self.all_recipients_refused() {
+            if command == Command::Data && (self.chunking || self.all_recipients_refused()) {
                 return;
             }
             let start = out.len();
@@ -210,10 +249,25 @@ impl Progress {
             }
             Command::Rcpt(index) => {
                 let path = self.transaction.recipients.get(index).map_or("", String::as_str);
-                write!(out, "RCPT TO:<{path}>\r\n")
+                write!(out, "RCPT TO:<{path}>{}\r\n", self.recipient_parameters(index))
             }
             Command::Data => out.write_str("DATA\r\n"),
         };
+    }
+
+    fn recipient_parameters(&self, index: usize) -> String {
+        let mut parameters = String::new();
+        let Some((notify, original)) = self.transaction.notices.each.get(index).filter(|_| self.notifications) else {
+            return parameters;
+        };
+        // Writing into a String cannot fail.
+        if let Some(notify) = notify {
+            let _ = write!(parameters, " NOTIFY={notify}");
+        }
+        if let Some(original) = original {
+            let _ = write!(parameters, " ORCPT={}", original.as_wire());
+        }
+        parameters
     }
 
     fn all_recipients_refused(&self) -> bool {
@@ -242,6 +296,9 @@ impl Progress {
         self.write_commands(out, transcript);
         if self.answered < self.written {
             return Next::Wait;
+        }
+        if self.chunking && self.accepted > 0 {
+            return Next::Body;
         }
         // Everything written is answered, and nothing more was worth writing.
         self.fill();

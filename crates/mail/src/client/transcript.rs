@@ -53,6 +53,13 @@ impl Recorder {
         self.line("C: ", ".");
     }
 
+    /// RFC 3030 §2: a chunk of so many octets.
+    pub(super) fn chunk(&mut self, octets: usize, last: bool) {
+        let last = if last { " LAST" } else { "" };
+        self.line("C: ", &format!("BDAT {octets}{last}"));
+        self.line("C: ", &format!("<{octets} octets>"));
+    }
+
     pub(super) fn received(&mut self, reply: &ReceivedReply) {
         let mut lines = reply.text.split('\n').peekable();
         let mut prefix = String::with_capacity(20);

@@ -25,11 +25,29 @@ pub(super) enum Command<'a> {
     Vrfy,
     Expn,
     Help,
-    /// Not offered; the octets that follow it must be skipped all the same.
-    Bdat(u64),
+    /// RFC 3030 §2: so many octets follow, whatever becomes of them.
+    Bdat(Bdat),
     /// The first line of another protocol, sent here by a browser that was tricked.
     Foreign,
     Quit,
+}
+
+/// What a BDAT command says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Bdat {
+    pub(super) octets: u64,
+    pub(super) role: Role,
+}
+
+/// What the chunk is to its message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Role {
+    More,
+    Last,
+    /// Something else than LAST follows the number: the octets are skipped.
+    Unknown,
+    /// The number itself is unreadable: nobody knows where the next command begins.
+    Lost,
 }
 
 /// Whether `input` begins with `verb` (upper case), in any case.
@@ -81,7 +99,7 @@ pub(super) fn parse(line: &str) -> Result<Command<'_>, Reply> {
         b"VRFY" => Ok(Command::Vrfy),
         b"EXPN" => Ok(Command::Expn),
         b"HELP" => Ok(Command::Help),
-        b"BDAT" => bdat(rest),
+        b"BDAT" => Ok(Command::Bdat(bdat(rest))),
         b"GET" | b"POST" | b"PUT" | b"HEAD" | b"DELETE" | b"PATCH" | b"OPTIONS" | b"CONNECT" => Ok(Command::Foreign),
         _ => Err(replies::unknown_command()),
     }
@@ -91,9 +109,21 @@ fn bare<'a>(command: Command<'a>, rest: &str) -> Result<Command<'a>, Reply> {
     if rest.is_empty() { Ok(command) } else { Err(replies::no_arguments_allowed()) }
 }
 
-fn bdat(rest: &str) -> Result<Command<'_>, Reply> {
-    let octets = rest.split(' ').next().unwrap_or_default();
-    octets.parse().map(Command::Bdat).map_err(|_| replies::bad_bdat())
+/// RFC 3030 §2: `chunk-size [SP "LAST"]`, the size in 1 to 20 digits.
+fn bdat(rest: &str) -> Bdat {
+    let (digits, end) = rest.split_once(' ').unwrap_or((rest, ""));
+    let is_number = (1..=20).contains(&digits.len()) && digits.bytes().all(|octet| octet.is_ascii_digit());
+    match digits.parse() {
+        Ok(octets) if is_number => {
+            let role = match end.trim_start_matches(' ') {
+                "" => Role::More,
+                word if word.eq_ignore_ascii_case("LAST") => Role::Last,
+                _ => Role::Unknown,
+            };
+            Bdat { octets, role }
+        }
+        _ => Bdat { octets: 0, role: Role::Lost },
+    }
 }
 
 /// RFC 5321 §4.1.1.1: a domain or an address literal. Names with an underscore or a trailing dot are taken, since

@@ -13,7 +13,7 @@ const END_OF_DATA: &[u8] = b".\r\n";
 /// Room for a usual message before anything is known of its size.
 const RESERVED_OCTETS_MIN: usize = 8 * 1024;
 /// A client that keeps sending after a fault is heard out for this many times the limit, then disconnected.
-const DISCARDED_LIMITS_MAX: usize = 4;
+pub(super) const DISCARDED_LIMITS_MAX: usize = 4;
 
 /// Why the machine itself refuses a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

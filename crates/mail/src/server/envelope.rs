@@ -2,10 +2,11 @@
 //!
 //! Invariants: a path is an [`Address`], the null path or a refusal; an unknown parameter is refused, never skipped,
 //! because it may ask for something that we would then not do.
-//! Standards: RFC 5321 §4.1.1.2, §4.1.1.3, §4.1.1.11, §4.1.2; RFC 1870 §6; RFC 6152 §2; RFC 4954 §5.
+//! Standards: RFC 5321 §4.1.1.2, §4.1.1.3, §4.1.1.11, §4.1.2; RFC 1870 §6; RFC 6152 §2; RFC 4954 §5; RFC 3461 §4.
 
 use super::BodyKind;
 use crate::address::{Address, AddressError, Domain, ReversePath};
+use crate::dsn::{EnvelopeId, Notify, OriginalRecipient, Return};
 use crate::reply::Reply;
 
 #[derive(Debug)]
@@ -13,6 +14,24 @@ pub(super) struct Mail {
     pub(super) reverse_path: ReversePath,
     pub(super) size: Option<u64>,
     pub(super) body: BodyKind,
+    pub(super) returned: Option<Return>,
+    pub(super) envelope_id: Option<EnvelopeId>,
+}
+
+#[derive(Debug)]
+pub(super) struct Rcpt {
+    pub(super) address: Address,
+    pub(super) notify: Option<Notify>,
+    pub(super) original: Option<OriginalRecipient>,
+}
+
+/// Which parameters a client may use.
+#[derive(Clone, Copy)]
+pub(super) struct Offered {
+    /// EHLO: any at all.
+    pub(super) extended: bool,
+    /// RFC 3461.
+    pub(super) notifications: bool,
 }
 
 /// Whose path it is; this chooses the enhanced code (RFC 3463 §3.2: 5.1.7 sender, 5.1.3 recipient).
@@ -32,24 +51,24 @@ impl Side {
 }
 
 /// Reads what follows `MAIL `. Parameters are an extension, so HELO has none.
-pub(super) fn parse_mail(argument: &str, extended: bool) -> Result<Mail, Reply> {
+pub(super) fn parse_mail(argument: &str, offered: Offered) -> Result<Mail, Reply> {
     let (path, parameters) = split_path(argument, "FROM:", Side::Sender)?;
     let reverse_path =
         if path.is_empty() { ReversePath::Null } else { ReversePath::Address(read_address(path, Side::Sender)?) };
-    let mut mail = Mail { reverse_path, size: None, body: BodyKind::SevenBit };
+    let mut mail = Mail { reverse_path, size: None, body: BodyKind::SevenBit, returned: None, envelope_id: None };
     let mut seen = Seen::default();
     for parameter in Parameters(parameters) {
         let (keyword, value) = parameter?;
-        if !extended {
+        if !offered.extended {
             return Err(unknown_parameter());
         }
-        mail_parameter(&mut mail, &mut seen, keyword, value)?;
+        mail_parameter(&mut mail, &mut seen, offered, keyword, value)?;
     }
     Ok(mail)
 }
 
 /// Reads what follows `RCPT `. `hostname` completes a bare `<postmaster>`.
-pub(super) fn parse_rcpt(argument: &str, hostname: &Domain) -> Result<Address, Reply> {
+pub(super) fn parse_rcpt(argument: &str, hostname: &Domain, offered: Offered) -> Result<Rcpt, Reply> {
     let (path, parameters) = split_path(argument, "TO:", Side::Recipient)?;
     // RFC 5321 §4.1.1.3: postmaster needs no domain.
     let address = if path.eq_ignore_ascii_case("postmaster") {
@@ -57,11 +76,27 @@ pub(super) fn parse_rcpt(argument: &str, hostname: &Domain) -> Result<Address, R
     } else {
         read_address(path, Side::Recipient)?
     };
-    // No RCPT parameter is offered yet; each one that comes is malformed or unknown.
-    match Parameters(parameters).next() {
-        None => Ok(address),
-        Some(parameter) => Err(parameter.err().unwrap_or_else(unknown_parameter)),
+    let mut rcpt = Rcpt { address, notify: None, original: None };
+    for parameter in Parameters(parameters) {
+        let (keyword, value) = parameter?;
+        if !offered.extended || !offered.notifications {
+            return Err(unknown_parameter());
+        }
+        if keyword.eq_ignore_ascii_case("NOTIFY") {
+            set_once(&mut rcpt.notify, value.and_then(Notify::parse))?;
+        } else if keyword.eq_ignore_ascii_case("ORCPT") {
+            set_once(&mut rcpt.original, value.and_then(OriginalRecipient::parse))?;
+        } else {
+            return Err(unknown_parameter());
+        }
     }
+    Ok(rcpt)
+}
+
+/// RFC 5321 §4.1.1.11: at most once, and well formed.
+fn set_once<T>(place: &mut Option<T>, value: Option<T>) -> Result<(), Reply> {
+    let value = value.ok_or_else(bad_parameter)?;
+    if place.replace(value).is_some() { Err(bad_parameter()) } else { Ok(()) }
 }
 
 /// RFC 5321 §4.1.1.11: each parameter at most once.
@@ -72,7 +107,13 @@ struct Seen {
     auth: bool,
 }
 
-fn mail_parameter(mail: &mut Mail, seen: &mut Seen, keyword: &str, value: Option<&str>) -> Result<(), Reply> {
+fn mail_parameter(
+    mail: &mut Mail,
+    seen: &mut Seen,
+    offered: Offered,
+    keyword: &str,
+    value: Option<&str>,
+) -> Result<(), Reply> {
     if keyword.eq_ignore_ascii_case("SIZE") {
         once(&mut seen.size)?;
         mail.size = Some(size(value)?);
@@ -83,6 +124,10 @@ fn mail_parameter(mail: &mut Mail, seen: &mut Seen, keyword: &str, value: Option
         // RFC 4954 §5: who first submitted it. We believe only our own AUTH, so it is read and dropped.
         once(&mut seen.auth)?;
         value.ok_or_else(bad_parameter)?;
+    } else if offered.notifications && keyword.eq_ignore_ascii_case("RET") {
+        set_once(&mut mail.returned, value.and_then(Return::parse))?;
+    } else if offered.notifications && keyword.eq_ignore_ascii_case("ENVID") {
+        set_once(&mut mail.envelope_id, value.and_then(EnvelopeId::parse))?;
     } else {
         return Err(unknown_parameter());
     }

@@ -1,6 +1,6 @@
 //! What EHLO announces. A keyword stands here only when the machine and its driver keep its promise.
 //!
-//! Standards: RFC 5321 §4.1.1.1; RFC 3207 §4.2 and RFC 4954 §4 say what disappears under TLS.
+//! Standards: RFC 5321 §4.1.1.1; RFC 3207 §4.2 and RFC 4954 §4 say what disappears under TLS; RFC 9422 (LIMITS).
 
 use std::fmt::Write as _;
 
@@ -8,15 +8,28 @@ use super::{AuthOffer, Settings, TlsOffer};
 use crate::reply::Reply;
 
 /// The reply to EHLO in the present state of the connection.
-pub(super) fn ehlo_reply(settings: &Settings, tls: bool) -> Reply {
-    let mut text = format!("{}\nPIPELINING\n8BITMIME\nENHANCEDSTATUSCODES", settings.hostname);
+/// `binding`: the connection can be bound to (RFC 9266).
+pub(super) fn ehlo_reply(settings: &Settings, tls: bool, binding: bool) -> Reply {
+    let mut text = format!("{}\nPIPELINING\n8BITMIME\nCHUNKING\nENHANCEDSTATUSCODES", settings.hostname);
     // Writing into a String cannot fail.
-    let _ = write!(text, "\nSIZE {}", settings.limits.message_octets());
+    let limits = &settings.limits;
+    let _ = write!(text, "\nSIZE {}", limits.message_octets());
+    // RFC 9422 §2.3: a bound that is not told is found out by refusals.
+    let _ = write!(text, "\nLIMITS MAILMAX={} RCPTMAX={}", limits.transactions_max, limits.recipients());
+    if settings.notifications {
+        text.push_str("\nDSN");
+    }
     if settings.tls == TlsOffer::StartTls && !tls {
         text.push_str("\nSTARTTLS");
     }
     if settings.auth == AuthOffer::RequiredOverTls && tls {
         text.push_str("\nAUTH PLAIN LOGIN");
+        if settings.scram {
+            text.push_str(" SCRAM-SHA-256");
+        }
+        if settings.scram && binding {
+            text.push_str(" SCRAM-SHA-256-PLUS");
+        }
     }
     Reply::plain(250, text)
 }

@@ -19,7 +19,7 @@ pub(super) fn goodbye() -> Reply {
 }
 
 pub(super) fn help() -> Reply {
-    Reply::new(214, (2, 0, 0), "EHLO STARTTLS AUTH MAIL RCPT DATA RSET NOOP QUIT; see RFC 5321")
+    Reply::new(214, (2, 0, 0), "EHLO STARTTLS AUTH MAIL RCPT DATA BDAT RSET NOOP QUIT; see RFC 5321")
 }
 
 pub(super) fn cannot_verify() -> Reply {
@@ -52,7 +52,11 @@ pub(super) fn bad_hello() -> Reply {
 }
 
 pub(super) fn bad_bdat() -> Reply {
-    Reply::new(501, (5, 5, 4), "BDAT needs a number of octets")
+    Reply::new(501, (5, 5, 4), "BDAT takes a number of octets and perhaps LAST")
+}
+
+pub(super) fn chunk_received() -> Reply {
+    Reply::new(250, (2, 0, 0), "chunk received")
 }
 
 pub(super) fn line_too_long() -> Reply {

@@ -11,10 +11,11 @@ use super::command::{self, Command};
 use super::content::{Content, Reader};
 use super::envelope;
 use super::{AuthOffer, BareNewlines, Hello, Pending, Phase, Server, Step, TlsOffer, Transaction, keywords, replies};
+use crate::dsn;
 use crate::reply::Reply;
 
-/// RFC 1870 §3 (26 octets), RFC 6152 §2 (17), RFC 4954 §4 (500): what parameters add to a MAIL command, and room.
-const MAIL_EXTENSION_OCTETS: usize = 26 + 17 + 500;
+/// RFC 1870 §3 (26 octets), RFC 6152 §2 (17), RFC 4954 §4 (500), RFC 3461: what parameters add to a MAIL command.
+const MAIL_EXTENSION_OCTETS: usize = 26 + 17 + 500 + dsn::MAIL_OCTETS;
 /// Octets reserved for content on the word of a SIZE parameter.
 const RESERVED_OCTETS_MAX: u64 = 256 * 1024;
 
@@ -27,6 +28,7 @@ impl Server {
                 let content = reader.read(input);
                 self.content(content, out)
             }
+            Phase::Chunk { .. } => self.chunk(input, out),
             Phase::DiscardLine => {
                 let Some(end) = memchr::memchr(b'\n', input) else {
                     input.clear();
@@ -76,8 +78,7 @@ impl Server {
 
     /// DATA has been allowed: from here on the input is content.
     pub(super) fn begin_content(&mut self) {
-        let declared = self.transaction.as_ref().and_then(|transaction| transaction.declared_octets);
-        let reserve = usize::try_from(declared.unwrap_or(0).min(RESERVED_OCTETS_MAX)).unwrap_or(0);
+        let reserve = self.transaction.as_ref().map_or(0, Transaction::reserve);
         self.last_fault = None;
         self.phase = Phase::Content(Reader::new(&self.settings.limits, self.settings.bare_newlines, reserve));
     }
@@ -111,6 +112,10 @@ impl Server {
             if input.len() < limit {
                 return Some(Step::NeedInput);
             }
+            if self.is_unread_bdat(input) {
+                self.close(replies::bad_bdat(), out);
+                return None;
+            }
             let reply = match std::mem::replace(&mut self.phase, Phase::DiscardLine) {
                 Phase::Authentication(_) => replies::authentication_line_too_long(),
                 _ => replies::line_too_long(),
@@ -122,10 +127,15 @@ impl Server {
         line.clear();
         let read = command::clean_line(input.get(..=end).unwrap_or_default(), self.settings.bare_newlines);
         let read = read.map(|text| line.push_str(text));
+        let unread_bdat = read.is_err() && self.is_unread_bdat(input);
         input.advance(end + 1);
         let secret = matches!(self.phase, Phase::Authentication(_)) || command::begins_with(line.as_bytes(), b"AUTH ");
         let step = match read {
             Ok(()) => self.dispatch(&line, out),
+            Err(_) if unread_bdat => {
+                self.close(replies::bad_bdat(), out);
+                None
+            }
             Err(reply) => {
                 self.phase = Phase::Commands;
                 self.fail(&reply, out);
@@ -139,6 +149,12 @@ impl Server {
         step
     }
 
+    /// Whether a line that cannot be read may have said how many octets of content follow it: then nobody knows where
+    /// the next command begins.
+    fn is_unread_bdat(&self, input: &[u8]) -> bool {
+        matches!(self.phase, Phase::Commands) && command::begins_with(input, b"BDAT")
+    }
+
     /// How long the line at the head of `input` may be, CRLF included.
     fn line_limit(&self, input: &[u8]) -> usize {
         let limits = &self.settings.limits;
@@ -147,6 +163,9 @@ impl Server {
         }
         if command::begins_with(input, b"MAIL ") {
             return limits.command_octets_max.saturating_add(MAIL_EXTENSION_OCTETS);
+        }
+        if self.settings.notifications && command::begins_with(input, b"RCPT ") {
+            return limits.command_octets_max.saturating_add(dsn::RECIPIENT_OCTETS);
         }
         limits.command_octets_max
     }
@@ -178,13 +197,7 @@ impl Server {
             Command::Vrfy => self.answer(&replies::cannot_verify(), out),
             Command::Expn => self.answer(&replies::not_implemented(), out),
             Command::Help => self.answer(&replies::help(), out),
-            Command::Bdat(octets) => {
-                self.fail(&replies::not_implemented(), out);
-                if !matches!(self.phase, Phase::Closed) {
-                    self.phase = Phase::DiscardOctets(octets);
-                }
-                None
-            }
+            Command::Bdat(bdat) => self.bdat(bdat, out),
             Command::Foreign => {
                 self.close(replies::foreign_protocol(), out);
                 None
@@ -212,7 +225,7 @@ impl Server {
         }
         self.hello = Some(Hello { name: name.into(), extended });
         let reply = if extended {
-            keywords::ehlo_reply(&self.settings, self.tls)
+            keywords::ehlo_reply(&self.settings, self.tls, self.exporter.is_some())
         } else {
             Reply::plain(250, self.settings.hostname.as_str().to_owned())
         };
@@ -247,7 +260,7 @@ impl Server {
         if !self.tls {
             return self.refuse_command(&replies::encryption_required(), out);
         }
-        let progress = Dialogue::begin(argument);
+        let progress = Dialogue::begin(argument, self.offered());
         self.authentication(progress, out)
     }
 
@@ -255,7 +268,8 @@ impl Server {
         let Phase::Authentication(dialogue) = std::mem::replace(&mut self.phase, Phase::Commands) else {
             return None;
         };
-        self.authentication(dialogue.next(line), out)
+        let progress = dialogue.next(line, self.offered());
+        self.authentication(progress, out)
     }
 
     fn authentication(&mut self, progress: Progress, out: &mut BytesMut) -> Option<Step> {
@@ -265,7 +279,20 @@ impl Server {
                 self.phase = Phase::Authentication(dialogue);
                 None
             }
-            Progress::Failed(reply) => self.refuse_command(&reply, out),
+            Progress::Failed(reply) => {
+                self.scram = None;
+                self.refuse_command(&reply, out)
+            }
+            Progress::Scram(first) => self.ask_for_keys(first),
+            Progress::Proven(proven) => self.ask_about_proof(proven),
+            Progress::NotProven(username) => {
+                self.pending = Some(Pending::NotProven);
+                Some(Step::NotProven { username })
+            }
+            Progress::End => {
+                self.end_scram(out);
+                None
+            }
             Progress::Complete { mechanism, authzid, username, password } => {
                 self.pending = Some(Pending::Authenticate);
                 Some(Step::Authenticate { mechanism, authzid, username, password })
@@ -286,7 +313,8 @@ impl Server {
             return None;
         }
         let extended = self.hello.as_ref().is_some_and(|hello| hello.extended);
-        let mail = match envelope::parse_mail(argument, extended) {
+        let offered = envelope::Offered { extended, notifications: self.settings.notifications };
+        let mail = match envelope::parse_mail(argument, offered) {
             Ok(mail) => mail,
             Err(reply) => return self.refuse_command(&reply, out),
         };
@@ -295,24 +323,31 @@ impl Server {
             // RFC 1870 §6.1: said before the content is sent; no error of the client, who could not know.
             return self.answer(&replies::too_large(&self.settings.limits), out);
         }
-        self.transaction = Some(Transaction { recipients: 0, declared_octets: mail.size });
+        self.transaction = Some(Transaction { recipients: 0, declared_octets: mail.size, chunks: None });
         self.pending = Some(Pending::Mail);
-        Some(Step::Mail { reverse_path: mail.reverse_path, size: mail.size, body: mail.body })
+        let envelope::Mail { reverse_path, size, body, returned, envelope_id } = mail;
+        Some(Step::Mail { reverse_path, size, body, returned, envelope_id })
     }
 
     fn rcpt(&mut self, argument: &str, out: &mut BytesMut) -> Option<Step> {
         let Some(transaction) = &self.transaction else {
             return self.refuse_command(&replies::bad_sequence(), out);
         };
+        if transaction.chunks.is_some() {
+            // RFC 3030 §2: the envelope is closed by the first chunk.
+            return self.refuse_command(&replies::bad_sequence(), out);
+        }
         if transaction.recipients >= self.settings.limits.recipients() {
             // RFC 5321 §4.5.3.1.10: 452, so that the client sends the rest in another transaction.
             return self.answer(&replies::too_many_recipients(), out);
         }
-        match envelope::parse_rcpt(argument, &self.settings.hostname) {
+        let extended = self.hello.as_ref().is_some_and(|hello| hello.extended);
+        let offered = envelope::Offered { extended, notifications: self.settings.notifications };
+        match envelope::parse_rcpt(argument, &self.settings.hostname, offered) {
             Err(reply) => self.refuse_command(&reply, out),
-            Ok(address) => {
+            Ok(envelope::Rcpt { address, notify, original }) => {
                 self.pending = Some(Pending::Recipient);
-                Some(Step::Recipient { address })
+                Some(Step::Recipient { address, notify, original })
             }
         }
     }
@@ -320,6 +355,8 @@ impl Server {
     fn data(&mut self, out: &mut BytesMut) -> Option<Step> {
         match &self.transaction {
             None => self.refuse_command(&replies::bad_sequence(), out),
+            // RFC 3030 §2: DATA and BDAT do not mix.
+            Some(transaction) if transaction.chunks.is_some() => self.refuse_command(&replies::bad_sequence(), out),
             // RFC 5321 §3.3 and RFC 2920 §3.1: after pipelined refusals the client finds out here.
             Some(transaction) if transaction.recipients == 0 => self.answer(&replies::no_recipients(), out),
             Some(_) => {
@@ -327,6 +364,13 @@ impl Server {
                 Some(Step::BeginData)
             }
         }
+    }
+}
+
+impl Transaction {
+    /// Octets worth reserving on the word of a SIZE parameter.
+    pub(super) fn reserve(&self) -> usize {
+        usize::try_from(self.declared_octets.unwrap_or(0).min(RESERVED_OCTETS_MAX)).unwrap_or(0)
     }
 }
 

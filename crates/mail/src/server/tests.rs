@@ -7,14 +7,17 @@ use bytes::BytesMut;
 use super::{AuthOffer, BareNewlines, Limits, Server, Settings, Step, TlsOffer};
 use crate::address::Domain;
 use crate::reply::Reply;
+use crate::scram::Keys;
 
+mod chunks;
 mod commands;
 mod content;
 mod dialogues;
+mod scram;
 
 fn settings(tls: TlsOffer, auth: AuthOffer, bare_newlines: BareNewlines) -> Settings {
     let hostname = Domain::parse("mx.sample.example").unwrap();
-    Settings { hostname, tls, auth, bare_newlines, limits: Limits::default() }
+    Settings { hostname, tls, auth, bare_newlines, scram: false, notifications: false, limits: Limits::default() }
 }
 
 /// A listener where anybody may send, as most tests need it.
@@ -78,6 +81,12 @@ impl Session {
                     self.server.tls_established();
                     return;
                 }
+                Step::Scram { username } => {
+                    self.note(format!("Scram {username}"));
+                    let salt = *b"\x5b\x6d\x99\x68\x9d\x12\x35\x8e\xec\xa0\x4b\x14\x12\x36\xfa\x81";
+                    let keys = Keys::derive("pencil", salt).unwrap();
+                    self.server.challenge(keys, "%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0", &mut self.out);
+                }
                 Step::Reset => self.note("Reset".to_owned()),
                 Step::AwaitingVerdict => unreachable!("every question was answered"),
                 question => self.answer(question),
@@ -97,12 +106,20 @@ impl Session {
                 (password.reveal() == "secret").then(Reply::authenticated),
                 Reply::new(535, (5, 7, 8), "wrong credential"),
             ),
-            Step::Mail { reverse_path, size, body } => (
+            Step::Proven(proven) => (
+                format!("Proven {}", proven.username()),
+                Some(Reply::authenticated()),
+                Reply::new(535, (5, 7, 8), "wrong credential"),
+            ),
+            Step::NotProven { username } => {
+                (format!("NotProven {username}"), None, Reply::new(535, (5, 7, 8), "wrong credential"))
+            }
+            Step::Mail { reverse_path, size, body, .. } => (
                 format!("Mail <{}> {size:?} {body:?}", reverse_path.to_wire()),
                 (!reverse_path.to_wire().starts_with("nobody")).then(Reply::sender_accepted),
                 Reply::new(550, (5, 7, 1), "not this sender"),
             ),
-            Step::Recipient { address } => (
+            Step::Recipient { address, .. } => (
                 format!("Recipient <{}>", address.to_wire()),
                 (!address.local().starts_with("refused")).then(Reply::recipient_accepted),
                 Reply::new(550, (5, 7, 1), "not this recipient"),

@@ -70,6 +70,9 @@ pub(crate) async fn deliver(engine: &Arc<Engine>, site: &Arc<str>, link: Box<Lin
         })
         .collect();
     loop {
+        if link.is_full() {
+            break;
+        }
         // Nothing begins any more, or not now; the rows are due and keep their place.
         if !engine.may_begin(site) {
             return Ended::Open(link);
@@ -260,6 +263,7 @@ async fn exchange(
     match link.content(letter.parts()).await {
         Ok(()) => {}
         Err(NotWritten::Lost(trouble)) => return trial.lost(link, entry, trouble).await,
+        Err(NotWritten::Refused(outcome)) => return trial.over(link, entry, *outcome).await,
         Err(NotWritten::Malformed) => {
             let transcript = link.interrupted().transcript.as_str().to_owned();
             trial.bounced(entry, "5.6.0", transcript).await;

@@ -1,5 +1,6 @@
 //! What became of attempts, written down in batches.
 //!
+//! A client who asked to be told is told first ([`crate::Notices`]).
 //! Write order: an outcome is a fact the moment the reply came; it is durable when `settle` returns; only then is the
 //! row let go. A crash between the two leaves a start without outcome, which the next start of the node records as
 //! uncertain. While the store fails, outcomes wait here, the bounded channel fills, and no further message is taken.
@@ -57,6 +58,9 @@ pub(crate) async fn record(engine: Arc<Engine>, mut notes: mpsc::Receiver<Note>)
 }
 
 async fn settle(engine: &Engine, outcomes: Vec<Outcome>) {
+    if let Some(notices) = &engine.settings.notices {
+        notices.tell(&engine.settings.ehlo_name, &outcomes).await;
+    }
     let freed: Vec<Freed> = outcomes.iter().map(Freed::of).collect();
     count(&outcomes);
     loop {

@@ -1,9 +1,9 @@
 //! The connection to a receiver. The only place that opens outgoing sockets for mail.
 //!
-//! Invariants: MAIL is written only for a [`Clearance`], which is used up by it; the final dot leaves only by
-//! [`Link::finish`]; at most [`BLOCK_OCTETS`] of content are copied at a time, however large the message is.
+//! Invariants: MAIL is written only for a [`Clearance`], which is used up by it; the final dot, or the last chunk, leaves
+//! only by [`Link::finish`]; at most [`BLOCK_OCTETS`] of content are copied at a time, however large the message is.
 //! Never: a retry, a decision whether to send, a log line with what the peer said.
-//! Standards: RFC 5321 §4.5.3.2 (timeouts), RFC 3207 (STARTTLS), RFC 2920 (written as one group).
+//! Standards: RFC 5321 §4.5.3.2 (timeouts), RFC 3207 (STARTTLS), RFC 2920 (written as one group), RFC 3030 (chunks).
 
 use super::route::Hop;
 use super::settings::{Settings, Timeouts, TlsPolicy};
@@ -182,6 +182,8 @@ pub(crate) enum NotWritten {
     Lost(&'static str),
     /// RFC 5321 §2.3.8: it has a bare CR or LF, and would be smuggled past the next server.
     Malformed,
+    /// The peer refused a chunk.
+    Refused(Box<Outcome>),
 }
 
 impl Link {
@@ -226,14 +228,26 @@ impl Link {
         self.turn().await
     }
 
+    /// RFC 3461: does the peer tell the sender what becomes of a message?
+    pub(crate) fn notifies(&self) -> bool {
+        self.client.capabilities().notifications
+    }
+
+    /// RFC 9422 §4.1: has the peer taken as many transactions as it said it would?
+    pub(crate) fn is_full(&self) -> bool {
+        self.client.capabilities().transactions_max.is_some_and(|most| self.carried >= most)
+    }
+
     /// Writes the content. What is more than a block leaves whole: however slowly the peer takes it, only the
-    /// final dot is left for [`Link::finish`]; what is less waits here and leaves with the dot in one write.
+    /// final dot, or an empty last chunk, is left for [`Link::finish`]; what is less waits here and leaves with it in
+    /// one write.
     pub(crate) async fn content(&mut self, parts: [&[u8]; 3]) -> Result<(), NotWritten> {
         let mut is_large = false;
         for part in parts {
             for block in part.chunks(BLOCK_OCTETS) {
-                if self.out.len() + block.len() > BLOCK_OCTETS && !self.out.is_empty() {
-                    self.flush().await.map_err(NotWritten::Lost)?;
+                let waiting = self.out.len() + self.client.gathered();
+                if waiting + block.len() > BLOCK_OCTETS && waiting > 0 {
+                    self.leave().await?;
                     is_large = true;
                 }
                 match self.client.write_body(&[block], &mut self.out) {
@@ -243,10 +257,24 @@ impl Link {
                 }
             }
         }
-        if is_large { self.flush().await.map_err(NotWritten::Lost) } else { Ok(()) }
+        if is_large { self.leave().await } else { Ok(()) }
     }
 
-    /// Writes the final dot and waits for the reply.
+    /// What waits leaves: as it is, or as a chunk. Replies to chunks are read when too many are missing.
+    async fn leave(&mut self) -> Result<(), NotWritten> {
+        self.client.end_chunk(&mut self.out).map_err(|error| NotWritten::Lost(body_trouble(error)))?;
+        self.flush().await.map_err(NotWritten::Lost)?;
+        if !self.client.capabilities().chunking || self.client.may_end_chunk() {
+            return Ok(());
+        }
+        match self.turn().await {
+            Turn::Content => Ok(()),
+            Turn::Over(outcome) => Err(NotWritten::Refused(Box::new(outcome))),
+            Turn::Broken(trouble) => Err(NotWritten::Lost(trouble)),
+        }
+    }
+
+    /// Writes the final dot, or the last chunk, and waits for the reply.
     pub(crate) async fn finish(&mut self) -> Turn {
         match self.client.finish(&mut self.out) {
             Ok(()) => self.turn().await,

@@ -1,6 +1,7 @@
 //! What an operator may settle about delivery. Values only; read once at the start.
 
 use super::shaping::Shaping;
+use crate::notices::Notices;
 use crate::way_out::Pages;
 use rustls::pki_types::CertificateDer;
 use std::net::SocketAddr;
@@ -29,6 +30,8 @@ pub struct Settings {
     pub site_retry_first: Duration,
     /// Where the pages for recipients are. Without them no marketing leaves (ePrivacy Art. 13(4)).
     pub pages: Option<Pages>,
+    /// Who tells clients what became of their mail (RFC 3461). Without, nobody does.
+    pub notices: Option<Notices>,
 }
 
 impl Settings {
@@ -46,6 +49,7 @@ impl Settings {
             timeouts: Timeouts::default(),
             site_retry_first: Duration::from_secs(5),
             pages: None,
+            notices: None,
         }
     }
 }

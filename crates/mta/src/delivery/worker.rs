@@ -207,10 +207,12 @@ fn batch(seat: &Seat, rows: Vec<Row>) -> Batch {
     Batch { engine: Arc::clone(&seat.engine), site: Arc::clone(&seat.site), rows: rows.into(), tried: None }
 }
 
-/// A4 C4: receivers count messages and minutes.
+/// A4 C4: receivers count messages and minutes, and some say how many they take (RFC 9422).
 fn is_spent(engine: &Engine, link: &Link, now: Timestamp) -> bool {
     let shaping = &engine.settings.shaping;
-    link.carried() >= shaping.messages_per_connection_max || now.since(link.opened_at()) >= shaping.connection_age_max
+    link.is_full()
+        || link.carried() >= shaping.messages_per_connection_max
+        || now.since(link.opened_at()) >= shaping.connection_age_max
 }
 
 async fn wait(seat: &Seat, bell: &Notify) -> Leaving {

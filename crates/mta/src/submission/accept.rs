@@ -372,7 +372,8 @@ fn items<'a>(
     let mut items = Vec::with_capacity(persons.len());
     for (at, ((decision, person), id)) in decisions.iter().zip(persons).zip(ids).enumerate() {
         let (Verdict::Pass(permit), Some(address)) = (decision, draft.recipients.get(at)) else { continue };
-        items.push(Item { permit, address, person, head: draft.heads.of(at), id: *id });
+        let notice = draft.notices.get(at).filter(|notice| !notice.is_empty()).cloned();
+        items.push(Item { permit, address, person, head: draft.heads.of(at), id: *id, notice });
     }
     items
 }

@@ -1,14 +1,18 @@
 //! From what a client handed in to a [`Draft`]: checked once, strictly; one copy of the body.
 //!
+//! Notifications (RFC 3461) go only to an address of a verified domain of the controller's: nobody is written to because
+//! somebody else named him as the sender.
+//!
 //! Never keeps anything: what is refused here leaves no trace.
 
 use bytes::Bytes;
 use gate::facts::FromDomain;
 use mail::address::{Address, ReversePath};
+use mail::dsn::{EnvelopeId, Notify, OriginalRecipient, Return};
 use mail::header::{HeaderBlock, HeaderError, Limits, check_submission};
 use mail::message::{Facts, MessageError, Received, ensure_lines_at_most_998, prepare_head};
 use model::MessageId;
-use model::message::{Draft, Heads};
+use model::message::{Draft, Heads, Notice};
 use store::{Authority, Store};
 
 /// How a message came in, for the Received field (RFC 5321 §4.4). Neither recipient nor client address is
@@ -37,6 +41,43 @@ pub enum ContentError {
     OtherStream,
 }
 
+/// A recipient as RCPT names him.
+#[derive(Clone, Debug)]
+pub struct Named {
+    /// The mailbox.
+    pub address: Address,
+    /// RFC 3461 §4.1.
+    pub notify: Option<Notify>,
+    /// RFC 3461 §4.2.
+    pub original: Option<OriginalRecipient>,
+}
+
+impl From<Address> for Named {
+    fn from(address: Address) -> Self {
+        Self { address, notify: None, original: None }
+    }
+}
+
+/// The sender as MAIL names him, and what he asked to be told.
+#[derive(Clone, Debug)]
+pub struct Asked {
+    /// To whom notifications go.
+    pub reverse_path: ReversePath,
+    /// RFC 3461 §4.3.
+    pub returned: Option<Return>,
+    /// RFC 3461 §4.4.
+    pub envelope_id: Option<EnvelopeId>,
+}
+
+impl Asked {
+    fn notices(&self, store: &Store, authority: &Authority, recipients: &[Named]) -> Vec<Notice> {
+        let reader = own(store, authority, &self.reverse_path);
+        let id = self.envelope_id.as_ref();
+        let notice = |to: &Named| Notice::of(reader.as_ref(), self.returned, id, to.notify, to.original.as_ref());
+        recipients.iter().map(notice).collect()
+    }
+}
+
 /// The sender of the envelope, when his domain is shown to be the controller's: no failure is sent to strangers.
 fn own(store: &Store, authority: &Authority, reverse_path: &ReversePath) -> Option<Address> {
     let address = reverse_path.address()?;
@@ -52,7 +93,8 @@ pub fn from_smtp(
     store: &Store,
     authority: &Authority,
     content: &Bytes,
-    (reverse_path, recipients): (&ReversePath, Vec<Address>),
+    asked: &Asked,
+    recipients: Vec<Named>,
     received: ReceivedBy<'_>,
 ) -> Result<(Draft, Vec<MessageId>), ContentError> {
     let block = HeaderBlock::scan(content, Limits::SUBMISSION)?;
@@ -79,15 +121,17 @@ pub fn from_smtp(
             extra: &[],
         },
     )?;
+    let notices = asked.notices(store, authority, &recipients);
     let draft = Draft {
         stream: authority.stream().id,
         purpose: authority.stream().default_purpose(),
         from: checked.from,
-        reverse_path: own(store, authority, reverse_path),
-        recipients,
+        reverse_path: own(store, authority, &asked.reverse_path),
+        recipients: recipients.into_iter().map(|named| named.address).collect(),
         heads: Heads::Same(prepared.head),
         body,
         metadata: String::new(),
+        notices,
     };
     Ok((draft, ids))
 }

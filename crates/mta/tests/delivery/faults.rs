@@ -157,7 +157,14 @@ async fn art28_3_a_a_permit_for_one_person_queues_nothing_for_another() {
     let Verdict::Pass(permit) = gate::decide(&facts) else { panic!("decide") };
     for (address, person, is_his) in [(&bob, &persons[1], false), (&ada, &persons[0], true)] {
         let head = Bytes::from_static(b"From: <shop@sample.example>\r\n\r\n");
-        let items = vec![Item { permit: &permit, address, person: person.clone(), head, id: store.new_message_id() }];
+        let items = vec![Item {
+            permit: &permit,
+            address,
+            person: person.clone(),
+            head,
+            id: store.new_message_id(),
+            notice: None,
+        }];
         let acceptance = Acceptance {
             items,
             body: Bytes::from_static(b"Hello\r\n"),

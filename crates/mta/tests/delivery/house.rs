@@ -106,6 +106,7 @@ impl House {
             heads: Heads::Same(Bytes::from(head)),
             body: Bytes::from(body.to_owned()),
             metadata: String::new(),
+            notices: Vec::new(),
         };
         self.submission.accept(&self.authority, draft, None).await.unwrap().remove(0)
     }

@@ -23,6 +23,7 @@ fn draft(house: &House, to: &str) -> Draft {
         heads: Heads::Same(Bytes::from_static(b"From: <shop@sample.example>\r\nSubject: Receipt\r\n\r\n")),
         body: Bytes::from_static(BODY.as_bytes()),
         metadata: String::new(),
+        notices: Vec::new(),
     }
 }
 

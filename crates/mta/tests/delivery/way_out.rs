@@ -69,6 +69,7 @@ impl Newsletter {
             heads: Heads::Own(heads),
             body: Bytes::from(BODY),
             metadata: String::new(),
+            notices: Vec::new(),
         };
         self.submission.accept(&self.authority, draft, None).await.unwrap()
     }

@@ -9,13 +9,13 @@ mod tests;
 
 use crate::files;
 use bytes::Bytes;
-use mail::address::{Address, ReversePath};
+use mail::address::ReversePath;
 use mail::dkim::{self, TxtAnswer};
 use mail::reply::Reply;
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 use shelf::{Bounds, Place, Shelf};
-use smtpd::{Attempt, Door, Letter, Letters, Sender, Tls, Trace, Verdict};
+use smtpd::{Attempt, Door, Letter, Letters, Recipient, Sender, Tls, Trace, Verdict};
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -186,7 +186,8 @@ impl Door for MailboxDoor {
         Verdict::Accept(Reply::sender_accepted())
     }
 
-    async fn recipient(&self, session: &mut Transaction, address: Address) -> Verdict {
+    async fn recipient(&self, session: &mut Transaction, recipient: Recipient) -> Verdict {
+        let address = recipient.address;
         session.recipients.push(address.to_wire());
         Verdict::Accept(Reply::recipient_accepted())
     }

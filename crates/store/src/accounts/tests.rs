@@ -164,6 +164,7 @@ async fn a_row_that_is_not_understood_lets_nothing_pass_and_hurts_nobody_else() 
         streams: String::new(),
         expires: None,
         revoked: None,
+        scram: None,
     });
     let newer = Change::Agreement(AgreementRow {
         id: store.next_id(),
@@ -185,6 +186,39 @@ async fn a_row_that_is_not_understood_lets_nothing_pass_and_hurts_nobody_else() 
     let known = policy.controller(shop).unwrap();
     assert!(known.agreement.is_none(), "the older agreement must not come back");
     assert!(known.instruction.is_some());
+}
+
+#[tokio::test]
+async fn rfc5802_3_a_credential_from_before_gets_its_keys_at_its_next_login() {
+    let place = Place::new();
+    let (store, shop, news) = shop(&place).await;
+    let credential = Change::Credential(CredentialRow {
+        id: store.next_id(),
+        controller: shop.0,
+        username: "old".to_owned(),
+        password: store.vault.secret_hash("smtp", "secret"),
+        key_name: "old".to_owned(),
+        key: [0; 32],
+        default_stream: news.0,
+        streams: String::new(),
+        expires: None,
+        revoked: None,
+        scram: None,
+    });
+    store.engine.change(vec![(credential, None)]).await.unwrap();
+    let keys = |name: &str| store.scram_challenge(name).unwrap().keys;
+    let nobody = keys("old");
+    assert!(nobody == keys("old") && nobody != keys("older"), "a name has one salt, and each its own");
+    let authority = store.authenticate_smtp("old", "secret").unwrap();
+    assert!(store.lacks_scram(&authority));
+    store.keep_scram(&authority, "secret").await.unwrap();
+    let kept = keys("old+news");
+    assert!(kept != nobody && kept == keys("old"));
+    assert!(!store.lacks_scram(&store.authenticate_smtp("old", "secret").unwrap()));
+    // Once: whoever logs in meanwhile on another node changes nothing.
+    store.keep_scram(&authority, "other").await.unwrap();
+    assert!(kept == keys("old"));
+    assert!(store.scram_challenge("old").unwrap().nonce != store.scram_challenge("old").unwrap().nonce);
 }
 
 #[tokio::test]

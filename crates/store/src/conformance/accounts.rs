@@ -64,6 +64,7 @@ fn setting_up() -> Vec<Change> {
             streams: "3".to_owned(),
             expires: None,
             revoked: None,
+            scram: Some(vec![5; 84]),
         }),
     ]
 }

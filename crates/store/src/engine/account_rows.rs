@@ -165,6 +165,8 @@ pub(crate) struct CredentialRow {
     pub(crate) expires: Option<Timestamp>,
     /// Revoked.
     pub(crate) revoked: Option<Timestamp>,
+    /// Keys for SCRAM, as [`mail::scram::Keys::to_octets`] writes them.
+    pub(crate) scram: Option<Vec<u8>>,
 }
 
 /// One change of accounts or wishes. Written with its ledger entry in one commit.

@@ -156,6 +156,7 @@ async fn credentials(tx: &Transaction<'_>) -> Result<Vec<CredentialRow>, Fault> 
             streams: column(row, 7, "credential.streams")?,
             expires: moment_if_any(row, 8, "credential.expires")?,
             revoked: moment_if_any(row, 9, "credential.revoked")?,
+            scram: column(row, 10, "credential.scram")?,
         })
     };
     rows.iter().map(credential).collect()
@@ -306,7 +307,7 @@ async fn domain(tx: &Transaction<'_>, row: &DomainRow) -> Result<usize, Fault> {
 
 async fn credential(tx: &Transaction<'_>, row: &CredentialRow) -> Result<usize, Fault> {
     let (expires, revoked) = (row.expires.map(Timestamp::micros), row.revoked.map(Timestamp::micros));
-    let values: [Param<'_>; 10] = [
+    let values: [Param<'_>; 11] = [
         &row.id,
         &row.controller,
         &row.username,
@@ -317,6 +318,7 @@ async fn credential(tx: &Transaction<'_>, row: &CredentialRow) -> Result<usize, 
         &row.streams,
         &expires,
         &revoked,
+        &row.scram,
     ];
     insert(tx, &sql::CREDENTIAL_INSERT, "credential", &values).await
 }

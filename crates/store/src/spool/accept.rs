@@ -272,6 +272,7 @@ impl Store {
             from: acceptance.from.to_wire(),
             sender: acceptance.sender.filter(|sender| *sender != acceptance.from).map(mail::address::Address::to_wire),
             metadata: acceptance.metadata.to_owned(),
+            notice: item.notice.clone(),
         };
         Ok(MessageRow {
             id,
@@ -331,6 +332,7 @@ impl Store {
                     sender: acceptance.sender.unwrap_or(acceptance.from).clone(),
                     head: item.head.clone(),
                     body: acceptance.body.clone(),
+                    notice: item.notice.clone().map(Arc::new),
                 };
                 (queue_row, content)
             })

@@ -10,8 +10,11 @@ use crate::spool::{Content, QueueRow};
 use crate::vault::{Key, KeyKind, Secret, crypto};
 use bytes::Bytes;
 use mail::address::Address;
+use model::message::Notice;
+use model::{ControllerId, MessageId};
 use serde::{Deserialize, Serialize};
 use std::cell::RefCell;
+use std::sync::Arc;
 
 /// Bodies above this many sealed octets go to a file of their own.
 pub(super) const ROW_BODY_OCTETS_MAX: usize = 256 * 1024;
@@ -38,6 +41,9 @@ pub(crate) struct Envelope {
     /// Metadata of the client.
     #[serde(rename = "m", default, skip_serializing_if = "String::is_empty")]
     pub(crate) metadata: String,
+    /// What is to be told about it (RFC 3461).
+    #[serde(rename = "n", default, skip_serializing_if = "Option::is_none")]
+    pub(crate) notice: Option<Notice>,
 }
 
 impl Envelope {
@@ -151,6 +157,18 @@ impl Store {
         Ok(out)
     }
 
+    /// What is to be told about a message, where anybody asked (RFC 3461); `None` also when it does not open any more,
+    /// or is not there.
+    ///
+    /// # Errors
+    /// Those of the engine.
+    pub async fn notice(&self, controller: ControllerId, message: MessageId) -> Result<Option<Notice>> {
+        let Some(record) = self.engine.message(controller.0, message.0).await? else { return Ok(None) };
+        let secret = self.vault.secrets(&[(controller.0, record.slot)]).await?.pop().flatten();
+        let open = |secret: &Secret| Envelope::open(secret, message.0, &record.envelope).ok();
+        Ok(secret.as_ref().and_then(open).and_then(|envelope| envelope.notice))
+    }
+
     /// Another node may have wrapped a body under an epoch key of its own. A fault in looking for it is no fault of the
     /// content.
     async fn seek_epochs(&self, rows: &[&QueueRow], sealed: &[Option<ContentRow>]) -> Result<()> {
@@ -172,12 +190,13 @@ impl Store {
         let recipient = Address::parse(&envelope.to).map_err(|_| Error::Sealed { what: "envelope" })?;
         let sender = envelope.sender.as_ref().unwrap_or(&envelope.from);
         let sender = Address::parse(sender).map_err(|_| Error::Sealed { what: "envelope" })?;
-        Ok(Content { recipient, sender, head: Bytes::from(head), body })
+        let notice = envelope.notice.map(Arc::new);
+        Ok(Content { recipient, sender, head: Bytes::from(head), body, notice })
     }
 
     async fn open_body(&self, controller: i64, secret: &Secret, body: BodyRow) -> Result<Bytes> {
         let wrap = match body.key {
-            BodyKey::Subject(_) => std::sync::Arc::clone(&secret.wrap),
+            BodyKey::Subject(_) => Arc::clone(&secret.wrap),
             BodyKey::Epoch(epoch) => self.vault.key(controller, KeyKind::Epoch, epoch)?,
         };
         let key = crypto::open(&wrap, &context(b'k', body.id), &body.wrapped, "content key")?;

@@ -127,6 +127,7 @@ impl House {
             person: person.clone(),
             head: Bytes::from_static(b"Subject: x\r\n\r\n"),
             id: self.store.new_message_id(),
+            notice: None,
         });
         let (items, domain): (Vec<_>, _) = (items.collect(), domain.unwrap());
         let acceptance = Acceptance {

@@ -112,6 +112,7 @@ fn credentials(connection: &Connection) -> Result<Vec<CredentialRow>> {
             streams: row.get(7)?,
             expires: moment_if_any(row, 8)?,
             revoked: moment_if_any(row, 9)?,
+            scram: row.get(10)?,
         })
     })
 }
@@ -229,6 +230,7 @@ fn credential(connection: &Connection, row: &CredentialRow) -> Result<usize> {
         row.streams,
         row.expires.map(Timestamp::micros),
         row.revoked.map(Timestamp::micros),
+        row.scram,
     ];
     insert(connection, &sql::CREDENTIAL_INSERT, "credential", values)
 }

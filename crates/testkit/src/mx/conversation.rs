@@ -5,7 +5,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::io::{AsyncBufReadExt as _, AsyncRead, AsyncWrite, AsyncWriteExt as _, BufReader};
+use tokio::io::{AsyncBufReadExt as _, AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, BufReader};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
 
@@ -62,6 +62,10 @@ struct Transaction {
     from: String,
     parameters: String,
     to: Vec<String>,
+    /// For accepted recipients: what stood behind the path.
+    to_parameters: Vec<String>,
+    /// RFC 3030: what chunks have brought.
+    chunks: Option<Vec<u8>>,
     /// For accepted recipients: what comes at later stages.
     conducts: Vec<Conduct>,
 }
@@ -109,6 +113,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Conversation<'a, S> {
                 "MAIL" => self.mail(rest).await?,
                 "RCPT" => self.rcpt(rest).await?,
                 "DATA" => self.data().await?,
+                "BDAT" if self.manners.keywords.contains(&"CHUNKING") => self.bdat(rest).await?,
                 "RSET" => {
                     self.transaction = None;
                     self.say(250, "2.0.0 ok").await?
@@ -140,6 +145,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Conversation<'a, S> {
             lines.push("STARTTLS");
         }
         lines.push("SIZE 104857600");
+        lines.extend(&self.manners.keywords);
         self.say(250, &lines.join("\n")).await
     }
 
@@ -181,7 +187,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Conversation<'a, S> {
     }
 
     async fn rcpt(&mut self, rest: &str) -> io::Result<Next> {
-        let Some((to, _)) = path(rest) else {
+        let Some((to, parameters)) = path(rest) else {
             return self.say(501, "5.1.3 no path").await;
         };
         if self.transaction.is_none() {
@@ -194,6 +200,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Conversation<'a, S> {
         }
         if let Some(transaction) = &mut self.transaction {
             transaction.to.push(to);
+            transaction.to_parameters.push(parameters);
             transaction.conducts.push(conduct);
         }
         self.say(250, "2.1.5 ok").await
@@ -228,6 +235,43 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Conversation<'a, S> {
             return Ok(Next::End(End::Closed));
         }
         let content = self.content().await?;
+        self.ended(transaction, content).await
+    }
+
+    /// RFC 3030 §2. Held at `Data` before the first chunk is taken, and refused there.
+    async fn bdat(&mut self, rest: &str) -> io::Result<Next> {
+        let (octets, role) = rest.split_once(' ').unwrap_or((rest, ""));
+        let Ok(octets) = octets.parse::<usize>() else { return Ok(Next::End(End::Closed)) };
+        let mut transaction = self.transaction.take();
+        let first =
+            transaction.as_ref().filter(|transaction| transaction.chunks.is_none() && !transaction.to.is_empty());
+        if let Some(transaction) = first {
+            self.held(Stage::Data, &transaction.to).await;
+            self.shared.change(|state| state.counts.contents += 1);
+            if transaction.conducts.contains(&Conduct::CutBeforeDot) {
+                self.stream.fill_buf().await?;
+                return Ok(Next::End(End::Closed));
+            }
+        }
+        let mut chunk = vec![0; octets.min(CONTENT_OCTETS_MAX)];
+        self.stream.read_exact(&mut chunk).await?;
+        let Some(mut transaction) = transaction.take().filter(|transaction| !transaction.to.is_empty()) else {
+            return self.say(503, "5.5.1 no valid recipients").await;
+        };
+        if let Some((code, text)) = answer_at(&transaction, Stage::Data) {
+            return self.verdict(code, &text).await;
+        }
+        let mut content = transaction.chunks.take().unwrap_or_default();
+        content.extend_from_slice(&chunk);
+        if role == "LAST" {
+            return self.ended(transaction, content).await;
+        }
+        transaction.chunks = Some(content);
+        self.transaction = Some(transaction);
+        self.say(250, "2.0.0 chunk taken").await
+    }
+
+    async fn ended(&mut self, transaction: Transaction, content: Vec<u8>) -> io::Result<Next> {
         let at = SystemClock.monotonic();
         // As a receiver does that has stored the message already: what counts is known before the reply.
         let refusal = answer_at(&transaction, Stage::EndOfData);
@@ -255,6 +299,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Conversation<'a, S> {
             tls: self.tls,
             hello: self.hello.clone(),
             parameters: transaction.parameters,
+            to_parameters: transaction.to_parameters,
             connection: self.connection,
             outcome,
             at,

@@ -48,6 +48,9 @@ pub(crate) struct Message {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Vec<String>>)]
     tags: Option<Value>,
+    /// The ENVID of the SMTP transaction it came with (RFC 3461): the client's own name for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    envelope_id: Option<String>,
     /// `queued`, `held`, `delivered`, `bounced`, `stopped` or `expired`.
     state: String,
     /// When it was taken in, RFC 3339 in UTC.
@@ -121,6 +124,7 @@ fn shown(view: MessageView) -> Message {
         to: view.to,
         metadata,
         tags,
+        envelope_id: view.envelope_id,
         state: view.state.as_str().to_owned(),
         accepted_at: rfc3339(view.accepted_at),
         timeline: view.timeline.into_iter().map(happened).collect(),

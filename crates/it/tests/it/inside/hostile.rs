@@ -17,7 +17,11 @@ fn limits() -> Limits {
 
 /// Dialogues that need the scripted door of `crates/smtpd`: senders and recipients refused by name, and contents that
 /// are no messages.
-const SCRIPTED: [&str; 21] = [
+const SCRIPTED: [&str; 25] = [
+    "bdat",
+    "bdat-bare-newline",
+    "bdat-pipelined",
+    "bdat-size-exceeded",
     "dot-in-pieces",
     "dot-stuffing",
     "eight-bit",

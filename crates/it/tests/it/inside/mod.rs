@@ -3,6 +3,7 @@
 mod at_random;
 mod canaries;
 mod canary_forms;
+mod chunking;
 mod decisions;
 mod delivery;
 mod desk;
@@ -19,6 +20,7 @@ mod isolation;
 mod keeping;
 mod ledger;
 mod marketing;
+mod notifying;
 mod reimport;
 mod routes;
 mod terms;

@@ -1,7 +1,9 @@
 //! Transactions, with and without PIPELINING: who got what, what follows, what a lost connection means.
 
 use super::super::transaction::WINDOW;
-use super::super::{BeginError, RECIPIENTS_MAX, Transaction};
+use super::super::{BeginError, Notices, RECIPIENTS_MAX, Transaction};
+use crate::dsn::{EnvelopeId, Notify, OriginalRecipient, Return};
+
 use super::{
     BodyKind, Failure, Lost, PIPELINING_PEER, PLAIN_PEER, RecipientResult, Stage, Step, TlsUse, Wire, results,
     transaction,
@@ -28,6 +30,29 @@ fn rfc2920_3_1_all_commands_leave_in_one_group() {
     assert_eq!(outcome.final_reply(0).map(|reply| reply.text.as_str()), Some("kept"));
     assert_eq!(outcome.final_reply(1).map(|reply| reply.code), Some(550));
     assert!(matches!(wire.hear(""), Step::Ready));
+}
+
+#[test]
+fn rfc3461_5_2_what_was_asked_goes_with_it_to_a_peer_that_offers_dsn() {
+    let asked = || {
+        let notices = Notices {
+            returned: Return::parse("HDRS"),
+            envelope_id: EnvelopeId::parse("order+2B17"),
+            each: vec![(Notify::parse("SUCCESS,DELAY"), OriginalRecipient::parse("rfc822;ada@dest.example"))],
+        };
+        Transaction { notices, ..transaction(&[ADA, BOB]) }
+    };
+    let mut wire = Wire::ready("220 mx\r\n250-mx\r\n250-PIPELINING\r\n250 DSN\r\n");
+    wire.client.begin(asked(), &mut wire.out).unwrap();
+    assert_eq!(
+        wire.said(),
+        "MAIL FROM:<shop@sample.example> RET=HDRS ENVID=order+2B17\r\n\
+         RCPT TO:<ada@dest.example> NOTIFY=SUCCESS,DELAY ORCPT=rfc822;ada@dest.example\r\n\
+         RCPT TO:<bob@dest.example>\r\nDATA\r\n"
+    );
+    let mut wire = Wire::ready(PIPELINING_PEER);
+    wire.client.begin(asked(), &mut wire.out).unwrap();
+    assert_eq!(wire.said(), ROW);
 }
 
 #[test]

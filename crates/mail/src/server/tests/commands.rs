@@ -123,10 +123,41 @@ fn unknown_and_malformed_commands_are_refused() {
 }
 
 #[test]
-fn rfc3030_2_the_octets_of_an_unoffered_bdat_are_never_commands() {
+fn rfc3030_2_the_octets_of_a_refused_bdat_are_never_commands() {
     let lines = b"EHLO a\r\nBDAT 12 LAST\r\nMAIL FROM:\r\nNOOP\r\nBDAT 0\r\nNOOP\r\n";
     let story = run_at_every_split(&open_settings(), &[lines]);
-    assert_eq!(story.codes(), [220, 250, 502, 250, 502, 250]);
+    assert_eq!(story.codes(), [220, 250, 503, 250, 503, 250]);
+}
+
+#[test]
+fn rfc3461_4_parameters_are_read_strictly_where_they_are_offered() {
+    let mut offering = open_settings();
+    offering.notifications = true;
+    let mail = |parameters: &str| {
+        let lines = format!("EHLO a\r\nMAIL FROM:<a@b.example>{parameters}\r\n");
+        (run(&offering, &[lines.as_bytes()]).codes()[2], run(&open_settings(), &[lines.as_bytes()]).codes()[2])
+    };
+    for parameters in [" RET=FULL", " ret=hdrs ENVID=a+2Bb", " ENVID=x SIZE=5"] {
+        assert_eq!(mail(parameters), (250, 555), "{parameters}");
+    }
+    for parameters in [" RET", " RET=ALL", " ENVID", " ENVID=+0D+0A", " ENVID=a ENVID=a", " RET=FULL RET=FULL"] {
+        assert_eq!(mail(parameters), (501, 555), "{parameters}");
+    }
+    let rcpt = |parameters: &str| {
+        let lines = format!("EHLO a\r\nMAIL FROM:<>\r\nRCPT TO:<c@d.example>{parameters}\r\n");
+        (run(&offering, &[lines.as_bytes()]).codes()[3], run(&open_settings(), &[lines.as_bytes()]).codes()[3])
+    };
+    let longest = format!(" NOTIFY=SUCCESS,FAILURE,DELAY ORCPT=rfc822;{}", "x".repeat(493));
+    for parameters in [" NOTIFY=NEVER", " NOTIFY=SUCCESS,DELAY ORCPT=rfc822;c@d.example", longest.as_str()] {
+        let expected = if parameters.len() > 500 { 500 } else { 555 };
+        assert_eq!(rcpt(parameters), (250, expected), "{parameters}");
+    }
+    for parameters in [" NOTIFY=NEVER,DELAY", " NOTIFY", " ORCPT=c@d.example", " NOTIFY=DELAY NOTIFY=DELAY"] {
+        assert_eq!(rcpt(parameters), (501, 555), "{parameters}");
+    }
+    // RFC 3461 §4: without EHLO there are no extensions.
+    assert_eq!(run(&offering, &[b"HELO a\r\nMAIL FROM:<> RET=FULL\r\n"]).codes()[2], 555);
+    assert!(run(&offering, &[b"EHLO a\r\n"]).replies.contains("DSN\r\n"));
 }
 
 #[test]

@@ -9,8 +9,9 @@ use super::asking::{Facing, HELD_AGAIN};
 use super::{CONTENT_AGAIN, listed, returning};
 use crate::delivery::engine::Engine;
 use gate::Rule;
-use mail::client::{BodyKind, Transaction};
+use mail::client::{BodyKind, Notices, Transaction};
 use model::Timestamp;
+use model::message::Notice;
 use std::time::Duration;
 use store::{Content, QueueRow};
 
@@ -70,7 +71,10 @@ impl Letter {
             // Handles to the same octets, not copies.
             content.clone()
         };
+        let is_notification = content.notice.as_ref().is_some_and(|notice| notice.is_notification);
         let (content, return_path) = match store.return_path_name(row.controller, row.domain) {
+            // RFC 3461 §6.1, RFC 5321 §4.5.5: nobody is told what becomes of a notification.
+            _ if is_notification => (content, String::new()),
             // Its failures return to its sender: no address of ours is known to lead here.
             None => {
                 let sender = content.sender.to_wire();
@@ -91,7 +95,7 @@ impl Letter {
     }
 
     pub(super) fn transaction(&self) -> Transaction {
-        let Content { recipient, head, body, .. } = &self.content;
+        let Content { recipient, head, body, notice, .. } = &self.content;
         let octets = self.signatures.len() + head.len() + body.len();
         let plain = body.is_ascii() && head.is_ascii();
         Transaction {
@@ -99,10 +103,20 @@ impl Letter {
             recipients: vec![recipient.to_wire()],
             size: u64::try_from(octets).ok(),
             body: if plain { BodyKind::SevenBit } else { BodyKind::EightBitMime },
+            notices: notice.as_deref().map(asked).unwrap_or_default(),
         }
     }
 
     pub(super) fn parts(&self) -> [&[u8]; 3] {
         [&self.signatures, &self.content.head, &self.content.body]
+    }
+}
+
+/// RFC 3461 §5.2: passed on as it came.
+fn asked(notice: &Notice) -> Notices {
+    Notices {
+        returned: notice.returned(),
+        envelope_id: notice.envelope_id(),
+        each: vec![(notice.notify(), notice.original())],
     }
 }

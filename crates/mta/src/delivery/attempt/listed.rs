@@ -54,7 +54,8 @@ pub(super) async fn content(
         // A fault of ours, or of a process that ends, says nothing of the message.
         if misfit == Misfit::Fault { Unwritten::Unsigned } else { Unwritten::NoWayOut }
     })?;
-    Ok(Content { recipient: content.recipient.clone(), sender: content.sender.clone(), head, body })
+    let (recipient, sender) = (content.recipient.clone(), content.sender.clone());
+    Ok(Content { recipient, sender, head, body, notice: content.notice.clone() })
 }
 
 /// What a message is for: a purpose, and the list below it if it is for one.

@@ -27,6 +27,13 @@ pub(super) struct Trial<'a> {
 impl Trial<'_> {
     /// The peer gave its answer.
     pub(super) async fn over(&self, link: Box<Link>, entry: Row, outcome: mail::client::Outcome) -> Tried {
+        let settings = &self.engine.settings;
+        if outcome.is_delivered(0)
+            && !link.notifies()
+            && let Some(notices) = &settings.notices
+        {
+            notices.relayed(&settings.ehlo_name, &entry.row.row, entry.row.content.as_ref()).await;
+        }
         let row = entry.row.row;
         let now = self.engine.store.now();
         let transcript = outcome.transcript.as_str().to_owned();
@@ -244,7 +251,9 @@ pub(super) async fn unfit(
     let enhanced = match error {
         BeginError::TooLarge { .. } => "5.3.4",
         BeginError::EightBitBody => "5.6.3",
-        BeginError::Recipients | BeginError::Path | BeginError::PathNotAscii => "5.1.3",
+        BeginError::Recipients | BeginError::TooManyRecipients { .. } | BeginError::Path | BeginError::PathNotAscii => {
+            "5.1.3"
+        }
         BeginError::NotReady => "4.3.0",
     };
     let (row, now) = (entry.row.row.clone(), engine.store.now());

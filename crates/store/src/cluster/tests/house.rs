@@ -142,6 +142,7 @@ impl Node {
             person: person.clone(),
             head: Bytes::from_static(b"Subject: x\r\n\r\n"),
             id: store.new_message_id(),
+            notice: None,
         });
         let (items, body): (Vec<_>, _) = (items.collect(), Bytes::from_static(b"body\r\n"));
         let domain = domain.unwrap();

@@ -198,6 +198,7 @@ pub(in crate::copy) const TABLES: &[Table] = &[
             text("streams"),
             or_none(integer("expires")),
             or_none(integer("revoked")),
+            or_none(octets("scram")),
         ],
     ),
     main("quota", 2, &[integer("controller"), integer("day"), integer("used")]),

@@ -214,6 +214,7 @@ async fn send_on(store: &Store, authority: &Authority, stream: &str, to: &[&str]
         person,
         head: Bytes::from_static(b"Subject: x\r\n\r\n"),
         id: store.new_message_id(),
+        notice: None,
     });
     let items: Vec<_> = items.collect();
     let id = items[0].id;

@@ -29,6 +29,7 @@ fn view() -> MessageView {
         stream: "transactional".to_owned(),
         to: Some("ada@dest.example".to_owned()),
         metadata: r#"{"metadata":{"order":"17"},"tags":["receipt"]}"#.to_owned(),
+        envelope_id: None,
         state: MessageState::Delivered,
         accepted_at: at,
         timeline: vec![

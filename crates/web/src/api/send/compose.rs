@@ -41,6 +41,7 @@ pub(crate) fn draft(
         heads,
         body: composed.body.clone(),
         metadata: checked.metadata.clone(),
+        notices: Vec::new(),
     };
     Ok(Composed { draft, ids })
 }

@@ -164,6 +164,7 @@ impl Mail<'_> {
             heads: Heads::Same(Bytes::from(head)),
             body,
             metadata: String::new(),
+            notices: Vec::new(),
         };
         let ids: Vec<MessageId> = vec![id];
         match api.submission().accept_all(&authority, draft, ids).await {
