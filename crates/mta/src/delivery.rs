@@ -109,6 +109,12 @@ impl Delivery {
         Ok(Self { engine, owner, recorder, tenancy })
     }
 
+    /// Connections from now on: so many to a site and in all. Those that are open stay until they close by themselves.
+    /// Ages and counts of a connection are those of the start.
+    pub fn reshape(&self, shaping: Shaping) {
+        self.engine.with(|picture| picture.reshape(shaping));
+    }
+
     /// How a site stands; `None` when nothing goes there.
     #[must_use]
     pub fn site_status(&self, site: &str) -> Option<SiteStatus> {
