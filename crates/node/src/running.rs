@@ -3,7 +3,7 @@
 use crate::housekeeping;
 use anyhow::Context as _;
 use mta::Pages;
-use mta::delivery::{Delivery, Settings as DeliverySettings};
+use mta::delivery::{Delivery, Settings as DeliverySettings, Shaping};
 use mta::submission::Submission;
 use std::sync::Arc;
 use std::time::Duration;
@@ -50,6 +50,13 @@ impl Running {
         Self { store, submission, delivery, stop, housekeeping }
     }
 
+    /// Delivery presses so hard from now on, where the node delivers.
+    pub fn reshape(&self, shaping: Shaping) {
+        if let Some(delivery) = &self.delivery {
+            delivery.reshape(shaping);
+        }
+    }
+
     /// Ends what is under way, writes what waits in memory, closes the store. The doors must be closed before.
     pub async fn stop(self) {
         if let Some(delivery) = self.delivery {
@@ -62,6 +69,15 @@ impl Running {
         }
         self.store.close().await;
     }
+}
+
+/// Tells of each SIGHUP.
+///
+/// # Errors
+/// When the system refuses to tell.
+pub fn reload_signal() -> anyhow::Result<tokio::signal::unix::Signal> {
+    use tokio::signal::unix::{SignalKind, signal};
+    signal(SignalKind::hangup()).context("cannot listen for SIGHUP")
 }
 
 /// Ready when the process is asked to end.

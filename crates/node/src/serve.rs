@@ -4,10 +4,11 @@
 //! where the node has that role.
 
 use crate::doors::{Doors, Place, Shared};
-use crate::files;
-use crate::running::{DRAIN, Running, stop_signal};
+use crate::reload::{Changeable, Live};
+use crate::running::{DRAIN, Running, reload_signal, stop_signal};
 use crate::settings::{Joining, Settings, homing};
 use crate::telling::Telling;
+use crate::{files, notify};
 use anyhow::Context as _;
 use metrics_exporter_prometheus::PrometheusHandle;
 use mta::Pages;
@@ -15,21 +16,22 @@ use serde_json::{Value, json};
 use smtpd::Kind;
 use std::net::SocketAddr;
 use std::path::Path;
+use std::pin::pin;
 use std::sync::Arc;
 use store::{Roles, Store};
 use web::hosts::{Acme, Hosts, Keeper, Strangers, host_of_url};
 
-/// Runs until SIGTERM or SIGINT.
+/// Runs until SIGTERM or SIGINT. With each SIGHUP the settings are read again.
 ///
 /// # Errors
 /// When something cannot be opened; the sentence says what to do.
-pub async fn run(settings: Settings, telling: &Telling) -> anyhow::Result<()> {
+pub(crate) async fn run(settings: Settings, mut live: Live, telling: &Telling) -> anyhow::Result<()> {
     files::data_folder(&settings.data)?;
     let data = settings.data.canonicalize().context("cannot find the data folder")?;
-    let stop = stop_signal()?;
+    let (stop, mut reload) = (stop_signal()?, reload_signal()?);
     telling.forget()?;
     let metrics = metrics_exporter_prometheus::PrometheusBuilder::new().install_recorder().ok();
-    let shared = Shared::new(settings.hostname.clone(), settings.certificate.load(&data)?);
+    let shared = Shared::new(settings.hostname.clone(), settings.certificate.load(&data)?, settings.limits)?;
     let joining = Joining {
         name: settings.name.clone(),
         roles: settings.roles,
@@ -45,7 +47,24 @@ pub async fn run(settings: Settings, telling: &Telling) -> anyhow::Result<()> {
         let doors = Doors::open(&shared, async |doors| fill(doors, &settings, &running, metrics).await).await?;
         let told = telling.tell(&describe(&settings, &data), text);
         if told.is_ok() {
-            stop.await;
+            notify::tell(notify::State::Ready);
+            let mut stop = pin!(stop);
+            loop {
+                tokio::select! {
+                    () = &mut stop => break,
+                    Some(()) = reload.recv() => {
+                        notify::tell(notify::State::Reloading);
+                        live.again(&Changeable {
+                            data: &data,
+                            certificate: shared.certificate(),
+                            connections: shared.connections(),
+                            running: &running,
+                        });
+                        notify::tell(notify::State::Ready);
+                    }
+                }
+            }
+            notify::tell(notify::State::Stopping);
             telling.stopping();
         }
         doors.close(DRAIN).await;
