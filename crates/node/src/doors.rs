@@ -146,6 +146,7 @@ impl Doors {
     /// What the routes of the HTTP doors are given; `base_url` is how clients reach them.
     pub(crate) fn api(&self, running: &Running, base_url: &str, metrics: Option<PrometheusHandle>) -> Api {
         let (store, submission) = (Arc::clone(&running.store), Arc::clone(&running.submission));
+        self.readiness.ask(running.trouble());
         Api::new(store, submission, base_url, metrics, Arc::clone(&self.readiness))
     }
 

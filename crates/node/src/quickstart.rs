@@ -71,14 +71,15 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
         homing: homing(&plan.settings.delivery),
         region: plan.settings.region.clone(),
     };
-    let store = plan
-        .settings
-        .store
-        .open(&plan.settings.data, joining)
-        .await
-        .context("quickstart works on a data folder that no node uses; stop the node first")?;
-    let made = make(&store, &mut asking, &arguments).await;
-    store.close().await;
+    let opened = plan.settings.store.open(&plan.settings.data, joining).await;
+    let made = match opened {
+        Ok(store) => {
+            let made = make(&store, &mut asking, &arguments).await;
+            store.close().await;
+            made
+        }
+        Err(error) => Err(error).context("quickstart works on a data folder that no node uses; stop the node first"),
+    };
     // Run by root for a service with an account of its own, what was made belongs to that.
     files::give_to_owner(&plan.settings.data);
     let made = made?;

@@ -6,6 +6,7 @@ use mta::Pages;
 use mta::delivery::{Delivery, Settings as DeliverySettings, Shaping};
 use mta::submission::Submission;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use store::Store;
 use tokio::sync::watch;
@@ -22,6 +23,8 @@ pub struct Running {
     pub submission: Arc<Submission>,
     delivery: Option<Delivery>,
     stop: watch::Sender<bool>,
+    /// The store did what was wanted of it last.
+    answers: Arc<AtomicBool>,
     housekeeping: JoinHandle<()>,
 }
 
@@ -46,8 +49,21 @@ impl Running {
     fn with(store: Arc<Store>, delivery: Option<Delivery>, pages: Option<Pages>) -> Self {
         let (stop, stopped) = watch::channel(false);
         let submission = Arc::new(Submission::new(Arc::clone(&store)).with_pages(pages));
-        let housekeeping = tokio::spawn(housekeeping::run(Arc::clone(&store), Arc::clone(&submission), stopped));
-        Self { store, submission, delivery, stop, housekeeping }
+        let answers = Arc::new(AtomicBool::new(true));
+        let work = housekeeping::run(Arc::clone(&store), Arc::clone(&submission), Arc::clone(&answers), stopped);
+        Self { store, submission, delivery, stop, answers, housekeeping: tokio::spawn(work) }
+    }
+
+    /// Asks what is wrong now with what this node needs; nothing when all is well.
+    pub(crate) fn trouble(&self) -> impl Fn() -> Option<&'static str> + Send + Sync + use<> {
+        let answers = Arc::clone(&self.answers);
+        let delivers = self.delivery.as_ref().map(Delivery::watch);
+        move || {
+            if !answers.load(Ordering::Acquire) {
+                return Some("the store does not answer as it should");
+            }
+            delivers.as_ref().filter(|delivers| !delivers()).map(|_| "delivery has ended")
+        }
     }
 
     /// Delivery presses so hard from now on, where the node delivers.

@@ -119,7 +119,13 @@ async fn fill(
         let place = place("submission with TLS", address, "choose another address with --submission-tls");
         doors.submission(Kind::SubmissionTls, &place, running).await?;
     }
-    let mut api = doors.api(running, &base_url(settings), metrics);
+    let elsewhere = addresses.metrics.and(metrics.clone());
+    if let (Some(address), Some(figures)) = (addresses.metrics, elsewhere) {
+        let place = place("figures", address, "choose another address with --metrics");
+        let api = doors.api(running, "", Some(figures));
+        doors.http(&place, web::router::figures(api)).await?;
+    }
+    let mut api = doors.api(running, &base_url(settings), metrics.filter(|_| addresses.metrics.is_none()));
     if let Some(pages) = &settings.delivery.pages {
         api = api.with_pages(pages.base());
     }
@@ -172,6 +178,7 @@ fn describe(settings: &Settings, data: &Path) -> Value {
         "store": settings.store.place.to_string(),
         "http": url("http", doors.http),
         "https": url("https", doors.https),
+        "metrics": url("http", doors.metrics),
         "submission": doors.submission,
         "submission_tls": doors.submission_tls,
         "trusted": doors.trusted.iter().map(|trusted| trusted.address).collect::<Vec<_>>(),

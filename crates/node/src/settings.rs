@@ -66,6 +66,8 @@ pub struct DoorSettings {
     pub http: Option<SocketAddr>,
     /// HTTPS: the API.
     pub https: Option<SocketAddr>,
+    /// HTTP for figures alone, for whoever can reach it; without it, `http` shows them to this machine.
+    pub metrics: Option<SocketAddr>,
 }
 
 impl DoorSettings {
@@ -76,6 +78,7 @@ impl DoorSettings {
             ("submission with TLS", self.submission_tls),
             ("HTTP", self.http),
             ("HTTPS", self.https),
+            ("figures", self.metrics),
         ];
         let open = single.into_iter().filter_map(|(name, address)| Some((name, address?)));
         open.chain(self.trusted.iter().map(|trusted| ("trusted submission", trusted.address))).collect()

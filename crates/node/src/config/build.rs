@@ -115,6 +115,7 @@ fn doors(values: &Values, roles: Roles) -> anyhow::Result<DoorSettings> {
         // How a node is can be asked of every node.
         http: values.parsed(&keys::HTTP)?.or_else(|| ports.map(|ports| ports.at(0))),
         https: door(&keys::HTTPS, Roles::API, 7)?,
+        metrics: values.parsed(&keys::METRICS)?,
     };
     apart(&doors)?;
     Ok(doors)

@@ -83,6 +83,12 @@ keys! {
         "\"127.0.0.1:8025\"",
     );
     HTTPS = Key::of("listen.https", "https", Kind::Address).says("HTTPS.", "\"0.0.0.0:443\"");
+    METRICS = Key::of("listen.metrics", "metrics", Kind::Address).says(
+        "Figures for Prometheus at /metrics, with /healthz and /readyz, over HTTP, for whoever can reach this address: \
+         choose one that only your own machines reach. Without it, the door of listen.http shows /metrics to this \
+         machine alone; with it, to nobody.",
+        "\"127.0.0.1:9025\"",
+    );
     CERTIFICATE = Key::of("tls.certificate", "certificate", Kind::File).reloadable().says(
         "Certificate with its chain, as PEM; goes with tls.key. Without it the node makes an authority of its own. The \
          files are read again with every SIGHUP.",
