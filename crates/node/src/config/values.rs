@@ -144,7 +144,9 @@ impl Values {
 /// A text of the environment or of a flag: lists stand there with commas between.
 pub(crate) fn split(key: &Key, text: &str) -> Vec<String> {
     match key.kind {
-        super::key::Kind::Many(_) => text.split(',').map(|item| item.trim().to_owned()).collect(),
+        super::key::Kind::Many(_) => {
+            text.split(',').map(str::trim).filter(|item| !item.is_empty()).map(str::to_owned).collect()
+        }
         _ => vec![text.to_owned()],
     }
 }

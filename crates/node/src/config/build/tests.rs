@@ -71,6 +71,7 @@ fn doors_follow_from_roles_and_a_base_port_and_no_two_have_one_address() {
     let refused = told(of(&[(&keys::HTTP, "127.0.0.1:80"), (&keys::HTTPS, "127.0.0.1:80")]));
     assert!(refused.contains("have the same address, 127.0.0.1:80"), "{refused}");
     assert!(told(of(&[(&keys::ROLES, "cook")])).starts_with("--roles: "));
+    assert!(told(of(&[(&keys::ROLES, "")])).starts_with("--roles names no role"));
     assert!(told(of(&[(&keys::TRUSTED, "127.0.0.1:25=")])).starts_with("--trusted: "));
 }
 
