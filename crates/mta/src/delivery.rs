@@ -109,6 +109,18 @@ impl Delivery {
         Ok(Self { engine, owner, recorder, tenancy })
     }
 
+    /// Tells at any time whether delivery still runs.
+    pub fn watch(&self) -> impl Fn() -> bool + Send + Sync + use<> {
+        let parts = [self.owner.abort_handle(), self.recorder.abort_handle()];
+        move || parts.iter().all(|part| !part.is_finished())
+    }
+
+    /// Connections from now on: so many to a site and in all. Those that are open stay until they close by themselves.
+    /// Ages and counts of a connection are those of the start.
+    pub fn reshape(&self, shaping: Shaping) {
+        self.engine.with(|picture| picture.reshape(shaping));
+    }
+
     /// How a site stands; `None` when nothing goes there.
     #[must_use]
     pub fn site_status(&self, site: &str) -> Option<SiteStatus> {

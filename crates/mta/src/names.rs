@@ -5,12 +5,13 @@
 //! Never: a socket of its own (the resolver's are hickory's); an answer kept for later, where a proof is asked for.
 
 use hickory_resolver::config::{ConnectionConfig, LookupIpStrategy, NameServerConfig, ResolverConfig, ResolverOpts};
+use hickory_resolver::lookup::Lookup;
 use hickory_resolver::net::runtime::TokioRuntimeProvider;
 use hickory_resolver::net::{DnsError, NetError};
 use hickory_resolver::proto::op::ResponseCode;
 use hickory_resolver::proto::rr::{RData, RecordType};
 use hickory_resolver::{ResolverBuilder, TokioResolver};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 /// Records of one name that are looked at.
 const TEXTS_MAX: usize = 64;
@@ -71,16 +72,29 @@ impl Names {
         }
     }
 
-    /// The hosts that take mail for a name (RFC 5321 §5.1), without their final dots.
+    /// The mail exchangers of a name, without their final dots.
     pub async fn exchangers(&self, name: &str) -> Found<Vec<String>> {
-        match self.resolver.lookup(absolute(name).as_str(), RecordType::MX).await {
+        let answer = self.resolver.lookup(absolute(name).as_str(), RecordType::MX).await;
+        self::hosts(answer, |data| match data {
+            RData::MX(exchanger) => Some(exchanger.exchange.to_ascii()),
+            _ => None,
+        })
+    }
+
+    /// The names of an address (PTR), without their final dots.
+    pub async fn names_of(&self, address: IpAddr) -> Found<Vec<String>> {
+        self::hosts(self.resolver.reverse_lookup(address).await, |data| match data {
+            RData::PTR(name) => Some(name.0.to_ascii()),
+            _ => None,
+        })
+    }
+
+    /// The addresses of a name.
+    pub async fn addresses(&self, name: &str) -> Found<Vec<IpAddr>> {
+        match self.resolver.lookup_ip(absolute(name).as_str()).await {
             Ok(answer) => {
-                let hosts = answer.answers().iter().filter_map(|record| match &record.data {
-                    RData::MX(mx) => Some(mx.exchange.to_ascii().trim_end_matches('.').to_owned()),
-                    _ => None,
-                });
-                let hosts: Vec<String> = hosts.filter(|host| !host.is_empty()).take(TEXTS_MAX).collect();
-                if hosts.is_empty() { Found::None } else { Found::Some(hosts) }
+                let addresses: Vec<IpAddr> = answer.iter().take(TEXTS_MAX).collect();
+                if addresses.is_empty() { Found::None } else { Found::Some(addresses) }
             }
             Err(error) => absent(&error),
         }
@@ -92,6 +106,18 @@ impl Names {
             Ok(answer) => answer.iter().next().map_or(Found::None, |_| Found::Some(())),
             Err(error) => absent(&error),
         }
+    }
+}
+
+/// Names in an answer.
+fn hosts(answer: Result<Lookup, NetError>, read: impl Fn(&RData) -> Option<String>) -> Found<Vec<String>> {
+    match answer {
+        Ok(answer) => {
+            let found = answer.answers().iter().filter_map(|record| read(&record.data));
+            let found: Vec<String> = found.take(TEXTS_MAX).map(|name| name.trim_end_matches('.').to_owned()).collect();
+            if found.is_empty() { Found::None } else { Found::Some(found) }
+        }
+        Err(error) => absent(&error),
     }
 }
 

@@ -2,10 +2,13 @@
 
 use crate::files;
 use anyhow::Context as _;
+use parking_lot::RwLock;
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose};
 use rustls::ServerConfig;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::server::{ClientHello, ResolvesServerCert};
+use rustls::sign::CertifiedKey;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use web::hosts::{BesideNode, Certified};
@@ -35,14 +38,25 @@ impl Certificate {
     ///
     /// # Errors
     /// When a file cannot be read or is not what it should be; the sentence names it.
-    pub fn load(&self, data: &Path) -> anyhow::Result<Arc<ServerConfig>> {
+    pub fn load(&self, data: &Path) -> anyhow::Result<Arc<Shown>> {
+        if let Self::Own { authority, names } = self {
+            let (chain, key) = own(data);
+            if !chain.exists() || !key.exists() {
+                make(data, authority, names).context("no certificate can be made")?;
+            }
+        }
+        Ok(Arc::new(Shown(RwLock::new(self.read(data)?))))
+    }
+
+    /// Reads the certificate as it is now; makes nothing.
+    ///
+    /// # Errors
+    /// As [`Self::load`].
+    pub(crate) fn read(&self, data: &Path) -> anyhow::Result<Arc<CertifiedKey>> {
         match self {
             Self::Files { chain, key } => read(chain, key, "give another one"),
-            Self::Own { authority, names } => {
-                let (chain, key) = (data.join("tls-chain.pem"), data.join("tls-key.pem"));
-                if !chain.exists() || !key.exists() {
-                    make(data, authority, names).context("no certificate can be made")?;
-                }
+            Self::Own { .. } => {
+                let (chain, key) = own(data);
                 read(&chain, &key, "delete it and start again")
             }
         }
@@ -68,22 +82,54 @@ pub(crate) fn roots(file: &Path) -> anyhow::Result<Vec<CertificateDer<'static>>>
     Ok(roots)
 }
 
-fn read(chain: &Path, key: &Path, remedy: &str) -> anyhow::Result<Arc<ServerConfig>> {
+/// Where one of our own lies: chain and key.
+fn own(data: &Path) -> (PathBuf, PathBuf) {
+    (data.join("tls-chain.pem"), data.join("tls-key.pem"))
+}
+
+fn read(chain: &Path, key: &Path, remedy: &str) -> anyhow::Result<Arc<CertifiedKey>> {
     let certificates = CertificateDer::pem_file_iter(chain)
         .and_then(Iterator::collect::<Result<Vec<_>, _>>)
         .with_context(|| format!("{} holds no certificate; {remedy}", chain.display()))?;
     let key_read =
         PrivateKeyDer::from_pem_file(key).with_context(|| format!("{} holds no key; {remedy}", key.display()))?;
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    // RFC 8996: nothing below TLS 1.2.
-    let mut config = ServerConfig::builder_with_provider(provider)
-        .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])
-        .context("TLS cannot be set up")?
-        .with_no_client_auth()
-        .with_single_cert(certificates, key_read)
-        .with_context(|| format!("{} and {} do not fit; {remedy}", chain.display(), key.display()))?;
-    config.alpn_protocols = Vec::new();
-    Ok(Arc::new(config))
+    let certified = CertifiedKey::from_der(certificates, key_read, &rustls::crypto::aws_lc_rs::default_provider());
+    let certified =
+        certified.with_context(|| format!("{} and {} do not fit; {remedy}", chain.display(), key.display()))?;
+    Ok(Arc::new(certified))
+}
+
+/// The certificate that a node shows now; another can take its place while connections are open.
+#[derive(Debug)]
+pub struct Shown(RwLock<Arc<CertifiedKey>>);
+
+impl Shown {
+    /// Shows this one from the next handshake on.
+    pub(crate) fn show(&self, certificate: Arc<CertifiedKey>) {
+        *self.0.write() = certificate;
+    }
+
+    /// TLS with the certificate that is shown at each handshake.
+    ///
+    /// # Errors
+    /// When TLS cannot be set up.
+    pub fn config(self: &Arc<Self>) -> anyhow::Result<Arc<ServerConfig>> {
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        // RFC 8996: nothing below TLS 1.2.
+        let mut config = ServerConfig::builder_with_provider(provider)
+            .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])
+            .context("TLS cannot be set up")?
+            .with_no_client_auth()
+            .with_cert_resolver(Arc::clone(self) as Arc<dyn ResolvesServerCert>);
+        config.alpn_protocols = Vec::new();
+        Ok(Arc::new(config))
+    }
+}
+
+impl ResolvesServerCert for Shown {
+    fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        Some(Arc::clone(&self.0.read()))
+    }
 }
 
 /// The same certificate for HTTPS, which also speaks HTTP/2; and beside it those of controllers' own host names.

@@ -1,6 +1,7 @@
 //! The command line. Errors are one sentence and its causes, on standard error, with exit code 1.
 
 mod agreement;
+mod config;
 mod consent;
 mod house;
 mod import;
@@ -14,7 +15,7 @@ mod store;
 mod suppressions;
 mod why;
 
-use crate::{demo, log};
+use crate::{demo, log, quickstart};
 use std::process::ExitCode;
 
 /// It is not known whether the last commit took place; start again to recover.
@@ -32,8 +33,13 @@ pub struct Arguments {
 enum Command {
     /// Run a whole node on loopback, with a sample controller and a mailbox to look into.
     Demo(Box<demo::Arguments>),
+    /// From nothing to a node that may send: settings, operator, first controller, keys and a credential.
+    Quickstart(Box<quickstart::Arguments>),
     /// Run a node, alone or one of several on a shared store.
     Serve(Box<serve::Arguments>),
+    /// Check or show the settings of a node, without starting it.
+    #[command(subcommand)]
+    Config(config::Command),
     /// Show the nodes that share a store, and who holds what of it.
     Nodes(nodes::Arguments),
     /// Take a file of contacts in, each with where it came from, or take an import back.
@@ -69,6 +75,8 @@ pub fn run(arguments: Arguments) -> ExitCode {
         Command::Serve(serve) if serve.quiet => log::Default::Silent,
         Command::Demo(_) | Command::Serve(_) => log::Default::Usual,
         Command::Agreement(_)
+        | Command::Config(_)
+        | Command::Quickstart(_)
         | Command::Import(_)
         | Command::Nodes(_)
         | Command::ReturnPath(_)
@@ -84,6 +92,8 @@ pub fn run(arguments: Arguments) -> ExitCode {
             match arguments.command {
                 Command::Demo(arguments) => demo::run(*arguments).await,
                 Command::Serve(arguments) => serve::run(*arguments).await,
+                Command::Quickstart(arguments) => quickstart::run(*arguments).await,
+                Command::Config(command) => config::run(command),
                 Command::Import(arguments) => import::run(*arguments).await,
                 Command::Agreement(arguments) => agreement::run(*arguments).await,
                 Command::Consent(command) => consent::run(command).await,

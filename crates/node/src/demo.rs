@@ -18,6 +18,7 @@ use mail::address::Domain;
 use mta::Pages;
 use mta::delivery::{Settings as DeliverySettings, Smarthost, TlsPolicy};
 use sample::Sample;
+use smtpd::connections::Bounds;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use store::{CreateKey, Roles, Store};
@@ -143,7 +144,7 @@ impl Plan {
 async fn begin(plan: &Plan, data: &Path, store: &Arc<Store>) -> anyhow::Result<(Shared, Sample, Receiving, Running)> {
     let sample = sample::load_or_make(data, store).await?;
     let certificate = Certificate::Own { authority: "Postern demo CA", names: Vec::new() };
-    let shared = Shared::new(Domain::parse("localhost")?, certificate.load(data)?);
+    let shared = Shared::new(Domain::parse("localhost")?, certificate.load(data)?, Bounds::default())?;
     // Before delivery: what waits from an earlier run must find our mailbox at that port, and nobody else.
     let receiving = Receiving::open(&shared, plan, data, store, &sample).await?;
     let running = Running::start(Arc::clone(store), plan.delivery()).await?;

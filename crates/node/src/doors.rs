@@ -4,7 +4,7 @@
 //! nobody listens and no mail comes in.
 //! Never: which doors a node has, and for whom. The demo and `serve` say that.
 
-use crate::certificates;
+use crate::certificates::{self, Shown};
 use crate::running::Running;
 use anyhow::anyhow;
 use mail::address::Domain;
@@ -33,6 +33,7 @@ const HOSTS_EVERY: Duration = Duration::from_secs(2);
 #[derive(Clone)]
 pub(crate) struct Shared {
     host: Domain,
+    certificate: Arc<Shown>,
     tls: Arc<ServerConfig>,
     connections: Arc<Connections>,
     throttle: Arc<Throttle>,
@@ -60,8 +61,22 @@ impl Place {
 
 impl Shared {
     /// For a node that calls itself `host` and shows this certificate.
-    pub(crate) fn new(host: Domain, tls: Arc<ServerConfig>) -> Self {
-        Self { host, tls, connections: Connections::new(Bounds::default()), throttle: Arc::default() }
+    ///
+    /// # Errors
+    /// When TLS cannot be set up.
+    pub(crate) fn new(host: Domain, certificate: Arc<Shown>, bounds: Bounds) -> anyhow::Result<Self> {
+        let tls = certificate.config()?;
+        Ok(Self { host, certificate, tls, connections: Connections::new(bounds), throttle: Arc::default() })
+    }
+
+    /// The certificate that is shown now.
+    pub(crate) fn certificate(&self) -> &Shown {
+        &self.certificate
+    }
+
+    /// The SMTP connections that are open.
+    pub(crate) fn connections(&self) -> &Arc<Connections> {
+        &self.connections
     }
 
     /// A listener that is closed apart from the others.
@@ -145,6 +160,7 @@ impl Doors {
     /// What the routes of the HTTP doors are given; `base_url` is how clients reach them.
     pub(crate) fn api(&self, running: &Running, base_url: &str, metrics: Option<PrometheusHandle>) -> Api {
         let (store, submission) = (Arc::clone(&running.store), Arc::clone(&running.submission));
+        self.readiness.ask(running.trouble());
         Api::new(store, submission, base_url, metrics, Arc::clone(&self.readiness))
     }
 

@@ -3,7 +3,7 @@
 use anyhow::Context as _;
 use std::fs::{DirBuilder, OpenOptions, Permissions};
 use std::io::Write as _;
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::Path;
 
 /// Makes the data folder where it is not there. One that is there is closed to others if it is ours: if nothing is in
@@ -37,6 +37,30 @@ fn close_to_others(path: &Path) {
     });
     if let Err(error) = closed {
         tracing::warn!(%error, "a folder of the node cannot be closed to others");
+    }
+}
+
+/// What root made in a folder that belongs to somebody else belongs to him as well. Best effort; otherwise the node
+/// says at its start which file it cannot read.
+pub(crate) fn give_to_owner(folder: &Path) {
+    if !rustix::process::geteuid().is_root() {
+        return;
+    }
+    let Ok(owner) = std::fs::metadata(folder) else { return };
+    if owner.uid() != 0 {
+        give(folder, owner.uid(), owner.gid());
+    }
+}
+
+fn give(path: &Path, owner: u32, group: u32) {
+    // A link is given, never what it points to.
+    if std::os::unix::fs::lchown(path, Some(owner), Some(group)).is_err() {
+        tracing::warn!("a file of the node cannot be given to the account that owns its folder");
+    }
+    let folder = std::fs::symlink_metadata(path).is_ok_and(|found| found.is_dir());
+    let entries = folder.then(|| std::fs::read_dir(path).ok()).flatten().into_iter().flatten();
+    for entry in entries.flatten() {
+        give(&entry.path(), owner, group);
     }
 }
 

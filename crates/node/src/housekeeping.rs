@@ -3,6 +3,7 @@
 
 use mta::submission::Submission;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use store::Store;
 use tokio::sync::watch;
@@ -20,8 +21,13 @@ const LOG_EVERY: u32 = 7;
 /// Keys that nothing needs any more, answers kept for repeats, what was kept for its time; wishes that wait.
 const TIDY_EVERY: u32 = 4_000;
 
-/// Works until `stop` changes.
-pub async fn run(store: Arc<Store>, submission: Arc<Submission>, mut stop: watch::Receiver<bool>) {
+/// Works until `stop` changes. `answers` says whether the store did what the last round wanted.
+pub async fn run(
+    store: Arc<Store>,
+    submission: Arc<Submission>,
+    answers: Arc<AtomicBool>,
+    mut stop: watch::Receiver<bool>,
+) {
     if let Err(error) = duties::agreement::look_over(&store).await {
         tracing::warn!(%error, "what is instructed could not be looked at again; it is at the next start");
     }
@@ -32,7 +38,9 @@ pub async fn run(store: Arc<Store>, submission: Arc<Submission>, mut stop: watch
             () = tokio::time::sleep(SEQUENCE_EVERY) => {}
         }
         round = round.wrapping_add(1);
-        if let Err(error) = one_round(&store, &submission, round).await {
+        let done = one_round(&store, &submission, round).await;
+        answers.store(done.is_ok(), Ordering::Release);
+        if let Err(error) = done {
             // The work is kept and done in a later round.
             tracing::warn!(%error, "housekeeping could not be done");
         }

@@ -6,13 +6,17 @@
 pub mod certificates;
 pub mod cli;
 pub mod clock;
+mod config;
 pub mod demo;
 mod doors;
 mod files;
 pub mod housekeeping;
 pub mod log;
+mod notify;
 mod operator_mail;
+mod quickstart;
+mod reload;
 pub mod running;
-pub mod serve;
+mod serve;
 pub mod settings;
 pub mod telling;

@@ -2,10 +2,11 @@
 
 use crate::housekeeping;
 use anyhow::Context as _;
-use mta::delivery::{Delivery, Settings as DeliverySettings};
+use mta::delivery::{Delivery, Settings as DeliverySettings, Shaping};
 use mta::submission::Submission;
 use mta::{Notices, Pages};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use store::Store;
 use tokio::sync::watch;
@@ -22,6 +23,8 @@ pub struct Running {
     pub submission: Arc<Submission>,
     delivery: Option<Delivery>,
     stop: watch::Sender<bool>,
+    /// The store did what was wanted of it last.
+    answers: Arc<AtomicBool>,
     housekeeping: JoinHandle<()>,
 }
 
@@ -47,8 +50,28 @@ impl Running {
 
     fn with(store: Arc<Store>, delivery: Option<Delivery>, submission: Arc<Submission>) -> Self {
         let (stop, stopped) = watch::channel(false);
-        let housekeeping = tokio::spawn(housekeeping::run(Arc::clone(&store), Arc::clone(&submission), stopped));
-        Self { store, submission, delivery, stop, housekeeping }
+        let answers = Arc::new(AtomicBool::new(true));
+        let work = housekeeping::run(Arc::clone(&store), Arc::clone(&submission), Arc::clone(&answers), stopped);
+        Self { store, submission, delivery, stop, answers, housekeeping: tokio::spawn(work) }
+    }
+
+    /// Asks what is wrong now with what this node needs; nothing when all is well.
+    pub(crate) fn trouble(&self) -> impl Fn() -> Option<&'static str> + Send + Sync + use<> {
+        let answers = Arc::clone(&self.answers);
+        let delivers = self.delivery.as_ref().map(Delivery::watch);
+        move || {
+            if !answers.load(Ordering::Acquire) {
+                return Some("the store does not answer as it should");
+            }
+            delivers.as_ref().filter(|delivers| !delivers()).map(|_| "delivery has ended")
+        }
+    }
+
+    /// Delivery presses so hard from now on, where the node delivers.
+    pub fn reshape(&self, shaping: Shaping) {
+        if let Some(delivery) = &self.delivery {
+            delivery.reshape(shaping);
+        }
     }
 
     /// Ends what is under way, writes what waits in memory, closes the store. The doors must be closed before.
@@ -63,6 +86,15 @@ impl Running {
         }
         self.store.close().await;
     }
+}
+
+/// Tells of each SIGHUP.
+///
+/// # Errors
+/// When the system refuses to tell.
+pub fn reload_signal() -> anyhow::Result<tokio::signal::unix::Signal> {
+    use tokio::signal::unix::{SignalKind, signal};
+    signal(SignalKind::hangup()).context("cannot listen for SIGHUP")
 }
 
 /// Ready when the process is asked to end.

@@ -4,11 +4,12 @@
 //! where the node has that role.
 
 use crate::doors::{Doors, Place, Shared};
-use crate::files;
 use crate::operator_mail::OperatorMail;
-use crate::running::{DRAIN, Running, stop_signal};
+use crate::reload::{Changeable, Live};
+use crate::running::{DRAIN, Running, reload_signal, stop_signal};
 use crate::settings::{Joining, Settings, homing};
 use crate::telling::Telling;
+use crate::{files, notify};
 use anyhow::Context as _;
 use metrics_exporter_prometheus::PrometheusHandle;
 use mta::Pages;
@@ -16,21 +17,22 @@ use serde_json::{Value, json};
 use smtpd::Kind;
 use std::net::SocketAddr;
 use std::path::Path;
+use std::pin::pin;
 use std::sync::Arc;
 use store::{Roles, Store};
 use web::hosts::{Acme, Hosts, Keeper, Strangers, host_of_url};
 
-/// Runs until SIGTERM or SIGINT.
+/// Runs until SIGTERM or SIGINT. With each SIGHUP the settings are read again.
 ///
 /// # Errors
 /// When something cannot be opened; the sentence says what to do.
-pub async fn run(settings: Settings, telling: &Telling) -> anyhow::Result<()> {
+pub(crate) async fn run(settings: Settings, mut live: Live, telling: &Telling) -> anyhow::Result<()> {
     files::data_folder(&settings.data)?;
     let data = settings.data.canonicalize().context("cannot find the data folder")?;
-    let stop = stop_signal()?;
+    let (stop, mut reload) = (stop_signal()?, reload_signal()?);
     telling.forget()?;
     let metrics = metrics_exporter_prometheus::PrometheusBuilder::new().install_recorder().ok();
-    let shared = Shared::new(settings.hostname.clone(), settings.certificate.load(&data)?);
+    let shared = Shared::new(settings.hostname.clone(), settings.certificate.load(&data)?, settings.limits)?;
     let joining = Joining {
         name: settings.name.clone(),
         roles: settings.roles,
@@ -46,7 +48,24 @@ pub async fn run(settings: Settings, telling: &Telling) -> anyhow::Result<()> {
         let doors = Doors::open(&shared, async |doors| fill(doors, &settings, &running, metrics).await).await?;
         let told = telling.tell(&describe(&settings, &data), text);
         if told.is_ok() {
-            stop.await;
+            notify::tell(notify::State::Ready);
+            let mut stop = pin!(stop);
+            loop {
+                tokio::select! {
+                    () = &mut stop => break,
+                    Some(()) = reload.recv() => {
+                        notify::tell(notify::State::Reloading);
+                        live.again(&Changeable {
+                            data: &data,
+                            certificate: shared.certificate(),
+                            connections: shared.connections(),
+                            running: &running,
+                        });
+                        notify::tell(notify::State::Ready);
+                    }
+                }
+            }
+            notify::tell(notify::State::Stopping);
             telling.stopping();
         }
         doors.close(DRAIN).await;
@@ -107,7 +126,13 @@ async fn fill(
         let place = place("inbound mail", address, "choose another address with --inbound");
         doors.inbound(&place, running, letters).await?;
     }
-    let mut api = doors.api(running, &base_url(settings), metrics);
+    let elsewhere = addresses.metrics.and(metrics.clone());
+    if let (Some(address), Some(figures)) = (addresses.metrics, elsewhere) {
+        let place = place("figures", address, "choose another address with --metrics");
+        let api = doors.api(running, "", Some(figures));
+        doors.http(&place, web::router::figures(api)).await?;
+    }
+    let mut api = doors.api(running, &base_url(settings), metrics.filter(|_| addresses.metrics.is_none()));
     if let Some(pages) = &settings.delivery.pages {
         api = api.with_pages(pages.base());
     }
@@ -160,6 +185,7 @@ fn describe(settings: &Settings, data: &Path) -> Value {
         "store": settings.store.place.to_string(),
         "http": url("http", doors.http),
         "https": url("https", doors.https),
+        "metrics": url("http", doors.metrics),
         "submission": doors.submission,
         "submission_tls": doors.submission_tls,
         "inbound": doors.inbound,

@@ -1,5 +1,4 @@
-//! Everything a node is built from. The command line fills it; whatever else may fill it one day, nothing is asked
-//! besides.
+//! Everything a node is built from. [`crate::config`] fills it; nothing is asked besides.
 
 mod bodies;
 mod store;
@@ -18,6 +17,7 @@ use duties::operator::Operator;
 use mail::address::Domain;
 use mta::delivery::{Settings as DeliverySettings, Smarthost};
 use smtpd::Network;
+use smtpd::connections::Bounds;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use web::hosts::AcmeSettings;
@@ -49,6 +49,8 @@ pub struct Settings {
     pub delivery: DeliverySettings,
     /// Who runs it, when that is said anew.
     pub operator: Option<Operator>,
+    /// How many SMTP clients there may be at once.
+    pub limits: Bounds,
     /// From whom controllers' own host names have their certificates; without it, they have none.
     pub acme: Option<AcmeSettings>,
 }
@@ -68,6 +70,24 @@ pub struct DoorSettings {
     pub http: Option<SocketAddr>,
     /// HTTPS: the API.
     pub https: Option<SocketAddr>,
+    /// HTTP for figures alone, for whoever can reach it; without it, `http` shows them to this machine.
+    pub metrics: Option<SocketAddr>,
+}
+
+impl DoorSettings {
+    /// The open ones, each with what an operator calls it.
+    pub(crate) fn named(&self) -> Vec<(&'static str, SocketAddr)> {
+        let single = [
+            ("submission", self.submission),
+            ("submission with TLS", self.submission_tls),
+            ("inbound mail", self.inbound),
+            ("HTTP", self.http),
+            ("HTTPS", self.https),
+            ("figures", self.metrics),
+        ];
+        let open = single.into_iter().filter_map(|(name, address)| Some((name, address?)));
+        open.chain(self.trusted.iter().map(|trusted| ("trusted submission", trusted.address))).collect()
+    }
 }
 
 /// A door for clients that can neither TLS nor AUTH.

@@ -1,5 +1,7 @@
 //! How many connections there may be at once: in this node, and from one network.
 //!
+//! The limits can change while connections are open: those stay, and count.
+//!
 //! Invariant: the map holds one entry for each network that has an open connection, so it is bounded by
 //! `node_max`. One `Connections` is shared by all listeners of a node.
 
@@ -47,12 +49,15 @@ impl Bounds {
 /// Counts what is open.
 #[derive(Debug)]
 pub struct Connections {
+    /// How an address is put to a network; its limits are in `open`.
     bounds: Bounds,
     open: Mutex<Open>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Open {
+    node_max: usize,
+    network_max: usize,
     all: usize,
     by_network: HashMap<Network, usize>,
 }
@@ -61,7 +66,14 @@ impl Connections {
     /// None open yet.
     #[must_use]
     pub fn new(bounds: Bounds) -> Arc<Self> {
-        Arc::new(Self { bounds, open: Mutex::default() })
+        let Bounds { node_max, network_max, .. } = bounds;
+        Arc::new(Self { bounds, open: Mutex::new(Open { node_max, network_max, all: 0, by_network: HashMap::new() }) })
+    }
+
+    /// So many there may be from now on. What makes a network stays as it was: open connections are counted by it.
+    pub fn rebound(&self, bounds: Bounds) {
+        let mut open = self.open.lock();
+        (open.node_max, open.network_max) = (bounds.node_max, bounds.network_max);
     }
 
     /// Room for one more from this address, until the ticket is dropped.
@@ -70,7 +82,7 @@ impl Connections {
         let network = self.bounds.network_of(address);
         let mut open = self.open.lock();
         let from_network = open.by_network.get(&network).copied().unwrap_or(0);
-        if open.all >= self.bounds.node_max || from_network >= self.bounds.network_max {
+        if open.all >= open.node_max || from_network >= open.network_max {
             return None;
         }
         open.all += 1;
@@ -125,6 +137,18 @@ mod tests {
         drop(one);
         assert!(connections.admit(address("192.0.2.1")).is_some(), "a place was given back");
         assert_eq!(connections.open(), 2);
+    }
+
+    #[test]
+    fn limits_change_while_connections_are_open() {
+        let connections = Connections::new(Bounds::default());
+        let one = connections.admit(address("192.0.2.1")).unwrap();
+        connections.rebound(Bounds { node_max: 1, ..Bounds::default() });
+        assert!(connections.admit(address("192.0.2.2")).is_none(), "the one that is open counts");
+        drop(one);
+        assert!(connections.admit(address("192.0.2.2")).is_some());
+        connections.rebound(Bounds { network_max: 0, ..Bounds::default() });
+        assert!(connections.admit(address("192.0.2.2")).is_none());
     }
 
     #[test]

@@ -3,8 +3,8 @@
 //! Invariants: a route authenticates before it reads a body; what changes something is done to its end, whether or not
 //! the client waits for it; what one controller may not see looks to him exactly like what does not exist.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 use http::HeaderMap;
@@ -73,24 +73,44 @@ struct Shared {
 }
 
 /// Whether the node takes mail now: closed until the node has wired everything, and again when it stops.
-#[derive(Debug, Default)]
-pub struct Readiness(AtomicBool);
+#[derive(Default)]
+pub struct Readiness {
+    open: AtomicBool,
+    trouble: OnceLock<Trouble>,
+}
+
+/// What is wrong now with what the node needs, in words for an operator; nothing when all is well.
+type Trouble = Box<dyn Fn() -> Option<&'static str> + Send + Sync>;
 
 impl Readiness {
     /// Everything is wired.
     pub fn open(&self) {
-        self.0.store(true, Ordering::Release);
+        self.open.store(true, Ordering::Release);
     }
 
     /// The node stops.
     pub fn close(&self) {
-        self.0.store(false, Ordering::Release);
+        self.open.store(false, Ordering::Release);
     }
 
     /// As told last.
     #[must_use]
     pub fn is_open(&self) -> bool {
-        self.0.load(Ordering::Acquire)
+        self.open.load(Ordering::Acquire)
+    }
+
+    /// Asks this, too, whenever somebody wants to know. The first who is named stays.
+    pub fn ask(&self, trouble: impl Fn() -> Option<&'static str> + Send + Sync + 'static) {
+        drop(self.trouble.set(Box::new(trouble)));
+    }
+
+    /// Why the node is not ready; nothing when it is.
+    #[must_use]
+    pub fn obstacle(&self) -> Option<&'static str> {
+        if !self.is_open() {
+            return Some("the node is starting or stopping");
+        }
+        self.trouble.get().and_then(|trouble| trouble())
     }
 }
 

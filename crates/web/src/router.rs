@@ -145,6 +145,15 @@ pub fn health(api: Api) -> Router {
     routed(api, table().into_iter().filter(|route| HEALTH.contains(&route.path)).collect())
 }
 
+/// The router of a listener for figures alone: whoever can reach it may read them.
+pub fn figures(api: Api) -> Router {
+    let open = |route: Route| match route.path {
+        "/metrics" => Route::get("/metrics", get_figures),
+        _ => route,
+    };
+    routed(api, table().into_iter().filter(|route| HEALTH.contains(&route.path)).map(open).collect())
+}
+
 fn routed(api: Api, routes: Vec<Route>) -> Router {
     routes
         .into_iter()
@@ -174,21 +183,29 @@ async fn get_alive() -> &'static str {
     "ok\n"
 }
 
-/// The node takes mail: it is wired, and not stopping.
+/// The node takes mail: it is wired and not stopping, its store answers, and it delivers where that is its role.
 async fn get_ready(State(api): State<Api>) -> Response {
-    if api.readiness().is_open() {
-        "ready\n".into_response()
-    } else {
-        Problem::of(Fault::Temporary).saying("the node is starting or stopping").into_response()
+    match api.readiness().obstacle() {
+        None => "ready\n".into_response(),
+        Some(why) => Problem::of(Fault::Temporary).saying(why).into_response(),
     }
 }
 
 /// Prometheus text, for the machine itself only: figures tell a stranger the volume of every controller's mail.
 async fn get_metrics(State(api): State<Api>, ConnectInfo(peer): ConnectInfo<SocketAddr>) -> Response {
+    if peer.ip().to_canonical().is_loopback() {
+        get_figures(State(api)).await
+    } else {
+        Problem::of(Fault::NotFound).into_response()
+    }
+}
+
+/// The same where the operator chose who can reach the listener.
+async fn get_figures(State(api): State<Api>) -> Response {
     match api.metrics() {
-        Some(metrics) if peer.ip().to_canonical().is_loopback() => {
+        Some(metrics) => {
             ([(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], metrics.render()).into_response()
         }
-        _ => Problem::of(Fault::NotFound).into_response(),
+        None => Problem::of(Fault::NotFound).into_response(),
     }
 }

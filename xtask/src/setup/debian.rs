@@ -22,6 +22,7 @@ pub(crate) const PACKAGES: &[(&str, &str)] = &[
     ("postgresql-client", "psql, by which tests make and look into databases"),
     ("pgbouncer", "a pooler, in front of which the store must refuse to work in transaction mode"),
     ("pebble", "a certificate authority that is not ours, for certificates by ACME"),
+    ("systemd", "systemd-analyze, which judges the unit of the package; no service manager is started"),
     ("faketime", "nodes whose clocks are wrong, with the library that does it"),
 ];
 

@@ -120,6 +120,14 @@ impl Pressure {
         }
     }
 
+    /// The most has changed. A site that had the most has it again; one that had less stays there until it has earned
+    /// more.
+    pub(crate) fn reshaped(&mut self, before: &Shaping, now: &Shaping) {
+        let had_most = self.allowed >= before.connections_max;
+        let most = now.connections_max.max(1);
+        self.allowed = if had_most { most } else { self.allowed.min(most) };
+    }
+
     /// Failures in a row.
     pub(crate) fn failures(&self) -> u32 {
         self.failures

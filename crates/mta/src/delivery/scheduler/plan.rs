@@ -1,5 +1,6 @@
 //! What the picture's owner has to do now: reads of the store, connections to open, expired rows to look for.
 
+use super::super::shaping::Shaping;
 use super::{BATCH_MAX, Entry, Hot, LANE_READ_EVERY, LaneKey, Picture};
 use model::Timestamp;
 use model::stream::Class;
@@ -69,6 +70,18 @@ impl<R: Hot> Picture<R> {
         }
         plan.wake = if self.attention.is_empty() { self.timers.first().map(|(at, _)| *at) } else { Some(now) };
         plan
+    }
+
+    /// The limits have changed: every site is looked at anew. Connections that are open stay.
+    pub(crate) fn reshape(&mut self, shaping: Shaping) {
+        let before = std::mem::replace(&mut self.shaping, shaping);
+        for site in self.sites.values_mut() {
+            site.pressure.reshaped(&before, &shaping);
+        }
+        let names: Vec<Arc<str>> = self.sites.keys().cloned().collect();
+        for name in &names {
+            self.attend(name);
+        }
     }
 
     fn examine(&mut self, name: &Arc<str>, now: Timestamp, plan: &mut Plan) {

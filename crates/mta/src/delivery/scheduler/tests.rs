@@ -319,6 +319,22 @@ fn a_row_does_not_wait_behind_a_dialogue_that_does_not_end() {
 }
 
 #[test]
+fn limits_that_change_hold_for_the_next_connection() {
+    let shaping = Shaping { connections_max: 3, connections_node_max: 4, ..Shaping::default() };
+    let mut picture = Picture::new(Bounds::default(), shaping, FIRST);
+    let one = site("one.example");
+    let lane = key(Class::Bulk, 1);
+    picture.hint((0..100).map(|id| (Arc::clone(&one), row(id, lane, at(0)))), at(0));
+    assert_eq!(plan(&mut picture, at(0)).open.len(), 3);
+    assert_eq!(plan(&mut picture, at(0)).open.len(), 0);
+    picture.reshape(Shaping { connections_max: 6, connections_node_max: 5, ..shaping });
+    assert_eq!(plan(&mut picture, at(0)).open.len(), 2, "up to the node's");
+    picture.reshape(Shaping { connections_max: 2, ..shaping });
+    picture.closed(&one);
+    assert_eq!(plan(&mut picture, at(0)).open.len(), 0, "there are still more than may be");
+}
+
+#[test]
 fn a_site_without_connection_gets_one_from_a_site_with_several_and_no_more() {
     let shaping = Shaping { connections_max: 4, connections_node_max: 4, ..Shaping::default() };
     let mut picture = Picture::new(Bounds::default(), shaping, FIRST);

@@ -75,3 +75,17 @@ fn throttling_halves_once_a_window_and_recovers_one_by_one() {
     }
     assert_eq!(pressure.allowed(), shaping.connections_max, "and never above the maximum");
 }
+
+#[test]
+fn another_most_lifts_who_had_the_most_and_nobody_who_was_slowed() {
+    let (before, more) = (Shaping::default(), Shaping { connections_max: 40, ..Shaping::default() });
+    let (mut free, mut slowed) = (Pressure::new(&before), Pressure::new(&before));
+    slowed.throttled(at(100));
+    free.reshaped(&before, &more);
+    slowed.reshaped(&before, &more);
+    assert_eq!((free.allowed(), slowed.allowed()), (40, 10));
+    let fewer = Shaping { connections_max: 5, ..Shaping::default() };
+    free.reshaped(&more, &fewer);
+    slowed.reshaped(&more, &fewer);
+    assert_eq!((free.allowed(), slowed.allowed()), (5, 5), "never above the maximum");
+}

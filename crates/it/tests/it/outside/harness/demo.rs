@@ -130,6 +130,11 @@ impl Demo {
         self.signal("TERM");
     }
 
+    /// SIGHUP: it reads its settings again.
+    pub(crate) fn reload(&self) {
+        self.signal("HUP");
+    }
+
     /// SIGSTOP: it hangs, its connections stay open and say nothing.
     pub(crate) fn halt(&self) {
         self.signal("STOP");

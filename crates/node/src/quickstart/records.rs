@@ -1,0 +1,137 @@
+//! The DNS records of a sending domain: what to publish, and how it is seen whether somebody did.
+//!
+//! Standards: RFC 6376 and 8463 (both DKIM keys), RFC 7208 (SPF of the return path), RFC 9989 (DMARC).
+
+use mail::address::Domain;
+use serde_json::{Value, json};
+
+/// What stands before the domain in the return path (`mta::delivery::Settings::return_path_prefix`).
+const RETURN_PATH: &str = "bounce.";
+/// Octets of one string of a text (RFC 1035 §3.3).
+const STRING_OCTETS: usize = 255;
+
+/// A record.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Record {
+    pub(crate) name: String,
+    pub(crate) kind: &'static str,
+    pub(crate) value: String,
+    pub(crate) why: &'static str,
+}
+
+/// The records of a domain, but for those that name the node.
+#[derive(Clone, Debug)]
+pub(crate) struct Published {
+    domain: String,
+    keys: Vec<(String, String)>,
+}
+
+impl Published {
+    pub(crate) fn of(domain: &Domain, keys: Vec<(String, String)>) -> Self {
+        Self { domain: domain.as_str().to_owned(), keys }
+    }
+
+    /// All of them, for a node of this name.
+    pub(crate) fn records(&self, host: &str) -> Vec<Record> {
+        let record = |name: String, kind, value: String, why| Record { name, kind, value, why };
+        let domain = &self.domain;
+        let bounce = format!("{RETURN_PATH}{domain}");
+        let mut all: Vec<Record> = self
+            .keys
+            .iter()
+            .map(|(name, value)| record(name.clone(), "TXT", value.clone(), "signatures of its mail (DKIM)"))
+            .collect();
+        all.extend([
+            record(
+                bounce.clone(),
+                "TXT",
+                format!("v=spf1 a:{host} -all"),
+                "this node may send with its return path (SPF)",
+            ),
+            record(bounce, "MX", format!("10 {host}"), "the return path exists, which receivers look for"),
+            record(
+                format!("_dmarc.{domain}"),
+                "TXT",
+                "v=DMARC1; p=none".to_owned(),
+                "what receivers do with forgeries (DMARC); leave one that is there, raise it to p=reject by and by",
+            ),
+        ]);
+        all
+    }
+
+    /// Those that do not depend on the node, for programs.
+    pub(crate) fn described(&self) -> Value {
+        self.keys.iter().map(|(name, value)| json!({"name": name, "type": "TXT", "value": value})).collect()
+    }
+}
+
+impl Record {
+    /// As a line of a zone file.
+    pub(crate) fn line(&self) -> String {
+        let value = match self.kind {
+            "TXT" => strings(&self.value),
+            _ => format!("{}.", self.value),
+        };
+        format!("{}. IN {} {value}", self.name, self.kind)
+    }
+
+    /// Are these the texts of the name?
+    pub(crate) fn is_among(&self, texts: &[String]) -> bool {
+        let squeezed = |text: &str| text.split_whitespace().collect::<String>();
+        let begins = |with: &str| texts.iter().any(|text| text.starts_with(with));
+        if self.value.starts_with("v=DMARC1") {
+            return begins("v=DMARC1");
+        }
+        if self.value.starts_with("v=spf1") {
+            return begins("v=spf1");
+        }
+        texts.iter().any(|text| squeezed(text) == squeezed(&self.value))
+    }
+}
+
+/// A text in strings of at most 255 octets.
+fn strings(text: &str) -> String {
+    let mut strings: Vec<String> = Vec::new();
+    for letter in text.chars() {
+        match strings.last_mut().filter(|last| last.len() + letter.len_utf8() <= STRING_OCTETS) {
+            Some(last) => last.push(letter),
+            None => strings.push(letter.to_string()),
+        }
+    }
+    strings.iter().map(|string| format!("\"{string}\"")).collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rfc1035_3_3_a_long_text_is_cut_into_strings_and_nothing_is_lost() {
+        let key = format!("v=DKIM1; k=rsa; p={}", "A".repeat(400));
+        let record = Record { name: "p1._domainkey.a.example".to_owned(), kind: "TXT", value: key.clone(), why: "" };
+        let line = record.line();
+        let texts: Vec<&str> = line.split('"').skip(1).step_by(2).collect();
+        assert!(texts.len() == 2 && texts.iter().all(|text| text.len() <= 255), "{line}");
+        assert_eq!(texts.concat(), key);
+        assert!(record.is_among(&["v=spf1 -all".to_owned(), key.replace("; ", ";")]));
+        // Twin: another key is not this one.
+        assert!(!record.is_among(&[key.replace('A', "B")]));
+    }
+
+    #[test]
+    fn rfc7208_a_domain_s_records_name_keys_return_path_and_policy() {
+        let domain = Domain::parse("shop.example").unwrap();
+        let keys = vec![("p1._domainkey.shop.example".to_owned(), "v=DKIM1; p=x".to_owned())];
+        let lines: Vec<String> =
+            Published::of(&domain, keys).records("mx.node.example").iter().map(Record::line).collect();
+        assert_eq!(
+            lines,
+            [
+                "p1._domainkey.shop.example. IN TXT \"v=DKIM1; p=x\"",
+                "bounce.shop.example. IN TXT \"v=spf1 a:mx.node.example -all\"",
+                "bounce.shop.example. IN MX 10 mx.node.example.",
+                "_dmarc.shop.example. IN TXT \"v=DMARC1; p=none\"",
+            ]
+        );
+    }
+}
