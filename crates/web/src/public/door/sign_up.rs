@@ -26,6 +26,8 @@ use crate::public::{
     SignUpFault, Typed, respond,
 };
 
+/// Purposes that a program may name.
+const PURPOSES_MAX: usize = 32;
 /// How long a request to confirm can be answered (law.md R5: at most seven days).
 const VALID: Duration = Duration::from_secs(7 * 86_400);
 /// At most one request an address in so long (`architecture.md` §10).
@@ -144,11 +146,12 @@ pub(crate) async fn get_embed(
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Asked {
-    email: String,
+    email: json::Email,
     /// Ids of purposes that the person chose, each by itself.
-    purposes: Vec<String>,
+    #[serde(deserialize_with = "json::list::<_, _, PURPOSES_MAX>")]
+    purposes: Vec<json::Word>,
     #[serde(default)]
-    language: Option<String>,
+    language: Option<json::Word>,
 }
 
 /// What was sent, however it came.
@@ -177,7 +180,7 @@ pub(crate) async fn post_sign_up(
     let is_json =
         request.headers().get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"application/json"));
     let (sent, by) = if is_json {
-        (read_json(&api, request, visit.language).await, Method::Api)
+        (read_json(request, visit.language).await, Method::Api)
     } else {
         (read_form(request, visit.language).await, Method::Form)
     };
@@ -221,12 +224,12 @@ async fn read_form(request: Request, fallback: Language) -> Result<Sent, Respons
     })
 }
 
-async fn read_json(api: &Api, request: Request, fallback: Language) -> Result<Sent, Response> {
+async fn read_json(request: Request, fallback: Language) -> Result<Sent, Response> {
     let (parts, octets) = request.into_parts();
-    let received = body::read(api.budget(), &parts.headers, octets).await.map_err(IntoResponse::into_response)?;
-    let asked: Asked = json::parse(&received.octets).map_err(IntoResponse::into_response)?;
+    let asked: Asked = body::read_strangers(&parts.headers, octets).await.map_err(IntoResponse::into_response)?;
     let language = asked.language.as_deref().and_then(Language::from_tag).unwrap_or(fallback);
-    Ok(Sent { email: asked.email.trim().to_owned(), purposes: asked.purposes, language, trapped: false })
+    let purposes = asked.purposes.into_iter().map(String::from).collect();
+    Ok(Sent { email: asked.email.trim().to_owned(), purposes, language, trapped: false })
 }
 
 fn check(sent: &Sent, opened: &Opened) -> (Option<Address>, Vec<SignUpFault>) {
