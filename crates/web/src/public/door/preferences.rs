@@ -156,7 +156,8 @@ pub(crate) async fn post_preferences(State(api): State<Api>, Path(token): Path<S
     let visit = Visit::of(request.uri(), request.headers());
     let Some(found) = link(&api, &token, fits) else { return unusable(&visit) };
     let signalled = says_no_tracking(request.headers());
-    let sent = match Fields::read(request.into_body()).await {
+    let (parts, body) = request.into_parts();
+    let sent = match Fields::read(&parts.headers, body).await {
         Ok(sent) => sent,
         Err(response) => return response,
     };

@@ -215,7 +215,8 @@ pub(crate) async fn post_sign_up(
 }
 
 async fn read_form(request: Request, fallback: Language) -> Result<Sent, Response> {
-    let fields = Fields::read(request.into_body()).await?;
+    let (parts, body) = request.into_parts();
+    let fields = Fields::read(&parts.headers, body).await?;
     Ok(Sent {
         email: fields.first("email").unwrap_or_default().trim().to_owned(),
         purposes: fields.all("purpose").map(str::to_owned).collect(),

@@ -105,7 +105,8 @@ async fn means(api: &Api, link: &Link, basis: &BasisView) -> Means {
 /// A right is exercised.
 pub(crate) async fn post_wish(State(api): State<Api>, Path(token): Path<String>, request: Request) -> Response {
     let visit = Visit::of(request.uri(), request.headers());
-    let sent = match Fields::read(request.into_body()).await {
+    let (parts, body) = request.into_parts();
+    let sent = match Fields::read(&parts.headers, body).await {
         Ok(sent) => sent,
         Err(response) => return response,
     };
