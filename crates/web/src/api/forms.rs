@@ -102,6 +102,7 @@ pub(crate) async fn post_form(
                 Err(Problem::field("notices", "this version of the notice is kept with other words; raise its number"))
             }
             Err(NotPublished::Other(duties::Error::Store(error))) => Err(store_failed(&error)),
+            Err(NotPublished::Unfit { field, sentence }) => Err(Problem::field(field, sentence)),
             Err(error) => Err(Problem::field("notices", error.to_string())),
         }
     })
