@@ -19,6 +19,7 @@ mod ledger;
 mod marketing;
 mod reimport;
 mod routes;
+mod showing;
 mod strangers;
 mod terms;
 mod two_controllers;
