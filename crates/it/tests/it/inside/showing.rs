@@ -115,24 +115,22 @@ async fn art12_2_a_right_that_is_exercised_again_is_the_same_wish_for_a_day_and_
     let id = house.send("newsletter", ADA).await;
     house.until_state(&id, "delivered").await;
     let link = format!("/w/{}", page_link(&house, ADA, Some(&id)));
-    let mut statuses = Vec::new();
-    for _ in 0..25 {
-        statuses.push(posted(&house, &link, "right=access").await.status);
+    for _ in 0..18 {
+        assert_eq!(posted(&house, &link, "right=access").await.status, 200);
     }
-    assert_eq!((statuses.iter().filter(|one| **one == 200).count(), statuses.last()), (20, Some(&429)));
     assert_eq!(forwarded(&house).await, [true], "one wish");
     house.until_empty().await;
-    let told = |house: &House| house.mx.received().iter().filter(|one| one.to == ["privacy@dest.example"]).count();
-    assert_eq!(told(&house), 1);
-    // Withdrawing is never kept waiting.
-    assert_eq!(posted(&house, &link, "right=withdraw").await.status, 200);
-    assert_eq!(house.by_http(&house.shop, Some("newsletter"), &house.shop.from, ADA).await.rule(), "suppressed");
+    assert_eq!(house.mx.received().iter().filter(|one| one.to == ["privacy@dest.example"]).count(), 1);
     // Twin: on another day it is another wish, and another right is one of its own.
     house.clock.advance(std::time::Duration::from_secs(86_401));
     for right in ["right=access", "right=erase"] {
         assert_eq!(posted(&house, &link, right).await.status, 200);
     }
     assert_eq!(forwarded(&house).await, [true, true, true]);
+    assert_eq!(posted(&house, &link, "right=rectify").await.status, 429, "the twenty-first");
+    // Withdrawing is never kept waiting.
+    assert_eq!(posted(&house, &link, "right=withdraw").await.status, 200);
+    assert_eq!(house.by_http(&house.shop, Some("newsletter"), &house.shop.from, ADA).await.rule(), "suppressed");
 }
 
 #[tokio::test]
@@ -147,8 +145,4 @@ async fn law_r5_spellings_with_a_plus_do_not_flood_one_mailbox() {
     house.until_empty().await;
     let asked = house.mx.received().iter().filter(|one| one.to[0].starts_with("ada+")).count();
     assert!((1..=3).contains(&asked), "{asked}");
-    // Twin: on another day he may be asked again.
-    house.clock.advance(std::time::Duration::from_secs(86_401));
-    sign_up(&house, &form, "ada+9@dest.example").await;
-    house.mx.wait_for_recipient("ada+9@dest.example", 1).await;
 }
