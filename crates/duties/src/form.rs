@@ -1,9 +1,11 @@
 //! Sign-up forms: what is asked, with which words, and that nothing is published while a fact is missing.
 //!
 //! GDPR Art. 7(2): each purpose is asked about by itself. Art. 12, 13: the notice says everything, or the form is not
-//! published; the error names what is missing and its article.
+//! published; the error names what is missing and its article. The notice speaks of this form: of its controller and of
+//! each of its purposes.
 
 use crate::document::notice::{MissingField, Notice};
+use crate::document::terms::LawfulBasis;
 use crate::error::Error;
 use model::{ControllerId, DocumentId, FormId, PurposeId};
 use serde::{Deserialize, Serialize};
@@ -68,6 +70,14 @@ pub enum NotPublished {
         /// What, and by which article.
         missing: Vec<MissingField>,
     },
+    /// The form asks for what its notice does not speak of, or for what no form can ask.
+    #[error("{sentence}")]
+    Unfit {
+        /// `purposes` or `notices`.
+        field: &'static str,
+        /// What is wrong, and by which article.
+        sentence: String,
+    },
     /// There is no notice at all.
     #[error("a form needs a notice in at least one language (GDPR Art. 13)")]
     NoNotice,
@@ -97,6 +107,11 @@ pub async fn publish(store: &Store, controller: ControllerId, draft: &FormDraft<
     if shown.is_empty() {
         return Err(NotPublished::NoNotice);
     }
+    asked(store, controller, draft)?;
+    let names = names(store, controller).await?;
+    for notice in draft.notices {
+        speaks(store, controller, draft.purposes, notice, &names)?;
+    }
     let mut terms = FormTerms { intro: draft.intro.clone(), short: BTreeMap::new() };
     let mut notices = BTreeMap::new();
     for (notice, words) in shown {
@@ -123,6 +138,73 @@ pub async fn publish(store: &Store, controller: ControllerId, draft: &FormDraft<
     Ok(store.keep_form(controller, &new).await.map_err(Error::from)?)
 }
 
+fn unfit(field: &'static str, sentence: String) -> NotPublished {
+    NotPublished::Unfit { field, sentence }
+}
+
+/// What can be asked about on a form: each purpose once (GDPR Art. 7(2)), and only what rests on consent.
+fn asked(store: &Store, controller: ControllerId, draft: &FormDraft<'_>) -> Result<(), NotPublished> {
+    for (at, id) in draft.purposes.iter().enumerate() {
+        if draft.purposes.iter().take(at).any(|earlier| earlier == id) {
+            return Err(unfit(
+                "purposes",
+                "a purpose is named twice; each is asked about once (GDPR Art. 7(2))".into(),
+            ));
+        }
+        if let Some(purpose) = store.purpose(controller, *id)
+            && !purpose.kind.is_marketing()
+        {
+            let sentence = format!("`{}` is no marketing: it does not rest on consent (GDPR Art. 6(1))", purpose.name);
+            return Err(unfit("purposes", sentence));
+        }
+    }
+    Ok(())
+}
+
+/// The names by which people may know the controller: that of his profile, and that of his account.
+async fn names(store: &Store, controller: ControllerId) -> Result<Vec<String>, Error> {
+    let profile = crate::profile::load(store, controller).await?.map(|profile| profile.name);
+    Ok(profile.into_iter().chain(store.controller_name(controller)).map(|name| plain(&name)).collect())
+}
+
+/// Letters and digits alone, in small letters: `Shop Ltd.` and `shop ltd` are one name.
+fn plain(name: &str) -> String {
+    name.chars().filter(|letter| letter.is_alphanumeric()).flat_map(char::to_lowercase).collect()
+}
+
+/// A notice speaks of the form when it names the controller whose form it is (a legal form may follow the name), and
+/// each purpose with consent as a basis (GDPR Art. 6(1)(a), 7(2), 13(1)(a), (c)).
+fn speaks(
+    store: &Store,
+    controller: ControllerId,
+    purposes: &[PurposeId],
+    notice: &Notice,
+    names: &[String],
+) -> Result<(), NotPublished> {
+    let language = notice.language.as_str();
+    let known = |contact: &crate::document::notice::Contact| {
+        let said = plain(&contact.name);
+        names.iter().any(|name| !name.is_empty() && said.starts_with(name.as_str()))
+    };
+    if !notice.controllers.iter().any(known) {
+        let sentence = format!("the notice in {language} does not name you as controller (GDPR Art. 13(1)(a))");
+        return Err(unfit("notices", sentence));
+    }
+    for purpose in purposes.iter().filter_map(|id| store.purpose(controller, *id)) {
+        let said = notice.purposes.iter().find(|one| one.id == purpose.name);
+        let with_consent = said.is_some_and(|one| one.bases.contains(&LawfulBasis::Consent));
+        if !with_consent {
+            let name = &purpose.name;
+            let sentence = format!(
+                "the notice in {language} does not speak of the purpose `{name}` as one that rests on consent (GDPR \
+                 Art. 7(2), 13(1)(c))"
+            );
+            return Err(unfit("notices", sentence));
+        }
+    }
+    Ok(())
+}
+
 /// The form under a name that is in use.
 ///
 /// # Errors
@@ -142,10 +224,36 @@ impl OpenForm {
         let notices = &self.form.notices;
         let found = notices.get_key_value(language).or_else(|| notices.get_key_value("en"));
         let (language, id) = found.or_else(|| notices.iter().next()).ok_or(Error::Document("form"))?;
-        let document = store.document(controller, *id).await?.ok_or(Error::Document("notice"))?;
+        self.read(store, controller, language, *id).await
+    }
+
+    /// The words of one of its notices; `None` when it is none of this form.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn words_of(
+        &self,
+        store: &Store,
+        controller: ControllerId,
+        notice: DocumentId,
+    ) -> Result<Option<Words>, Error> {
+        match self.form.notices.iter().find(|(_, id)| **id == notice) {
+            Some((language, id)) => self.read(store, controller, language, *id).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    async fn read(
+        &self,
+        store: &Store,
+        controller: ControllerId,
+        language: &str,
+        id: DocumentId,
+    ) -> Result<Words, Error> {
+        let document = store.document(controller, id).await?.ok_or(Error::Document("notice"))?;
         Ok(Words {
-            language: language.clone(),
-            notice: *id,
+            language: language.to_owned(),
+            notice: id,
             short: self.terms.short.get(language).cloned().unwrap_or_default(),
             full: String::from_utf8(document.octets).map_err(|_| Error::Document("notice"))?,
             version: document.version,

@@ -42,7 +42,7 @@ pub use people::{BasisView, EventView, Preference, Standing, SuppressionView};
 pub use suppressions::{
     Lifted, ListedSuppression, NewSuppression, SUPPRESSIONS_AT_ONCE, SuppressionCursor, SuppressionFilter,
 };
-pub use wishes::{NoticeView, Right, WishView};
+pub use wishes::{Exercised, NoticeView, Right, WishView};
 
 use crate::engine::{Change, Finding, Reach, SlotRef, Step, Writes};
 use crate::error::{Error, Result};

@@ -66,6 +66,18 @@ pub struct WishView {
     pub address: Option<String>,
 }
 
+/// What became of a right that a person exercised.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Exercised {
+    /// It is recorded, and the controller is to be told.
+    Now(WishId),
+    /// The same person exercised the same right within a day: it is that wish still.
+    Before(WishId),
+}
+
+/// How long a wish is one and the same, in microseconds: a day.
+const SAME_WISH_US: i64 = 86_400 * 1_000_000;
+
 /// What a controller was told.
 #[derive(Clone, Debug)]
 pub struct NoticeView {
@@ -102,7 +114,8 @@ pub(super) fn opened_wish(secret: &Secret, id: WishId, sealed: &[u8]) -> Option<
 
 impl Store {
     /// Records that a person exercises a right, and tells the controller, in one commit. The address is kept under
-    /// the person's secret: without it the controller could not answer (GDPR Art. 12(2)).
+    /// the person's secret: without it the controller could not answer (GDPR Art. 12(2)). Within a day the same right
+    /// of the same person is the same wish: nothing is written, and nobody is told again.
     ///
     /// # Errors
     /// Those of the engine.
@@ -112,8 +125,9 @@ impl Store {
         tag: RecipientTag,
         right: Right,
         address: Option<&str>,
-    ) -> Result<WishId> {
+    ) -> Result<Exercised> {
         let (id, at, event) = (WishId(self.next_id()), self.now(), EventId(crypto::random()?));
+        let since = Timestamp::from_micros(at.micros().saturating_sub(SAME_WISH_US));
         let sealed = match (address, self.secret_of(controller, tag).await?) {
             (Some(address), Some(secret)) => crypto::seal(&secret.wrap, &context(id), address.as_bytes())?,
             _ => Vec::new(),
@@ -129,14 +143,20 @@ impl Store {
                     at.into(),
                     event.0.into(),
                     sealed.into(),
+                    since.into(),
                 ],
             ),
             self.told(controller, "right-exercised", id.0, right.as_str())?,
         ];
         let detail = crypto::sha256_of_fields(&[right.as_str().as_bytes(), &at.micros().to_be_bytes()]);
         let writes = super::consents::rows(controller, tag, event, detail, steps);
-        self.act(EventType::RightExercised, writes).await?;
-        Ok(id)
+        if self.act(EventType::RightExercised, writes).await? {
+            return Ok(Exercised::Now(id));
+        }
+        let whose = vec![controller.0.into(), tag.0.into(), right.as_str().into(), since.into()];
+        let rows = self.found(&sql::WISH_BEFORE, whose).await?;
+        let mut row = rows.into_iter().next().ok_or(Error::NotFound { what: "wish" })?;
+        Ok(Exercised::Before(WishId(row.number()?)))
     }
 
     /// The controller has been sent a person's wish (GDPR Art. 28(3)(e)).

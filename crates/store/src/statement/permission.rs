@@ -155,9 +155,13 @@ statements! { PERMISSION:
     /// A person's preferences.
     PREFERENCE(2) = "SELECT language, frequency, tracking, paused FROM preference WHERE controller = ?1 AND tag = ?2";
 
-    /// A person exercises a right.
-    WISH_INSERT(7) = "INSERT INTO wish (id, controller, tag, kind, at, forwarded, event, sealed) \
-        VALUES (?1, ?2, ?3, ?4, ?5, NULL, ?6, ?7)";
+    /// A person exercises a right, unless he did so since a moment.
+    WISH_INSERT(8) = "INSERT INTO wish (id, controller, tag, kind, at, forwarded, event, sealed) \
+        SELECT ?1, ?2, ?3, ?4, ?5, NULL, ?6, ?7 WHERE NOT EXISTS (SELECT 1 FROM wish AS earlier \
+        WHERE earlier.controller = ?2 AND earlier.tag = ?3 AND earlier.kind = ?4 AND earlier.at > ?8)";
+    /// A right that a person exercised since a moment.
+    WISH_BEFORE(4) = "SELECT id FROM wish WHERE controller = ?1 AND tag = ?2 AND kind = ?3 AND at > ?4 \
+        ORDER BY id DESC LIMIT 1";
     /// The controller has it; the first time counts.
     WISH_FORWARDED(3) = "UPDATE wish SET forwarded = ?3 WHERE controller = ?1 AND id = ?2 AND forwarded IS NULL";
     /// Wishes of a controller's people, newest first, below an id.

@@ -37,18 +37,18 @@ pub(crate) struct AgreementRequest {
     /// `transactional`, `newsletter`, `both`, `soft-opt-in-shop` or `legal-notices`: what the built-in template is made
     /// for. The operator has signed what comes of it.
     #[serde(default)]
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<json::Word>)]
     preset: Option<Preset>,
     /// `en` or `de`.
     #[serde(default)]
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<json::Word>)]
     language: Option<Language>,
     /// You, as you stand in the agreement.
     #[serde(default)]
     controller: Option<Identity>,
     /// The day on which the parties look at it again: `2027-11-22`. Without it, in a year.
     #[serde(default)]
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<json::Word>)]
     review_due: Option<Date>,
     /// The whole agreement in your own words, as `GET /v1/agreements/{id}/document` shows one. The operator reads it
     /// before he signs.
@@ -64,11 +64,11 @@ pub(crate) struct AgreementRequest {
     "contact": "privacy@sample.example"}))]
 pub(crate) struct Identity {
     /// Legal name.
-    name: String,
+    name: json::Line,
     /// Postal address.
-    address: String,
+    address: json::Line,
     /// Who answers for data protection, and how he is reached.
-    contact: String,
+    contact: json::Line,
 }
 
 /// An agreement.
@@ -112,7 +112,7 @@ pub(crate) struct AgreementsAnswer {
 #[schema(example = json!({"state": "suspended"}))]
 pub(crate) struct StateRequest {
     /// `suspended`, `in-force` (to take up what you suspended), or `ended`.
-    state: String,
+    state: json::Word,
 }
 
 fn answer(api: &Api, paper: Paper) -> AgreementAnswer {
@@ -155,11 +155,15 @@ fn not_agreed(error: NotAgreed) -> Problem {
     }
 }
 
-pub(crate) async fn read<T: DeserializeOwned>(api: &Api, request: Request) -> Result<(store::Authority, T), Problem> {
+pub(crate) async fn read<T: DeserializeOwned + Send + 'static>(
+    api: &Api,
+    request: Request,
+) -> Result<(store::Authority, T), Problem> {
     let (parts, body) = request.into_parts();
     let authority = api.authenticate(&parts.headers)?;
-    let received = body::read(api.budget(), &parts.headers, body).await?;
-    Ok((authority, json::parse(&received.octets)?))
+    let most = body::DOCUMENT_OCTETS_MAX;
+    let received = body::read(api.budget(), authority.controller(), &parts.headers, body, most).await?;
+    Ok((authority, received.parse().await?))
 }
 
 pub(crate) fn document_id(api: &Api, text: &str) -> Result<DocumentId, Problem> {
@@ -193,7 +197,7 @@ pub(crate) async fn post_agreement(
             (Some(preset), None) => {
                 let identity = asked.controller.ok_or_else(|| Problem::field("controller", "is missing"))?;
                 let Identity { name, address, contact } = identity;
-                let (name, address, contact) = (name.as_str().into(), address.as_str().into(), contact.as_str().into());
+                let (name, address, contact) = ((&*name).into(), (&*address).into(), (&*contact).into());
                 let party = Party { role: Role::Controller, name, address, contact };
                 let language = asked.language.unwrap_or(Language::English);
                 let today = Date::of(api.store().now());

@@ -27,9 +27,9 @@ use crate::router::Fault;
 }))]
 pub(crate) struct ConsentRequest {
     /// The address.
-    email: String,
+    email: json::Email,
     /// Name of the stream whose purpose it covers.
-    stream: String,
+    stream: json::Word,
     /// What it is.
     kind: Kind,
     /// Did the person confirm it (double opt-in)? Unconfirmed consent carries no marketing.
@@ -37,17 +37,17 @@ pub(crate) struct ConsentRequest {
     /// Id of the notice that was shown to him, as `POST /v1/notices` answered it. Without it the record is unverified:
     /// it carries mail only where the instruction says so (GDPR Art. 7(1)).
     #[serde(default)]
-    notice: Option<String>,
+    notice: Option<json::Word>,
     /// How he said so.
     #[serde(default)]
     method: Means,
     /// What he did: a box he ticked, a button he pressed, a signature. Needed for a record that is evidence.
     #[serde(default)]
     action: Option<Action>,
-    /// What else you know of it, to be kept as evidence under the person's own key.
+    /// What else you know of it, to be kept as evidence under the person's own key: at most 32
+    /// members, and 4 KiB of JSON.
     #[serde(default)]
-    #[schema(value_type = Object)]
-    details: Option<serde_json::Map<String, serde_json::Value>>,
+    details: Option<json::Anything>,
 }
 
 /// How a person said so.
@@ -115,9 +115,9 @@ pub(crate) enum Kind {
 #[schema(example = json!({"email": "ada@dest.example", "stream": "newsletter"}))]
 pub(crate) struct WithdrawalRequest {
     /// The address.
-    email: String,
+    email: json::Email,
     /// Name of the stream.
-    stream: String,
+    stream: json::Word,
 }
 
 /// What was recorded. The address is not repeated.
@@ -176,8 +176,9 @@ pub(crate) async fn post_consent(
 ) -> Result<(StatusCode, Json<Consent>), Problem> {
     let (parts, body) = request.into_parts();
     let authority = api.authenticate(&parts.headers)?;
-    let received = body::read(api.budget(), &parts.headers, body).await?;
-    let asked: ConsentRequest = json::parse(&received.octets)?;
+    let received =
+        body::read(api.budget(), authority.controller(), &parts.headers, body, body::SMALL_OCTETS_MAX).await?;
+    let asked: ConsentRequest = received.parse().await?;
     let address = address(&asked.email)?;
     let authority = on_stream(&asked.stream, &authority, &api)?;
     // GDPR Art. 29: who acts under the controller's authority acts only within it; Art. 28(3): a basis opens the way
@@ -208,7 +209,7 @@ pub(crate) async fn post_consent(
             Ok(()) => Ok((
                 StatusCode::CREATED,
                 Json(Consent {
-                    stream: asked.stream,
+                    stream: asked.stream.into(),
                     state: Standing::Recorded,
                     evidence: Some(if evidence == Evidence::Complete { Shown::Complete } else { Shown::Unverified }),
                 }),
@@ -236,8 +237,9 @@ pub(crate) async fn post_consent(
 pub(crate) async fn post_withdrawal(State(api): State<Api>, request: Request) -> Result<Json<Consent>, Problem> {
     let (parts, body) = request.into_parts();
     let authority = api.authenticate(&parts.headers)?;
-    let received = body::read(api.budget(), &parts.headers, body).await?;
-    let asked: WithdrawalRequest = json::parse(&received.octets)?;
+    let received =
+        body::read(api.budget(), authority.controller(), &parts.headers, body, body::SMALL_OCTETS_MAX).await?;
+    let asked: WithdrawalRequest = received.parse().await?;
     let address = address(&asked.email)?;
     // GDPR Art. 7(3): as easy as giving it. Neither scope nor agreement is asked: it only takes processing away.
     let authority = on_stream(&asked.stream, &authority, &api)?;
@@ -252,7 +254,7 @@ pub(crate) async fn post_withdrawal(State(api): State<Api>, request: Request) ->
             Ok(false) => Standing::Absent,
             Err(error) => return Err(store_failed(&error)),
         };
-        Ok(Json(Consent { stream: asked.stream, state, evidence: None }))
+        Ok(Json(Consent { stream: asked.stream.into(), state, evidence: None }))
     })
     .await
 }
@@ -281,7 +283,7 @@ const fn method(means: Means) -> Method {
 }
 
 fn details(asked: &ConsentRequest) -> String {
-    let mut details = asked.details.clone().unwrap_or_default();
+    let mut details = asked.details.clone().unwrap_or_default().0;
     if let Some(action) = asked.action {
         details.insert("action".to_owned(), serde_json::json!(action));
     }

@@ -47,17 +47,17 @@ impl Default for Turn {
 pub(crate) struct DecisionsRequest {
     /// Name of the stream; the credential's default without it.
     #[serde(default)]
-    stream: Option<String>,
+    stream: Option<json::Word>,
     /// Name of the purpose or list; the stream's default without it.
     #[serde(default)]
-    purpose: Option<String>,
+    purpose: Option<json::Word>,
     /// Domain or address of the From field; the rule about it is asked when it is given.
     #[serde(default)]
-    from: Option<String>,
+    from: Option<json::Email>,
     /// Addresses, 1 to 100,000 (and at most 36 MiB).
     #[serde(deserialize_with = "json::list::<_, _, RECIPIENTS_MAX>")]
     #[schema(max_items = 100_000)]
-    recipients: Vec<String>,
+    recipients: Vec<json::Line>,
 }
 
 /// What would become of them, were they written to now.
@@ -156,7 +156,7 @@ pub(crate) async fn post_decisions(State(api): State<Api>, request: Request) -> 
     let authority = api.authenticate(&parts.headers)?;
     let turn = Arc::clone(&api.foresight().0);
     let _turn = turn.try_acquire_owned().map_err(|_| Problem::of(Fault::Busy))?;
-    let received = body::read(api.budget(), &parts.headers, body).await?;
+    let received = body::read(api.budget(), authority.controller(), &parts.headers, body, body::OCTETS_MAX).await?;
     let work = tokio::task::spawn_blocking(move || read(&received.octets));
     let asked = work.await.unwrap_or_else(|_| Err(Problem::of(Fault::Internal)))?;
     let asked_at = rfc3339(api.store().now());
@@ -166,7 +166,8 @@ pub(crate) async fn post_decisions(State(api): State<Api>, request: Request) -> 
     };
     let foreseen = match authority {
         Some(authority) => {
-            let named = |name: &String| api.store().purpose_named(authority.controller(), name).unwrap_or(PurposeId(0));
+            let named =
+                |name: &json::Word| api.store().purpose_named(authority.controller(), name).unwrap_or(PurposeId(0));
             let purpose = asked.purpose.as_ref().map_or_else(|| authority.stream().default_purpose(), named);
             let intent = Intent { purpose, from: asked.from.as_ref() };
             let foreseen = api.submission().foresee(&authority, intent, &asked.addresses).await;
@@ -180,8 +181,8 @@ pub(crate) async fn post_decisions(State(api): State<Api>, request: Request) -> 
 
 /// A request that was read: those who have an address, with their places, and those who have none.
 struct Asked {
-    stream: Option<String>,
-    purpose: Option<String>,
+    stream: Option<json::Word>,
+    purpose: Option<json::Word>,
     from: Option<Domain>,
     addresses: Vec<Address>,
     places: Vec<usize>,
@@ -193,7 +194,7 @@ fn read(octets: &[u8]) -> Result<Asked, Problem> {
     if recipients.is_empty() {
         return Err(Problem::field("recipients", "at least one address is required"));
     }
-    let domain = |text: String| {
+    let domain = |text: json::Email| {
         let parsed =
             if text.contains('@') { Address::parse(&text).map(|it| it.domain().clone()) } else { Domain::parse(&text) };
         parsed.map_err(|fault| Problem::field("from", fault.to_string()))

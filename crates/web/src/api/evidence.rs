@@ -23,9 +23,9 @@ use crate::router::Fault;
 #[schema(example = json!({"email": "ada@dest.example", "purpose": "newsletter"}))]
 pub(crate) struct EvidenceRequest {
     /// The address.
-    email: String,
+    email: json::Email,
     /// Name of the purpose.
-    purpose: String,
+    purpose: json::Word,
 }
 
 /// Exports the evidence: a ZIP archive with the record (ISO/IEC TS 27560 in W3C DPV JSON-LD), the exact words shown,
@@ -48,8 +48,9 @@ pub(crate) struct EvidenceRequest {
 pub(crate) async fn post_export(State(api): State<Api>, request: Request) -> Result<Response, Problem> {
     let (parts, body) = request.into_parts();
     let authority = api.authenticate(&parts.headers)?;
-    let received = body::read(api.budget(), &parts.headers, body).await?;
-    let asked: EvidenceRequest = json::parse(&received.octets)?;
+    let received =
+        body::read(api.budget(), authority.controller(), &parts.headers, body, body::SMALL_OCTETS_MAX).await?;
+    let asked: EvidenceRequest = received.parse().await?;
     let (address, controller) = (address(&asked.email)?, authority.controller());
     let purpose = api.store().purpose_named(controller, &asked.purpose);
     let purpose = purpose.ok_or_else(|| Problem::field("purpose", "there is no purpose of this name"))?;

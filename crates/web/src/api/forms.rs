@@ -13,21 +13,31 @@ use utoipa::ToSchema;
 use crate::api::{Api, body, json, store_failed, to_the_end};
 use crate::problem::Problem;
 
+/// Purposes of a form.
+const PURPOSES_MAX: usize = 32;
+/// Languages of a form.
+const LANGUAGES_MAX: usize = 24;
+/// Words above a form, by language.
+type Intro = json::Pairs<LANGUAGES_MAX, 4_000>;
+
 /// A form.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"name": "newsletter", "purposes": ["newsletter"], "notices": [], "intro": {"en": "News."}}))]
 pub(crate) struct FormRequest {
     /// Letters, digits and hyphens; part of the form's address.
-    name: String,
+    name: json::Word,
     /// Names of the purposes that people are asked about, each by itself.
-    purposes: Vec<String>,
+    #[serde(deserialize_with = "json::list::<_, _, PURPOSES_MAX>")]
+    #[schema(max_items = 32)]
+    purposes: Vec<json::Word>,
     /// The notice of GDPR Art. 13, once for each language.
-    #[schema(value_type = Vec<Object>)]
+    #[serde(deserialize_with = "json::list::<_, _, LANGUAGES_MAX>")]
+    #[schema(value_type = Vec<Object>, max_items = 24)]
     notices: Vec<Notice>,
-    /// Your own words above the form, by language.
+    /// Your own words above the form, by language; at most 4,000 characters each.
     #[serde(default)]
-    intro: BTreeMap<String, String>,
+    intro: Intro,
 }
 
 /// A form that is published.
@@ -61,8 +71,9 @@ pub(crate) async fn post_form(
 ) -> Result<(StatusCode, Json<FormAnswer>), Problem> {
     let (parts, body) = request.into_parts();
     let authority = api.authenticate(&parts.headers)?;
-    let received = body::read(api.budget(), &parts.headers, body).await?;
-    let asked: FormRequest = json::parse(&received.octets)?;
+    let received =
+        body::read(api.budget(), authority.controller(), &parts.headers, body, body::DOCUMENT_OCTETS_MAX).await?;
+    let asked: FormRequest = received.parse().await?;
     if let Some(refusal) = api.submission().check_sender(&authority) {
         return Err(Problem::refused(refusal.rule(), api.base_url()));
     }
@@ -75,12 +86,13 @@ pub(crate) async fn post_form(
         asked.purposes.iter().map(|name| api.store().purpose_named(controller, name)).collect();
     let purposes = purposes.filter(|purposes| !purposes.is_empty());
     let purposes = purposes.ok_or_else(|| Problem::field("purposes", "names no purpose, or one that is not there"))?;
+    let intro: BTreeMap<String, String> = asked.intro.0.into_iter().collect();
     to_the_end(async move {
-        let draft = FormDraft { name: &asked.name, purposes: &purposes, notices: &asked.notices, intro: &asked.intro };
+        let draft = FormDraft { name: &asked.name, purposes: &purposes, notices: &asked.notices, intro: &intro };
         match publish(api.store(), controller, &draft).await {
             Ok(id) => {
                 let owner = api.store().public_id(controller);
-                let url = format!("{}/f/{owner}/{}", api.pages_of(controller), asked.name);
+                let url = format!("{}/f/{owner}/{}", api.pages_of(controller), &*asked.name);
                 Ok((StatusCode::CREATED, Json(FormAnswer { id: api.store().public_id(id), url })))
             }
             Err(NotPublished::Other(duties::Error::Store(store::Error::NotFound { .. }))) => {
@@ -90,6 +102,7 @@ pub(crate) async fn post_form(
                 Err(Problem::field("notices", "this version of the notice is kept with other words; raise its number"))
             }
             Err(NotPublished::Other(duties::Error::Store(error))) => Err(store_failed(&error)),
+            Err(NotPublished::Unfit { field, sentence }) => Err(Problem::field(field, sentence)),
             Err(error) => Err(Problem::field("notices", error.to_string())),
         }
     })

@@ -24,7 +24,7 @@ use crate::timestamp::rfc3339;
 #[schema(example = json!({"name": "mail.shop.example"}))]
 pub(crate) struct HostRequest {
     /// A host name below a domain of yours.
-    name: String,
+    name: json::Word,
 }
 
 /// A record to be put into DNS.
@@ -177,8 +177,8 @@ pub(crate) async fn post_host(
 ) -> Result<(StatusCode, Json<HostAnswer>), Problem> {
     let (parts, body) = request.into_parts();
     let controller = api.authenticate(&parts.headers)?.controller();
-    let received = body::read(api.budget(), &parts.headers, body).await?;
-    let asked: HostRequest = json::parse(&received.octets)?;
+    let received = body::read(api.budget(), controller, &parts.headers, body, body::SMALL_OCTETS_MAX).await?;
+    let asked: HostRequest = received.parse().await?;
     let name = parse(&asked.name, api.hosts()).map_err(|unfit| Problem::field("name", unfit.sentence()))?;
     to_the_end(async move {
         if api.store().is_of_another(controller, name.as_str()).await.map_err(|error| store_failed(&error))? {

@@ -15,12 +15,16 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::api::agreements::{REVIEW_DAYS, document_id, read};
+use crate::api::json::{Line, Text, Word};
 use crate::api::signing::{self, Found, METHOD, Signed, Signer};
 use crate::api::{Api, store_failed, to_the_end};
 use crate::problem::Problem;
 use crate::public::door;
 use crate::router::Fault;
 use crate::timestamp::rfc3339;
+
+/// Why an instruction is confirmed.
+type Statement = Text<STATEMENT_MAX>;
 
 /// An instruction to be written: by a preset, or in whole.
 #[derive(Deserialize, ToSchema)]
@@ -29,18 +33,18 @@ use crate::timestamp::rfc3339;
 pub(crate) struct InstructionRequest {
     /// `transactional`, `newsletter`, `both`, `soft-opt-in-shop` or `legal-notices`.
     #[serde(default)]
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<Word>)]
     preset: Option<Preset>,
     /// `en` or `de`.
     #[serde(default)]
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<Word>)]
     language: Option<Language>,
     /// Who gives it.
     #[serde(default)]
-    issued_by: Option<String>,
+    issued_by: Option<Line>,
     /// The day on which you look at it again. Without it, in a year.
     #[serde(default)]
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<Word>)]
     review_due: Option<Date>,
     /// The whole instruction, as `GET /v1/instructions/{id}/document` shows one.
     #[serde(default)]
@@ -90,11 +94,11 @@ pub(crate) struct InstructionsAnswer {
     "statement": "the law of our trade obliges us to keep these records for seven years"}))]
 pub(crate) struct Confirmation {
     /// The name of who confirms.
-    name: String,
+    name: Line,
     /// In which capacity.
-    capacity: String,
+    capacity: Line,
     /// Why you want it nevertheless.
-    statement: String,
+    statement: Statement,
 }
 
 /// Characters of a statement.
@@ -346,7 +350,7 @@ pub(crate) async fn post_instruction_confirmation(
     let (authority, asked) = read::<Confirmation>(&api, request).await?;
     let (controller, id) = (authority.controller(), document_id(&api, &id)?);
     let Confirmation { name, capacity, statement } = asked;
-    if statement.trim().is_empty() || statement.chars().count() > STATEMENT_MAX {
+    if statement.trim().is_empty() {
         return Err(Problem::field("statement", format!("is 1 to {STATEMENT_MAX} characters")));
     }
     to_the_end(async move {

@@ -12,8 +12,11 @@ use serde_json::error::Category;
 
 use crate::problem::Problem;
 
+mod bounded;
 #[cfg(test)]
 mod tests;
+
+pub(crate) use bounded::{Anything, Content, Email, Fields, Line, Lines, Metadata, Pairs, Text, Word};
 
 /// Reads one value that fills the whole text.
 pub(crate) fn parse<T: DeserializeOwned>(octets: &[u8]) -> Result<T, Problem> {

@@ -15,19 +15,22 @@ use crate::problem::Problem;
 /// Octets of a notice.
 const TEXT_OCTETS_MAX: usize = 256 * 1_024;
 
+/// What was shown.
+type Words = json::Text<TEXT_OCTETS_MAX>;
+
 /// The words.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"name": "newsletter", "version": 3, "language": "en", "text": "We send you …"}))]
 pub(crate) struct NoticeRequest {
     /// Letters, digits and hyphens.
-    name: String,
+    name: json::Word,
     /// From 1. The same words in several languages have one number.
     version: u32,
     /// BCP 47 tag.
-    language: String,
+    language: json::Word,
     /// Exactly as it was shown.
-    text: String,
+    text: Words,
 }
 
 /// What is kept.
@@ -59,8 +62,9 @@ pub(crate) async fn post_notice(
 ) -> Result<(StatusCode, Json<NoticeAnswer>), Problem> {
     let (parts, body) = request.into_parts();
     let authority = api.authenticate(&parts.headers)?;
-    let received = body::read(api.budget(), &parts.headers, body).await?;
-    let asked: NoticeRequest = json::parse(&received.octets)?;
+    let received =
+        body::read(api.budget(), authority.controller(), &parts.headers, body, body::DOCUMENT_OCTETS_MAX).await?;
+    let asked: NoticeRequest = received.parse().await?;
     let plain = |text: &str| {
         (1..=64).contains(&text.len()) && text.chars().all(|letter| letter.is_ascii_alphanumeric() || letter == '-')
     };

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::api::agreements::read;
+use crate::api::json::{Email, Line, Lines, Word};
 use crate::api::{Api, signing, store_failed, to_the_end};
 use crate::problem::Problem;
 use crate::router::Fault;
@@ -21,35 +22,45 @@ use crate::router::Fault;
     "email": "privacy@sample.example", "sender": "hello@sample.example", "accent": "0b5cad"}))]
 pub(crate) struct ProfileBody {
     /// The name that people know.
-    name: String,
+    name: Word,
     /// The postal address, in lines.
-    postal_address: String,
+    postal_address: Lines,
     /// Where people write to, and where you are told of the rights they exercise.
-    email: String,
+    email: Email,
     /// A telephone number.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    telephone: Option<String>,
+    telephone: Option<Line>,
     /// The data protection officer and how he is reached.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    officer: Option<String>,
+    officer: Option<Line>,
     /// Your privacy policy, an https address.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    privacy_policy: Option<String>,
+    privacy_policy: Option<Line>,
     /// A colour of your own: six hexadecimal digits.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    accent: Option<String>,
+    accent: Option<Line>,
     /// The supervisory authority for complaints.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    authority: Option<String>,
+    authority: Option<Line>,
     /// From which address requests to confirm come; its domain is one of your verified ones.
-    sender: String,
+    sender: Email,
 }
 
 impl From<ProfileBody> for Profile {
     fn from(body: ProfileBody) -> Self {
         let ProfileBody { name, postal_address, email, telephone, officer, privacy_policy, accent, authority, sender } =
             body;
-        Self { name, postal_address, email, telephone, officer, privacy_policy, accent, authority, sender }
+        Self {
+            name: name.into(),
+            postal_address: postal_address.into(),
+            email: email.into(),
+            telephone: telephone.map(Into::into),
+            officer: officer.map(Into::into),
+            privacy_policy: privacy_policy.map(Into::into),
+            accent: accent.map(Into::into),
+            authority: authority.map(Into::into),
+            sender: sender.into(),
+        }
     }
 }
 
@@ -57,7 +68,17 @@ impl From<Profile> for ProfileBody {
     fn from(profile: Profile) -> Self {
         let Profile { name, postal_address, email, telephone, officer, privacy_policy, accent, authority, sender } =
             profile;
-        Self { name, postal_address, email, telephone, officer, privacy_policy, accent, authority, sender }
+        Self {
+            name: name.into(),
+            postal_address: postal_address.into(),
+            email: email.into(),
+            telephone: telephone.map(Into::into),
+            officer: officer.map(Into::into),
+            privacy_policy: privacy_policy.map(Into::into),
+            accent: accent.map(Into::into),
+            authority: authority.map(Into::into),
+            sender: sender.into(),
+        }
     }
 }
 

@@ -19,6 +19,9 @@ use crate::listener::Patience;
 use crate::problem::Problem;
 use crate::router::Fault;
 
+/// Purposes of a file.
+const PURPOSES_MAX: usize = 64;
+
 /// What the rows lack. What a row, or its file, said before stays.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -26,37 +29,38 @@ use crate::router::Fault;
 pub(crate) struct ReleaseRequest {
     /// Where the contacts came from, in words.
     #[serde(default)]
-    source: Option<String>,
+    source: Option<json::Line>,
     /// How: form, double_opt_in, paper, verbal, api, existing_customer, other.
     #[serde(default)]
-    method: Option<String>,
+    method: Option<json::Line>,
     /// The notice that was shown: id or SHA-256 of a document that is kept, NAME:VERSION:LANGUAGE, or any reference.
     #[serde(default)]
-    notice: Option<String>,
+    notice: Option<json::Line>,
     /// The lawful basis: consent, soft-opt-in, contract, legal-obligation.
     #[serde(default)]
-    basis: Option<String>,
+    basis: Option<json::Line>,
     /// The first day on which they were collected.
     #[serde(default)]
-    collected_from: Option<String>,
+    collected_from: Option<json::Line>,
     /// The last day.
     #[serde(default)]
-    collected_until: Option<String>,
+    collected_until: Option<json::Line>,
     /// Names of purposes; without any, those that were said of the file.
-    #[serde(default)]
-    purposes: Vec<String>,
+    #[serde(default, deserialize_with = "json::list::<_, _, PURPOSES_MAX>")]
+    #[schema(max_items = 64)]
+    purposes: Vec<json::Word>,
 }
 
 impl ReleaseRequest {
     fn words(self) -> Words {
         Words {
-            purposes: self.purposes,
-            source: self.source,
-            method: self.method,
-            notice: self.notice,
-            basis: self.basis,
-            collected_from: self.collected_from,
-            collected_until: self.collected_until,
+            purposes: self.purposes.into_iter().map(String::from).collect(),
+            source: self.source.map(String::from),
+            method: self.method.map(String::from),
+            notice: self.notice.map(String::from),
+            basis: self.basis.map(String::from),
+            collected_from: self.collected_from.map(String::from),
+            collected_until: self.collected_until.map(String::from),
             ..Words::default()
         }
     }
@@ -93,8 +97,9 @@ pub(crate) async fn post_release(
     let controller = authority.controller();
     let found = api.store().import_view(controller, id).await.map_err(|error| store_failed(&error))?;
     let found = found.ok_or_else(|| Problem::of(Fault::NotFound))?;
-    let received = body::read(api.budget(), &parts.headers, body).await?;
-    let asked: ReleaseRequest = json::parse(&received.octets)?;
+    let received =
+        body::read(api.budget(), authority.controller(), &parts.headers, body, body::SMALL_OCTETS_MAX).await?;
+    let asked: ReleaseRequest = received.parse().await?;
     // GDPR Art. 28(3): contacts are kept only where mail might go to them.
     if let Some(refusal) = api.submission().check_sender(&authority) {
         return Err(Problem::refused(refusal.rule(), api.base_url()));

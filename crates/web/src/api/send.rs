@@ -37,7 +37,7 @@ pub(crate) const KEY_CHARACTERS_MAX: usize = 255;
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 /// Octets of a body from which reading and composing it is done off the threads that serve connections.
-const SMALL_OCTETS_MAX: usize = 256 * 1024;
+const SMALL_OCTETS_MAX: usize = body::SMALL_OCTETS_MAX;
 
 /// One message of a request, before it is offered to the gate.
 enum Prepared {
@@ -114,7 +114,7 @@ pub(crate) async fn post_messages(State(api): State<Api>, request: Request) -> R
     let (parts, body) = request.into_parts();
     let authority = api.authenticate(&parts.headers)?;
     let key = idempotency_key(&parts.headers)?;
-    let received = body::read(api.budget(), &parts.headers, body).await?;
+    let received = body::read(api.budget(), authority.controller(), &parts.headers, body, body::OCTETS_MAX).await?;
     to_the_end(async move { submit(&api, &authority, key.as_deref(), received).await }).await
 }
 

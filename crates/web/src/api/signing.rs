@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use store::permission::Signature;
 use utoipa::ToSchema;
 
+use crate::api::json::Line;
 use crate::problem::Problem;
 use crate::router::Fault;
 use crate::timestamp::rfc3339;
@@ -26,14 +27,14 @@ pub(crate) const METHOD: &str = "api";
 #[schema(example = json!({"name": "Sam Sample", "capacity": "managing director"}))]
 pub(crate) struct Signer {
     /// The name of who signs.
-    pub(crate) name: String,
+    pub(crate) name: Line,
     /// In which capacity.
-    pub(crate) capacity: String,
+    pub(crate) capacity: Line,
 }
 
 impl Signer {
     pub(crate) fn signatory(self) -> Signatory {
-        Signatory { name: self.name, capacity: self.capacity }
+        Signatory { name: self.name.into(), capacity: self.capacity.into() }
     }
 }
 

@@ -31,12 +31,12 @@ mod tests;
 #[schema(example = json!({"email": "ada@dest.example", "scope": "marketing", "reason": "objection"}))]
 pub(crate) struct SuppressionRequest {
     /// The address.
-    email: String,
+    email: json::Email,
     /// `all`, `marketing`, `delivery`, `purpose:NAME`, `list:NAME`, or `stream:NAME` for the stream's first purpose.
-    scope: String,
+    scope: json::Word,
     /// `controller` (default), `opt-out`, `complaint` or `objection`.
     #[serde(default)]
-    reason: Option<String>,
+    reason: Option<json::Word>,
 }
 
 /// What was recorded. The address is not repeated.
@@ -67,15 +67,16 @@ pub(crate) async fn post_suppression(
 ) -> Result<(StatusCode, Json<Suppression>), Problem> {
     let (parts, body) = request.into_parts();
     let authority = api.authenticate(&parts.headers)?;
-    let received = body::read(api.budget(), &parts.headers, body).await?;
-    let asked: SuppressionRequest = json::parse(&received.octets)?;
+    let received =
+        body::read(api.budget(), authority.controller(), &parts.headers, body, body::SMALL_OCTETS_MAX).await?;
+    let asked: SuppressionRequest = received.parse().await?;
     let address = address(&asked.email)?;
     let scope = scope(&asked.scope, &authority, api.store())?;
     let reason = reason(asked.reason.as_deref())?;
     to_the_end(async move {
         let done = api.store().suppress(authority.controller(), &address, scope, reason).await;
         done.map_err(|error| store_failed(&error))?;
-        Ok((StatusCode::CREATED, Json(Suppression { scope: asked.scope, reason: reason.as_str() })))
+        Ok((StatusCode::CREATED, Json(Suppression { scope: asked.scope.into(), reason: reason.as_str() })))
     })
     .await
 }

@@ -9,6 +9,7 @@ mod confirm;
 mod fields;
 mod leave;
 mod mailing;
+mod multipart;
 mod preferences;
 mod sign_up;
 mod throttle;

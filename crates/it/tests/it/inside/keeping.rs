@@ -80,7 +80,7 @@ async fn art5_1_e_a_timeline_goes_when_its_streams_terms_say_so_and_not_before()
 }
 
 /// Everything that GDPR Art. 13 asks for.
-fn notice() -> Value {
+pub(super) fn notice() -> Value {
     json!({
         "version": 1, "language": "en", "title": "How we use your address", "dated": "2026-01-01",
         "short": "We send you our newsletter until you say stop.",
@@ -95,15 +95,19 @@ fn notice() -> Value {
     })
 }
 
-async fn sign_up(house: &House, form: &str, to: &str) {
+pub(super) async fn sign_up(house: &House, form: &str, to: &str) {
     let page = house.http.get(form, &[]).await.unwrap().text();
     let at = page.find("value=\"pur_").expect("a box for the purpose") + "value=\"".len();
     let purpose = page[at..].split('"').next().unwrap();
-    let sent = format!("email={}&purpose={purpose}&language=en&homepage=", to.replace('@', "%40"));
+    let at =
+        page.find("name=\"form_version\" value=\"").expect("what it shows") + "name=\"form_version\" value=\"".len();
+    let shown = page[at..].split('"').next().unwrap();
+    let to = to.replace('@', "%40").replace('+', "%2B");
+    let sent = format!("email={to}&purpose={purpose}&language=en&form_version={shown}&homepage=");
     assert_eq!(posted(house, form, &sent).await.status, 200);
 }
 
-async fn posted(house: &House, path: &str, form: &str) -> HttpAnswer {
+pub(super) async fn posted(house: &House, path: &str, form: &str) -> HttpAnswer {
     let kind = [("Content-Type", "application/x-www-form-urlencoded")];
     house.http.request("POST", path, &kind, form.as_bytes()).await.unwrap()
 }
@@ -168,13 +172,13 @@ async fn exercise(house: &House, to: &str) {
     assert_eq!(answer.status, 200, "{}", answer.text());
 }
 
-async fn forwarded(house: &House) -> Vec<bool> {
+pub(super) async fn forwarded(house: &House) -> Vec<bool> {
     let answer = json_of(&house.get(&house.shop, "/v1/requests").await);
     answer["requests"].as_array().unwrap().iter().map(|one| one["forwarded"].is_string()).collect()
 }
 
 /// The controller says where he can be reached.
-async fn reachable(house: &House) {
+pub(super) async fn reachable(house: &House) {
     let profile = Profile {
         name: "Shop".to_owned(),
         postal_address: "1 Example Street".to_owned(),

@@ -23,6 +23,8 @@ mod marketing;
 mod notifying;
 mod reimport;
 mod routes;
+mod showing;
+mod strangers;
 mod terms;
 mod two_controllers;
 mod withdrawal;

@@ -62,7 +62,9 @@ async fn rfc8555_art7_a_person_signs_up_and_confirms_on_the_controller_s_own_hos
     assert_eq!(page.status, 200, "{}", page.text());
     let text = page.text();
     let purpose = text[text.find("value=\"pur_").unwrap() + "value=\"".len()..].split('"').next().unwrap().to_owned();
-    let sent = format!("email=gina%40dest.example&purpose={purpose}&language=en&homepage=");
+    let before = "name=\"form_version\" value=\"";
+    let shown = text[text.find(before).unwrap() + before.len()..].split('"').next().unwrap().to_owned();
+    let sent = format!("email=gina%40dest.example&purpose={purpose}&form_version={shown}&language=en&homepage=");
     let kind = [("Content-Type", "application/x-www-form-urlencoded")];
     assert_eq!(there.request("POST", &form, &kind, sent.as_bytes()).await.unwrap().status, 200);
     let mail = mx.wait_for_recipient("gina@dest.example", 1).await.remove(0).text().replace("=\r\n", "");

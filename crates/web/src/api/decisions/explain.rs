@@ -218,11 +218,12 @@ pub(crate) struct FactTold {
 #[schema(example = json!({"email": "ada@dest.example"}))]
 pub(crate) struct SearchRequest {
     /// The address.
-    email: String,
+    email: json::Email,
 }
 
 /// How a person stands with this controller.
 #[derive(Serialize, ToSchema)]
+#[schema(as = PersonTold)]
 pub(crate) struct Person {
     /// What would become of a message to him now, by stream and purpose.
     standing: Vec<Standing>,
@@ -312,8 +313,9 @@ pub(crate) async fn get_decision(
 pub(crate) async fn post_search(State(api): State<Api>, request: Request) -> Result<Json<Person>, Problem> {
     let (parts, body) = request.into_parts();
     let authority = api.authenticate(&parts.headers)?;
-    let received = body::read(api.budget(), &parts.headers, body).await?;
-    let asked: SearchRequest = json::parse(&received.octets)?;
+    let received =
+        body::read(api.budget(), authority.controller(), &parts.headers, body, body::SMALL_OCTETS_MAX).await?;
+    let asked: SearchRequest = received.parse().await?;
     let address = address(&asked.email)?;
     let store = api.store();
     let tag = store.tag_of(authority.controller(), &address).map_err(|error| store_failed(&error))?;

@@ -97,3 +97,69 @@ fn required_fields_are_told_apart_from_the_others() {
     let key = &document["paths"]["/v1/messages"]["post"]["parameters"][0];
     assert_eq!((&key["name"], &key["required"]), (&"Idempotency-Key".into(), &false.into()));
 }
+
+/// Documents in the words of `duties`: their lists and texts are bounded by their route's body alone.
+const DOCUMENTS: [&str; 3] = ["AgreementRequest.content", "InstructionRequest.content", "FormRequest.notices[]"];
+
+/// Every place below `schema` that has no bound.
+fn unbounded(schemas: &Value, schema: &Value, place: &str, found: &mut Vec<String>) {
+    if let Some(name) = schema["$ref"].as_str() {
+        let name = name.rsplit('/').next().unwrap();
+        // A type of ours is named for itself, so that a place reads like the code.
+        let place = if name.starts_with("Text") { place } else { name };
+        return unbounded(schemas, &schemas[name], place, found);
+    }
+    for several in ["oneOf", "anyOf", "allOf"] {
+        for one in schema[several].as_array().into_iter().flatten() {
+            unbounded(schemas, one, place, found);
+        }
+    }
+    let is = |kind: &str| match &schema["type"] {
+        Value::String(said) => said == kind,
+        Value::Array(several) => several.iter().any(|said| said == kind),
+        _ => false,
+    };
+    if is("string") && schema["enum"].is_null() && schema["maxLength"].is_null() {
+        found.push(place.to_owned());
+    }
+    if is("array") {
+        if schema["maxItems"].is_null() {
+            found.push(format!("{place}[..]"));
+        }
+        unbounded(schemas, &schema["items"], &format!("{place}[]"), found);
+    }
+    if is("object") {
+        for (name, below) in schema["properties"].as_object().into_iter().flatten() {
+            unbounded(schemas, below, &format!("{place}.{name}"), found);
+        }
+        let closed = schema["additionalProperties"] == false;
+        if !closed && schema["maxProperties"].is_null() && !DOCUMENTS.contains(&place) {
+            found.push(place.to_owned());
+        }
+        if schema["additionalProperties"].is_object() {
+            unbounded(schemas, &schema["additionalProperties"], &format!("{place}.*"), found);
+        }
+    }
+}
+
+#[test]
+fn art32_1_b_every_string_list_and_object_that_a_request_may_hold_has_its_bound() {
+    let document = described();
+    let schemas = &document["components"]["schemas"];
+    let (mut found, mut bodies) = (Vec::new(), 0);
+    for (path, _, operation) in operations(&document) {
+        let schema = &operation["requestBody"]["content"]["application/json"]["schema"];
+        if !schema.is_null() {
+            bodies += 1;
+            unbounded(schemas, schema, &path, &mut found);
+        }
+    }
+    assert!(bodies >= 15, "{bodies}");
+    assert!(found.is_empty(), "without a bound: {found:#?}");
+    // Twin: what has none is found.
+    let open = serde_json::json!({"type": "object", "additionalProperties": false, "properties": {
+        "list": {"type": "array", "items": {"type": "string"}}, "map": {"type": ["object", "null"]}}});
+    unbounded(schemas, &open, "x", &mut found);
+    found.sort();
+    assert_eq!(found, ["x.list[..]", "x.list[]", "x.map"]);
+}

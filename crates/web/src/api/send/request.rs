@@ -24,20 +24,21 @@ mod tests;
 pub(crate) const RECIPIENTS_MAX: usize = 1_000;
 /// Messages in a batch.
 pub(crate) const MESSAGES_MAX: usize = 500;
-/// Fields of the sender's own.
-pub(crate) const HEADERS_MAX: usize = 50;
+/// Characters of a subject.
+pub(crate) const SUBJECT_CHARACTERS_MAX: usize = 10_000;
 /// Files.
 pub(crate) const ATTACHMENTS_MAX: usize = 100;
 /// Octets of all files together, before they are encoded.
 pub(crate) const ATTACHMENTS_OCTETS_MAX: usize = 25 * 1024 * 1024;
-/// Entries of `metadata`.
-pub(crate) const METADATA_MAX: usize = 100;
 /// Octets of `metadata` as JSON.
 pub(crate) const METADATA_OCTETS_MAX: usize = 10 * 1024;
 /// Tags.
 pub(crate) const TAGS_MAX: usize = 10;
 /// Characters of one tag.
 pub(crate) const TAG_CHARACTERS_MAX: usize = 64;
+
+/// What a message is about.
+type Subject = json::Text<SUBJECT_CHARACTERS_MAX>;
 
 /// A message to one or more recipients, each of whom gets a copy of his own unless `copies` says otherwise.
 #[derive(Deserialize, ToSchema)]
@@ -54,10 +55,10 @@ pub(crate) const TAG_CHARACTERS_MAX: usize = 64;
 pub(crate) struct MessageRequest {
     /// Name of the stream; the credential's default stream if absent.
     #[serde(default)]
-    stream: Option<String>,
+    stream: Option<json::Word>,
     /// Name of the purpose, or of a list below one; the stream's first purpose if absent.
     #[serde(default)]
-    purpose: Option<String>,
+    purpose: Option<json::Word>,
     /// The author. The domain must be a verified domain of the controller.
     from: Person,
     /// Recipients, 1 to 1,000.
@@ -68,29 +69,27 @@ pub(crate) struct MessageRequest {
     #[serde(default)]
     reply_to: Option<Person>,
     /// One line of text.
-    subject: String,
+    subject: Subject,
     /// The message as plain text. `text` or `html` is required.
     #[serde(default)]
-    text: Option<String>,
+    text: Option<json::Content>,
     /// The message as HTML.
     #[serde(default)]
-    html: Option<String>,
+    html: Option<json::Content>,
     /// Further header fields, at most 50.
-    #[serde(default, deserialize_with = "json::pairs::<_, HEADERS_MAX>")]
-    #[schema(value_type = std::collections::BTreeMap<String, String>)]
-    headers: Vec<(String, String)>,
+    #[serde(default)]
+    headers: json::Fields,
     /// Files, together at most 25 MiB before encoding.
     #[serde(default, deserialize_with = "json::list::<_, _, ATTACHMENTS_MAX>")]
     #[schema(max_items = 100)]
     attachments: Vec<Attachment>,
     /// What you want to find again in events; strings, together at most 10 KiB.
-    #[serde(default, deserialize_with = "json::pairs::<_, METADATA_MAX>")]
-    #[schema(value_type = std::collections::BTreeMap<String, String>)]
-    metadata: Vec<(String, String)>,
+    #[serde(default)]
+    metadata: json::Metadata,
     /// Words to group messages by, at most 10.
     #[serde(default, deserialize_with = "json::list::<_, _, TAGS_MAX>")]
     #[schema(max_items = 10)]
-    tags: Vec<String>,
+    tags: Vec<json::Word>,
     /// A copy for each recipient (default), or one message with a visible To.
     #[serde(default)]
     copies: Option<Copies>,
@@ -102,10 +101,10 @@ pub(crate) struct MessageRequest {
 pub(crate) struct Person {
     /// The address.
     #[schema(example = "ada@dest.example")]
-    email: String,
+    email: json::Line,
     /// The name shown beside it.
     #[serde(default)]
-    name: Option<String>,
+    name: Option<json::Line>,
 }
 
 /// A file.
@@ -113,15 +112,15 @@ pub(crate) struct Person {
 #[serde(deny_unknown_fields)]
 pub(crate) struct Attachment {
     /// File name.
-    name: String,
+    name: json::Line,
     /// `type/subtype`.
     #[serde(rename = "type")]
-    content_type: String,
+    content_type: json::Word,
     /// The file in base64.
-    content: String,
+    content: json::Content,
     /// For pictures in `html`: what `cid:` names there.
     #[serde(default)]
-    content_id: Option<String>,
+    content_id: Option<json::Line>,
 }
 
 /// How a message to several recipients is made.
@@ -189,7 +188,7 @@ impl Person {
 
     /// With its parsed address, for the composer.
     pub(crate) fn mailbox(&self, address: &Address) -> Mailbox {
-        Mailbox { address: address.clone(), name: self.name.clone() }
+        Mailbox { address: address.clone(), name: self.name.clone().map(String::from) }
     }
 
     fn address(&self, field: &str) -> Result<Address, Problem> {
@@ -226,7 +225,7 @@ impl MessageRequest {
             addresses.push(person.address(&format!("to[{index}]"))?);
         }
         let reply_to = match self.reply_to {
-            Some(person) => vec![(person.address("reply_to")?, person.name)],
+            Some(person) => vec![(person.address("reply_to")?, person.name.map(String::from))],
             None => Vec::new(),
         };
         if self.text.is_none() && self.html.is_none() {
@@ -234,19 +233,19 @@ impl MessageRequest {
         }
         let files = decode(self.attachments)?;
         check_tags(&self.tags)?;
-        let metadata = kept(&self.metadata, &self.tags)?;
+        let metadata = kept(&self.metadata.0, &self.tags)?;
         Ok(Checked {
-            stream: self.stream,
-            purpose: self.purpose,
+            stream: self.stream.map(String::from),
+            purpose: self.purpose.map(String::from),
             from: self.from,
             from_address,
             to: self.to,
             addresses,
             reply_to,
-            subject: self.subject,
-            text: self.text,
-            html: self.html,
-            headers: self.headers,
+            subject: self.subject.into(),
+            text: self.text.map(String::from),
+            html: self.html.map(String::from),
+            headers: self.headers.0,
             files,
             metadata,
             copies: self.copies.unwrap_or_default(),
@@ -264,7 +263,8 @@ fn decode(attachments: Vec<Attachment>) -> Result<Vec<File>, Problem> {
     let mut files = Vec::with_capacity(attachments.len());
     let mut octets = 0;
     for (index, attachment) in attachments.into_iter().enumerate() {
-        let Attachment { name, content_type, mut content, content_id } = attachment;
+        let Attachment { name, content_type, content, content_id } = attachment;
+        let mut content = String::from(content);
         if content.bytes().any(|b| b.is_ascii_whitespace()) {
             content.retain(|c| !c.is_ascii_whitespace());
         }
@@ -275,12 +275,13 @@ fn decode(attachments: Vec<Attachment>) -> Result<Vec<File>, Problem> {
         if octets > ATTACHMENTS_OCTETS_MAX {
             return Err(Problem::of(Fault::TooLarge).saying("attachments: together they are larger than 25 MiB"));
         }
-        files.push(File { name, content_type, content, content_id });
+        let (name, content_type) = (name.into(), content_type.into());
+        files.push(File { name, content_type, content, content_id: content_id.map(String::from) });
     }
     Ok(files)
 }
 
-fn check_tags(tags: &[String]) -> Result<(), Problem> {
+fn check_tags(tags: &[json::Word]) -> Result<(), Problem> {
     for (index, tag) in tags.iter().enumerate() {
         let characters = tag.chars().count();
         if characters == 0 || characters > TAG_CHARACTERS_MAX || tag.chars().any(char::is_control) {
@@ -292,11 +293,11 @@ fn check_tags(tags: &[String]) -> Result<(), Problem> {
 }
 
 /// Metadata and tags as the one JSON object that is kept with the message; empty if there are none.
-fn kept(metadata: &[(String, String)], tags: &[String]) -> Result<String, Problem> {
+fn kept(metadata: &[(String, String)], tags: &[json::Word]) -> Result<String, Problem> {
     #[derive(Serialize)]
     struct Kept<'k> {
         metadata: &'k Map<String, Value>,
-        tags: &'k [String],
+        tags: &'k [json::Word],
     }
     if metadata.is_empty() && tags.is_empty() {
         return Ok(String::new());

@@ -1,7 +1,7 @@
 //! `/u/{token}`: the footer's link and the one click of mail programs.
 //!
-//! RFC 8058 §3.1: a POST with `List-Unsubscribe=One-Click` is done without any further question, without cookie or
-//! login; GDPR Art. 7(3), 21: in force when it is answered.
+//! RFC 8058 §3.1, §3.2: a POST with `List-Unsubscribe=One-Click`, as `multipart/form-data` or urlencoded, is done
+//! without any further question, without cookie or login; GDPR Art. 7(3), 21: in force when it is answered.
 
 use axum::extract::{Path, Request, State};
 use axum::response::{IntoResponse, Response};
@@ -60,11 +60,12 @@ pub(crate) async fn post_leave(State(api): State<Api>, Path(token): Path<String>
     else {
         return unusable(&visit);
     };
-    let sent = match Fields::read(request.into_body()).await {
+    let (parts, body) = request.into_parts();
+    let sent = match Fields::read(&parts.headers, body).await {
         Ok(sent) => sent,
         Err(response) => return response,
     };
-    let one_click = sent.first("List-Unsubscribe") == Some("One-Click");
+    let one_click = sent.is_one_click();
     let scope = sent.first("scope").and_then(Scope::from_word);
     let (from, method) = match (one_click, scope) {
         (true, _) => (from, Method::OneClick),

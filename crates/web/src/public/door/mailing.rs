@@ -16,6 +16,7 @@ use store::Store;
 use store::permission::Right;
 
 use super::Owner;
+use super::throttle::Own;
 
 /// What is asked.
 pub(super) struct Request<'a> {
@@ -42,11 +43,36 @@ pub(super) struct Wish<'a> {
     pub(super) reference: &'a str,
 }
 
+/// May this person be asked to confirm now? Not where his mailbox was asked often today, however the address was
+/// spelled, nor where strangers have set off enough mail of this controller today.
+///
+/// # Errors
+/// Those of the store.
+pub(super) async fn has_room(api: &Api, controller: ControllerId, to: &Address) -> store::Result<bool> {
+    let now = api.store().clock().monotonic();
+    Ok(api.throttle().ask(controller, to, now) && may_write(api, controller, Own::Asking).await?)
+}
+
+/// May the platform write one message more of this kind today?
+async fn may_write(api: &Api, controller: ControllerId, own: Own) -> store::Result<bool> {
+    let store = api.store();
+    let allowed = store.quota(controller).await?.allowed;
+    let when = (store.now().utc_day(), store.clock().monotonic());
+    Ok(api.throttle().write(controller, own, when, allowed))
+}
+
 /// Asks a person to confirm. False when it was not taken in.
 pub(super) async fn send(api: &Api, request: &Request<'_>) -> bool {
     let (subject, text) = texts(request);
     let mail = Mail { controller: request.controller, name: request.name, sender: request.sender, to: request.to };
     mail.send(api, &subject, &text).await
+}
+
+/// Tells the controller as soon as it is recorded, as often as strangers may have that done in a day. False when it was
+/// not: it is tried again with those that wait, and he finds it by the API.
+pub(super) async fn forward_now(api: &Api, wish: &Wish<'_>) -> bool {
+    let room = may_write(api, wish.owner.controller, Own::Telling).await;
+    room.unwrap_or(false) && forward(api, wish).await
 }
 
 /// Tells the controller (GDPR Art. 28(3)(e)). False when he cannot be told by mail; he finds it by the API.

@@ -1,22 +1,24 @@
 //! `/p/{token}`: the person's own page.
 //!
-//! Invariants: a purpose that is ticked there is consented to by the person himself, with the words shown there; one
+//! Invariants: a purpose that is ticked there is consented to by the person himself, with the words shown there, where
+//! they speak of it (else the record is unverified); one
 //! that is not is withdrawn; what he said in a complaint or an objection is not lifted by a tick (`architecture.md`
 //! §10); "unsubscribe from all" is one button.
 
-use axum::extract::{Path, Request, State};
+use axum::extract::{ConnectInfo, Path, Request, State};
 use axum::response::Response;
 use duties::form;
 use http::HeaderMap;
 use model::basis::BasisKind;
 use model::person::SuppressionScope;
-use model::{ControllerId, ListId, PurposeId, Timestamp};
+use model::{ControllerId, DocumentId, ListId, PurposeId, Timestamp};
+use std::net::SocketAddr;
 use std::time::Duration;
-use store::permission::{Act, Leaving, Link, LinkTarget, Method, Preference, Standing};
+use store::permission::{Act, Form, FormState, Leaving, Link, LinkTarget, Method, Preference, Standing};
 
 use super::fields::Fields;
 use super::leave::leave;
-use super::{Owner, Visit, failed, link, told, unusable};
+use super::{Owner, Visit, busy, failed, link, told, unusable};
 use crate::api::Api;
 use crate::public::{
     Choice, Frequency, Language, Left, Notice, Pause, Post, Preferences, PreferencesMessage, Purpose, PurposeChoice,
@@ -134,11 +136,12 @@ async fn page(
         language: words.as_ref().and_then(|words| Language::from_tag(&words.language)).unwrap_or(visit.language),
         version: &version,
     };
+    let shown = words.as_ref().map(|words| api.store().public_id(words.notice));
     let (save, leave_all) = (format!("/p/{token}"), format!("/p/{token}/leave"));
     let here = message.is_none().then_some(visit.here.as_str());
     Ok(respond(&Preferences {
         frame: owner.frame(visit.language, here),
-        save: Post { action: &save, token: None },
+        save: Post { action: &save, token: shown.as_deref() },
         leave_all: Post { action: &leave_all, token: None },
         purposes: &choices,
         // Whoever never chose gets what comes, within what the stream's terms promise.
@@ -152,31 +155,44 @@ async fn page(
 }
 
 /// Saves.
-pub(crate) async fn post_preferences(State(api): State<Api>, Path(token): Path<String>, request: Request) -> Response {
+pub(crate) async fn post_preferences(
+    State(api): State<Api>,
+    Path(token): Path<String>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    request: Request,
+) -> Response {
     let visit = Visit::of(request.uri(), request.headers());
     let Some(found) = link(&api, &token, fits) else { return unusable(&visit) };
     let signalled = says_no_tracking(request.headers());
-    let sent = match Fields::read(request.into_body()).await {
+    let (parts, body) = request.into_parts();
+    let sent = match Fields::read(&parts.headers, body).await {
         Ok(sent) => sent,
         Err(response) => return response,
     };
     let saving = api.clone();
-    let saved = tokio::spawn(async move { save(&saving, &found, &sent, visit).await }).await;
-    match saved {
-        Ok(Ok(visit)) => match page(&api, &token, &found, &visit, Some(PreferencesMessage::Saved), signalled).await {
-            Ok(response) | Err(response) => response,
-        },
-        Ok(Err(response)) => response,
-        Err(error) => failed(&api, &error),
+    let person = (found.controller, found.tag.0);
+    let wait = api.throttle().change(peer.ip(), person, api.store().clock().monotonic()).err();
+    let saved = tokio::spawn(async move { save(&saving, &found, &sent, (visit, wait.is_none())).await }).await;
+    match (saved, wait) {
+        // What takes away was done all the same.
+        (Ok(Ok(visit)), Some(wait)) => busy(&visit, wait),
+        (Ok(Ok(visit)), None) => {
+            match page(&api, &token, &found, &visit, Some(PreferencesMessage::Saved), signalled).await {
+                Ok(response) | Err(response) => response,
+            }
+        }
+        (Ok(Err(response)), _) => response,
+        (Err(error), _) => failed(&api, &error),
     }
 }
 
-async fn save(api: &Api, link: &Link, sent: &Fields, visit: Visit) -> Result<Visit, Response> {
+/// Saves what was sent; of whoever sends too often only what takes away.
+async fn save(api: &Api, link: &Link, sent: &Fields, (visit, all): (Visit, bool)) -> Result<Visit, Response> {
     let store = api.store();
     let fault = |error: store::Error| failed(api, &error);
     let standing = store.decided(link.controller, link.tag).await.map_err(fault)?;
     let rows = rows(api, link.controller, &standing, visit.language);
-    let words = words(api, link.controller, visit.language).await;
+    let shown = sent.first("form_token").and_then(|text| store.parse_public::<DocumentId>(text));
     let details = serde_json::json!({
         "action": "checkbox, not ticked before",
         "page": "preferences",
@@ -184,7 +200,7 @@ async fn save(api: &Api, link: &Link, sent: &Fields, visit: Visit) -> Result<Vis
         "withdrawal": "one-click, preference centre",
     });
     let details = details.to_string();
-    let act = Act { method: Method::Page, notice: words.map(|words| words.notice), form: None, details: &details };
+    let act = Act { method: Method::Page, notice: None, form: None, details: &details };
     let wanted = |row: &Row| sent.all("purpose").any(|field| field == row.field);
     // What takes away comes first.
     for row in rows.iter().filter(|row| row.choice == Choice::On && !wanted(row)) {
@@ -198,15 +214,22 @@ async fn save(api: &Api, link: &Link, sent: &Fields, visit: Visit) -> Result<Vis
                 (Choice::On, false) => {
                     store.leave(link.controller, tag, Leaving::List(*list), &act).await.map_err(fault)?;
                 }
-                (Choice::Off, true) => drop(store.come_back(link.controller, tag, scope).await.map_err(fault)?),
+                (Choice::Off, true) if all => drop(store.come_back(link.controller, tag, scope).await.map_err(fault)?),
                 _ => {}
             }
         }
     }
+    if !all {
+        return Ok(visit);
+    }
+    let forms = store.forms(link.controller).await.map_err(fault)?;
     let owner = Owner::load(api, link.controller).await?;
     let given = rows.iter().filter(|row| owner.may_collect(api) && row.choice == Choice::Off && wanted(row));
     for row in given {
         store.come_back(link.controller, link.tag, SuppressionScope::Marketing).await.map_err(fault)?;
+        // GDPR Art. 7(1): evidence of words that were shown, and that speak of this purpose; else there is none.
+        let notice = shown.filter(|notice| spoke_of(&forms, *notice, row.id));
+        let act = Act { notice, ..act };
         store.consent(link.controller, link.tag, row.id, &act).await.map_err(fault)?;
     }
     let preference = Preference {
@@ -217,6 +240,12 @@ async fn save(api: &Api, link: &Link, sent: &Fields, visit: Visit) -> Result<Vis
     };
     store.set_preference(link.controller, link.tag, &preference).await.map_err(fault)?;
     Ok(visit)
+}
+
+/// Was this notice one of a form that asks about the purpose, and that is or was in use?
+fn spoke_of(forms: &[Form], notice: DocumentId, purpose: PurposeId) -> bool {
+    let asked = |form: &&Form| form.state != FormState::Draft && form.purposes.contains(&purpose);
+    forms.iter().filter(asked).any(|form| form.notices.values().any(|shown| *shown == notice))
 }
 
 /// GDPR Art. 21(2): how often at most, by the rule `frequency-cap`. A word that nobody offered changes nothing.

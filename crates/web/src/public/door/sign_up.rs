@@ -1,8 +1,12 @@
 //! `/f/{controller}/{form}`: signing up. The answer is the same for every address, and nothing is consented to until
 //! the person confirms (double opt-in).
 //!
-//! Defence against those who flood strangers' mailboxes: one request an address in 30 days (kept in the store), so
-//! many a network in ten minutes, and a field that people do not see.
+//! Invariants: the answer is given before anything is looked up of the address, so that its delay says nothing either;
+//! what is kept as evidence are the form and the notice that the page showed, and a page of other words than those in
+//! use is shown again (GDPR Art. 7(1)).
+//! Defence against those who flood strangers' mailboxes: one request an address in 30 days (kept in the store), few a
+//! day a mailbox however it is spelled behind a plus, so many a network in ten minutes, a part of the controller's day,
+//! and a field that people do not see.
 
 use axum::Json;
 use axum::extract::{ConnectInfo, Path, Request, State};
@@ -11,9 +15,10 @@ use duties::form::{self, OpenForm, Words};
 use http::StatusCode;
 use http::header::CONTENT_TYPE;
 use mail::address::Address;
-use model::{ControllerId, PurposeId};
+use model::{ControllerId, DocumentId, FormId, PurposeId};
 use serde::Deserialize;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 use store::permission::{Act, Confirming, Decision, Link, LinkTarget, Method};
 
@@ -26,6 +31,8 @@ use crate::public::{
     SignUpFault, Typed, respond,
 };
 
+/// Purposes that a program may name.
+const PURPOSES_MAX: usize = 32;
 /// How long a request to confirm can be answered (law.md R5: at most seven days).
 const VALID: Duration = Duration::from_secs(7 * 86_400);
 /// At most one request an address in so long (`architecture.md` §10).
@@ -73,8 +80,30 @@ impl Opened {
         }
     }
 
-    fn page(&self, visit: &Visit, typed: Option<Typed<'_>>, faults: &[SignUpFault]) -> Response {
-        let (version, notice_version) = (self.form.form.version.to_string(), self.words.version.to_string());
+    /// What the page carries of itself: this version of the form, and the notice as it is shown.
+    fn version(&self, api: &Api) -> String {
+        let store = api.store();
+        format!("{}.{}", store.public_id(self.form.form.id), store.public_id(self.words.notice))
+    }
+
+    /// The same with the words that a page showed, by what it carried. False when they are not those of this form, or
+    /// of another version of it.
+    async fn shown_as(&mut self, api: &Api, carried: &str) -> Result<bool, Response> {
+        let store = api.store();
+        let parsed = carried.split_once('.').and_then(|(form, notice)| {
+            Some((store.parse_public::<FormId>(form)?, store.parse_public::<DocumentId>(notice)?))
+        });
+        let Some((_, notice)) = parsed.filter(|(form, _)| *form == self.form.form.id) else { return Ok(false) };
+        let words = self.form.words_of(store, self.owner.controller, notice).await;
+        match words.map_err(|error| failed(api, &error))? {
+            Some(words) => self.words = words,
+            None => return Ok(false),
+        }
+        Ok(true)
+    }
+
+    fn page(&self, api: &Api, visit: &Visit, typed: Option<Typed<'_>>, faults: &[SignUpFault]) -> Response {
+        let (version, notice_version) = (self.version(api), self.words.version.to_string());
         let tag = visit.language.tag();
         let intro = self.form.terms.intro.get(tag).or_else(|| self.form.terms.intro.get("en"));
         let here = faults.is_empty().then_some(visit.here.as_str());
@@ -103,7 +132,7 @@ pub(crate) async fn get_sign_up(
 ) -> Response {
     let visit = Visit::of(request.uri(), request.headers());
     match Opened::find(&api, &controller, &name, &visit).await {
-        Ok(opened) => opened.page(&visit, None, &[]),
+        Ok(opened) => opened.page(&api, &visit, None, &[]),
         Err(response) => response,
     }
 }
@@ -123,7 +152,7 @@ pub(crate) async fn get_embed(
     let Some(hosted) = WebLink::https(&hosted) else {
         return help(visit.language, HelpKind::FormNotPublished, StatusCode::NOT_FOUND);
     };
-    let (version, notice_version) = (opened.form.form.version.to_string(), opened.words.version.to_string());
+    let (version, notice_version) = (opened.version(&api), opened.words.version.to_string());
     let snippet = askama::Template::render(&EmbedSnippet {
         language: visit.language,
         hosted,
@@ -144,11 +173,15 @@ pub(crate) async fn get_embed(
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Asked {
-    email: String,
+    email: json::Email,
     /// Ids of purposes that the person chose, each by itself.
-    purposes: Vec<String>,
+    #[serde(deserialize_with = "json::list::<_, _, PURPOSES_MAX>")]
+    purposes: Vec<json::Word>,
     #[serde(default)]
-    language: Option<String>,
+    language: Option<json::Word>,
+    /// `form_version` of the page or snippet that was shown.
+    #[serde(default)]
+    form_version: Option<json::Word>,
 }
 
 /// What was sent, however it came.
@@ -156,6 +189,8 @@ struct Sent {
     email: String,
     purposes: Vec<String>,
     language: Language,
+    /// What the page carried of itself.
+    shown: Option<String>,
     trapped: bool,
 }
 
@@ -167,17 +202,17 @@ pub(crate) async fn post_sign_up(
     request: Request,
 ) -> Response {
     let visit = Visit::of(request.uri(), request.headers());
-    if let Err(wait) = api.throttle().take(peer.ip(), api.store().clock().monotonic()) {
+    if let Err(wait) = api.throttle().sign_up(peer.ip(), api.store().clock().monotonic()) {
         return busy(&visit, wait);
     }
-    let opened = match Opened::find(&api, &controller, &name, &visit).await {
+    let mut opened = match Opened::find(&api, &controller, &name, &visit).await {
         Ok(opened) => opened,
         Err(response) => return response,
     };
     let is_json =
         request.headers().get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"application/json"));
     let (sent, by) = if is_json {
-        (read_json(&api, request, visit.language).await, Method::Api)
+        (read_json(request, visit.language).await, Method::Api)
     } else {
         (read_form(request, visit.language).await, Method::Form)
     };
@@ -186,21 +221,36 @@ pub(crate) async fn post_sign_up(
         Err(response) => return response,
     };
     let visit = Visit { language: sent.language, ..visit };
-    let (address, faults) = check(&sent, &opened);
+    let (address, mut faults) = check(&sent, &opened);
+    let fits = match &sent.shown {
+        Some(carried) => match opened.shown_as(&api, carried).await {
+            Ok(fits) => fits,
+            Err(response) => return response,
+        },
+        // A program of the controller's shows its own page; a form of ours always says what it showed.
+        None => is_json,
+    };
+    if !fits {
+        faults.insert(0, SignUpFault::Stale);
+    }
     if !faults.is_empty() {
         if is_json {
-            let fault = if address.is_none() { "email" } else { "purposes" };
+            let fault = match faults.first() {
+                Some(SignUpFault::Stale) => "form_version",
+                Some(SignUpFault::PurposeMissing) => "purposes",
+                _ => "email",
+            };
             return crate::problem::Problem::field(fault, "is missing or malformed").into_response();
         }
         let chosen: Vec<&str> = sent.purposes.iter().map(String::as_str).collect();
         let typed = Typed { email: &sent.email, purposes: &chosen, language: sent.language };
-        return opened.page(&visit, Some(typed), &faults);
+        return opened.page(&api, &visit, Some(typed), &faults);
     }
     // What fell into the trap is answered like everybody, and nothing is done.
     if let Some(address) = address.filter(|_| !sent.trapped) {
         let asking = Asking { api: api.clone(), language: sent.language, purposes: sent.purposes.clone(), address, by };
-        if let Err(response) = asking.done(&opened).await {
-            return response;
+        if !asking.begin(&opened) {
+            return busy(&visit, super::RETRY);
         }
     }
     if is_json {
@@ -212,21 +262,24 @@ pub(crate) async fn post_sign_up(
 }
 
 async fn read_form(request: Request, fallback: Language) -> Result<Sent, Response> {
-    let fields = Fields::read(request.into_body()).await?;
+    let (parts, body) = request.into_parts();
+    let fields = Fields::read(&parts.headers, body).await?;
     Ok(Sent {
         email: fields.first("email").unwrap_or_default().trim().to_owned(),
         purposes: fields.all("purpose").map(str::to_owned).collect(),
         language: fields.first("language").and_then(Language::from_tag).unwrap_or(fallback),
+        shown: fields.first("form_version").map(str::to_owned),
         trapped: fields.first("homepage").is_some_and(|text| !text.is_empty()),
     })
 }
 
-async fn read_json(api: &Api, request: Request, fallback: Language) -> Result<Sent, Response> {
+async fn read_json(request: Request, fallback: Language) -> Result<Sent, Response> {
     let (parts, octets) = request.into_parts();
-    let received = body::read(api.budget(), &parts.headers, octets).await.map_err(IntoResponse::into_response)?;
-    let asked: Asked = json::parse(&received.octets).map_err(IntoResponse::into_response)?;
+    let asked: Asked = body::read_strangers(&parts.headers, octets).await.map_err(IntoResponse::into_response)?;
     let language = asked.language.as_deref().and_then(Language::from_tag).unwrap_or(fallback);
-    Ok(Sent { email: asked.email.trim().to_owned(), purposes: asked.purposes, language, trapped: false })
+    let purposes = asked.purposes.into_iter().map(String::from).collect();
+    let shown = asked.form_version.map(String::from);
+    Ok(Sent { email: asked.email.trim().to_owned(), purposes, language, shown, trapped: false })
 }
 
 fn check(sent: &Sent, opened: &Opened) -> (Option<Address>, Vec<SignUpFault>) {
@@ -253,8 +306,10 @@ struct Asking {
 }
 
 impl Asking {
-    /// Keeps the request as evidence and mails it. Whether it went is told to nobody.
-    async fn done(self, opened: &Opened) -> Result<(), Response> {
+    /// Begins to keep the request as evidence and to mail it. What becomes of it is told to nobody: neither in words
+    /// nor by how long it takes. False when too many are under way already, whoever they are for.
+    fn begin(self, opened: &Opened) -> bool {
+        let Ok(turn) = Arc::clone(&self.api.throttle().under_way).try_acquire_owned() else { return false };
         let controller = opened.owner.controller;
         let decisions: Vec<Decision> = opened
             .purposes
@@ -288,6 +343,9 @@ impl Asking {
         let (notice, form) = (Some(opened.words.notice), Some(opened.form.form.id));
         let (name, sender) = (opened.owner.profile.name.clone(), opened.owner.profile.sender.clone());
         let asked = async move {
+            if !mailing::has_room(&self.api, controller, &self.address).await? {
+                return Ok(());
+            }
             let act = Act { method: self.by, notice, form, details: &details };
             let asking = Confirming { decisions: &decisions, valid_for: VALID, rest: REST };
             let asked = self.api.store().ask_confirmation(controller, &self.address, &asking, &act).await?;
@@ -307,15 +365,12 @@ impl Asking {
             mailing::send(&self.api, &request).await;
             Ok::<(), store::Error>(())
         };
-        match tokio::spawn(asked).await {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(error)) => Err(unavailable(&error)),
-            Err(error) => Err(unavailable(&error)),
-        }
+        tokio::spawn(async move {
+            if let Err(error) = asked.await {
+                tracing::warn!(%error, "a sign-up could not be kept");
+            }
+            drop(turn);
+        });
+        true
     }
-}
-
-fn unavailable(error: &dyn std::error::Error) -> Response {
-    tracing::warn!(%error, "a sign-up could not be kept");
-    help(Language::English, HelpKind::Unavailable { retry_after: super::RETRY }, StatusCode::SERVICE_UNAVAILABLE)
 }

@@ -1,42 +1,159 @@
-//! How often a network may send a form (law.md R5: forms are used to flood strangers' mailboxes).
+//! How often strangers may do at the pages what costs others something (law.md R5: forms are used to flood strangers'
+//! mailboxes; GDPR Art. 32(1)(b)).
 //!
-//! In memory alone, by network prefix (/24, /48), never by address; forgotten when the window ends. Bounded: when too
-//! many networks are known, all are forgotten, which costs an attacker more than it gives.
+//! Invariants: who leaves, withdraws or objects is never counted and never kept waiting (GDPR Art. 7(3), 21(3)). In
+//! memory alone: networks by prefix (/24, /48), persons by keyed tag, mailboxes by a hash under a key that dies with the
+//! process; forgotten when the window ends. Bounded: when too many are known, all are forgotten, which costs an attacker
+//! more than it gives.
 
+use mail::address::Address;
+use model::ControllerId;
 use parking_lot::Mutex;
 use std::collections::HashMap;
+use std::collections::hash_map::RandomState;
+use std::hash::{BuildHasher as _, Hash};
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::Semaphore;
 
-/// Requests of one network in a window.
-const REQUESTS_MAX: u32 = 20;
-/// The window.
-const WINDOW: Duration = Duration::from_secs(600);
-/// Networks that are remembered.
-const NETWORKS_MAX: usize = 65_536;
+/// Entries that are remembered of each kind.
+const KNOWN_MAX: usize = 65_536;
+/// Ten minutes.
+const SHORT: Duration = Duration::from_secs(600);
+/// A day.
+const DAY: Duration = Duration::from_secs(86_400);
 
-/// Counts by network.
-#[derive(Default)]
-pub(crate) struct Throttle {
-    seen: Mutex<HashMap<[u8; 7], (Duration, u32)>>,
+/// Sign-ups of a network in ten minutes.
+const SIGN_UPS_MAX: u32 = 20;
+/// Changes and wishes of a network in ten minutes.
+const CHANGES_MAX: u32 = 200;
+/// Changes and wishes with links of one person in ten minutes.
+const CHANGES_OF_ONE_MAX: u32 = 20;
+/// Requests to confirm to one mailbox in a day, for one controller.
+const ASKED_BY_ONE_MAX: u32 = 3;
+/// Requests to confirm to one mailbox in a day, for all controllers of this node.
+const ASKED_MAX: u32 = 10;
+
+/// Sign-ups that may be under way behind their answers.
+const UNDER_WAY_MAX: usize = 256;
+
+/// Counts by key, in windows.
+struct Counter<K>(Mutex<HashMap<K, (Duration, u32)>>);
+
+impl<K> Default for Counter<K> {
+    fn default() -> Self {
+        Self(Mutex::default())
+    }
 }
 
-impl Throttle {
-    /// One more request of this network, unless it had too many: then how long to wait.
-    pub(crate) fn take(&self, from: IpAddr, now: Duration) -> Result<(), Duration> {
-        let mut seen = self.seen.lock();
-        if seen.len() >= NETWORKS_MAX {
+impl<K: Hash + Eq> Counter<K> {
+    /// One more, unless there were `most` in this window: then how long to wait.
+    fn take(&self, key: K, now: Duration, window: Duration, most: u32) -> Result<(), Duration> {
+        let mut seen = self.0.lock();
+        if seen.len() >= KNOWN_MAX {
             seen.clear();
         }
-        let (began, count) = seen.entry(prefix(from)).or_insert((now, 0));
-        if now.saturating_sub(*began) >= WINDOW {
+        let (began, count) = seen.entry(key).or_insert((now, 0));
+        if now.saturating_sub(*began) >= window {
             (*began, *count) = (now, 0);
         }
-        if *count >= REQUESTS_MAX {
-            return Err(WINDOW.saturating_sub(now.saturating_sub(*began)));
+        if *count >= most {
+            return Err(window.saturating_sub(now.saturating_sub(*began)));
         }
         *count += 1;
         Ok(())
+    }
+}
+
+/// For what the platform writes itself.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub(crate) enum Own {
+    /// Requests to confirm, to people.
+    Asking,
+    /// Rights that were exercised, to the controller.
+    Telling,
+}
+
+impl Own {
+    /// Its part of what the controller instructed for a day: what strangers set off leaves the rest to him.
+    fn part(self, allowed: u64) -> u32 {
+        let part = match self {
+            Self::Asking => allowed / 4,
+            Self::Telling => allowed / 10,
+        };
+        u32::try_from(part).unwrap_or(u32::MAX).max(1)
+    }
+}
+
+/// All counts.
+pub(crate) struct Throttle {
+    sign_ups: Counter<[u8; 7]>,
+    changes: Counter<[u8; 7]>,
+    persons: Counter<(ControllerId, [u8; 16])>,
+    mailboxes: Counter<u64>,
+    own: Counter<(ControllerId, Own, i64)>,
+    key: RandomState,
+    /// Sign-ups that were answered and are not done yet.
+    pub(super) under_way: Arc<Semaphore>,
+}
+
+impl Default for Throttle {
+    fn default() -> Self {
+        Self {
+            sign_ups: Counter::default(),
+            changes: Counter::default(),
+            persons: Counter::default(),
+            mailboxes: Counter::default(),
+            own: Counter::default(),
+            key: RandomState::new(),
+            under_way: Arc::new(Semaphore::new(UNDER_WAY_MAX)),
+        }
+    }
+}
+
+impl Throttle {
+    /// One more sign-up of this network, unless it had too many: then how long to wait.
+    pub(crate) fn sign_up(&self, from: IpAddr, now: Duration) -> Result<(), Duration> {
+        self.sign_ups.take(prefix(from), now, SHORT, SIGN_UPS_MAX)
+    }
+
+    /// One more change or wish with a link of this person, from this network.
+    pub(crate) fn change(
+        &self,
+        from: IpAddr,
+        (controller, person): (ControllerId, [u8; 16]),
+        now: Duration,
+    ) -> Result<(), Duration> {
+        self.persons.take((controller, person), now, SHORT, CHANGES_OF_ONE_MAX)?;
+        self.changes.take(prefix(from), now, SHORT, CHANGES_MAX)
+    }
+
+    /// May this mailbox be asked to confirm once more? `ada+x@` and `ada+y@` are one mailbox here, and here alone: an
+    /// objection is by the whole address.
+    pub(crate) fn ask(&self, controller: ControllerId, to: &Address, now: Duration) -> bool {
+        let mailbox = mailbox(to);
+        let everybody = self.key.hash_one((0_i64, &mailbox));
+        let one = self.key.hash_one((controller.0, &mailbox, 1_u8));
+        self.mailboxes.take(one, now, DAY, ASKED_BY_ONE_MAX).is_ok()
+            && self.mailboxes.take(everybody, now, DAY, ASKED_MAX).is_ok()
+    }
+
+    /// May the platform write one message more of its own on this UTC day, of what the controller instructed?
+    pub(crate) fn write(&self, controller: ControllerId, own: Own, (day, now): (i64, Duration), allowed: u64) -> bool {
+        self.own.take((controller, own, day), now, DAY, own.part(allowed)).is_ok()
+    }
+}
+
+/// The address without what follows a plus in its local part.
+fn mailbox(address: &Address) -> String {
+    let text = address.normalised();
+    match text.rsplit_once('@') {
+        Some((local, domain)) => {
+            let base = local.split('+').next().filter(|base| !base.is_empty()).unwrap_or(local);
+            format!("{base}@{domain}")
+        }
+        None => text,
     }
 }
 
@@ -64,14 +181,51 @@ mod tests {
     fn a_network_has_its_number_a_window_and_others_have_theirs() {
         let throttle = Throttle::default();
         let here: IpAddr = "192.0.2.1".parse().unwrap();
-        for _ in 0..REQUESTS_MAX {
-            assert_eq!(throttle.take(here, Duration::ZERO), Ok(()));
+        for _ in 0..SIGN_UPS_MAX {
+            assert_eq!(throttle.sign_up(here, Duration::ZERO), Ok(()));
         }
         let neighbour: IpAddr = "192.0.2.200".parse().unwrap();
-        assert_eq!(throttle.take(neighbour, Duration::from_secs(1)), Err(Duration::from_secs(599)));
-        assert_eq!(throttle.take("192.0.3.1".parse().unwrap(), Duration::ZERO), Ok(()));
-        assert_eq!(throttle.take("::ffff:192.0.2.9".parse().unwrap(), Duration::ZERO), Err(WINDOW));
-        assert_eq!(throttle.take("2001:db8::1".parse().unwrap(), Duration::ZERO), Ok(()));
-        assert_eq!(throttle.take(here, WINDOW), Ok(()));
+        assert_eq!(throttle.sign_up(neighbour, Duration::from_secs(1)), Err(Duration::from_secs(599)));
+        assert_eq!(throttle.sign_up("192.0.3.1".parse().unwrap(), Duration::ZERO), Ok(()));
+        assert_eq!(throttle.sign_up("::ffff:192.0.2.9".parse().unwrap(), Duration::ZERO), Err(SHORT));
+        assert_eq!(throttle.sign_up("2001:db8::1".parse().unwrap(), Duration::ZERO), Ok(()));
+        assert_eq!(throttle.sign_up(here, SHORT), Ok(()));
+    }
+
+    #[test]
+    fn a_person_has_his_number_of_changes_from_wherever_they_come() {
+        let throttle = Throttle::default();
+        let (ada, bob) = ((ControllerId(1), [1; 16]), (ControllerId(1), [2; 16]));
+        for last in 0..u8::try_from(CHANGES_OF_ONE_MAX).unwrap() {
+            assert_eq!(throttle.change(IpAddr::from([192, 0, last, 1]), ada, Duration::ZERO), Ok(()));
+        }
+        let elsewhere = IpAddr::from([198, 51, 100, 1]);
+        assert_eq!(throttle.change(elsewhere, ada, Duration::ZERO), Err(SHORT));
+        assert_eq!(throttle.change(elsewhere, bob, Duration::ZERO), Ok(()));
+        assert_eq!(throttle.change(elsewhere, ada, SHORT), Ok(()));
+    }
+
+    #[test]
+    fn spellings_with_a_plus_are_one_mailbox() {
+        let throttle = Throttle::default();
+        let ask = |controller: i64, to: &str| {
+            throttle.ask(ControllerId(controller), &Address::parse(to).unwrap(), Duration::ZERO)
+        };
+        assert!(ask(1, "ada@dest.example") && ask(1, "Ada+1@dest.example") && ask(1, "ada+2@DEST.example"));
+        assert!(!ask(1, "ada+3@dest.example"));
+        assert!(ask(1, "bob+3@dest.example") && ask(1, "ada@other.example"));
+        // Other controllers may still ask, but not without end.
+        let others = (2..20).filter(|controller| ask(*controller, &format!("ada+{controller}@dest.example"))).count();
+        assert_eq!(others, 7);
+        assert!(ask(1, "+x@dest.example"), "nothing stands before the plus");
+    }
+
+    #[test]
+    fn what_strangers_set_off_has_a_part_of_the_day_and_no_more() {
+        let throttle = Throttle::default();
+        let write = |own: Own, day: i64| throttle.write(ControllerId(1), own, (day, Duration::ZERO), 40);
+        assert_eq!((0..40).filter(|_| write(Own::Asking, 1)).count(), 10);
+        assert_eq!((0..40).filter(|_| write(Own::Telling, 1)).count(), 4);
+        assert!(write(Own::Asking, 2));
     }
 }

@@ -1,20 +1,21 @@
 //! `/w/{token}`: "why did I get this?", and the wishes that follow from it.
 //!
 //! GDPR Art. 12(2), 15: who decides, what for, on which basis, since when, with which words. A right that is exercised
-//! here is recorded and told to the controller at once; objecting and withdrawing are in force when they are answered.
+//! here is recorded and told to the controller at once, and within a day it is the same wish however often it is sent; objecting and withdrawing are in force when they are answered.
 
-use axum::extract::{Path, Request, State};
+use axum::extract::{ConnectInfo, Path, Request, State};
 use axum::response::Response;
 use model::basis::BasisKind;
 use model::person::{SuppressionReason, SuppressionScope};
 use model::{PurposeId, Timestamp};
+use std::net::SocketAddr;
 use std::time::Duration;
 use store::MessageView;
-use store::permission::{Act, BasisView, Leaving, Link, LinkTarget, Method, Right as Kept};
+use store::permission::{Act, BasisView, Exercised, Leaving, Link, LinkTarget, Method, Right as Kept};
 
 use super::fields::Fields;
 use super::mailing;
-use super::{Owner, Visit, failed, link, notice_words, told, unusable};
+use super::{Owner, Visit, busy, failed, link, notice_words, told, unusable};
 use crate::api::Api;
 use crate::public::{Authority, BasisShown, Means, Notice, Post, Purpose, Right, Why, WishRecorded, respond};
 
@@ -103,13 +104,27 @@ async fn means(api: &Api, link: &Link, basis: &BasisView) -> Means {
 }
 
 /// A right is exercised.
-pub(crate) async fn post_wish(State(api): State<Api>, Path(token): Path<String>, request: Request) -> Response {
+pub(crate) async fn post_wish(
+    State(api): State<Api>,
+    Path(token): Path<String>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    request: Request,
+) -> Response {
     let visit = Visit::of(request.uri(), request.headers());
-    let sent = match Fields::read(request.into_body()).await {
+    let (parts, body) = request.into_parts();
+    let sent = match Fields::read(&parts.headers, body).await {
         Ok(sent) => sent,
         Err(response) => return response,
     };
     let Some(right) = sent.first("right").and_then(Right::from_word) else { return unusable(&visit) };
+    // Withdrawing and objecting take away, and are never kept waiting (GDPR Art. 7(3), 21(3)).
+    if !matches!(right, Right::Withdraw | Right::Object)
+        && let Some(found) = link(&api, &token, fits)
+        && let Err(wait) =
+            api.throttle().change(peer.ip(), (found.controller, found.tag.0), api.store().clock().monotonic())
+    {
+        return busy(&visit, wait);
+    }
     let done = tokio::spawn(async move { wish(&api, &token, right, &visit).await.unwrap_or_else(|refused| refused) });
     done.await.unwrap_or_else(|_| unusable(&Visit { language: crate::public::Language::English, here: String::new() }))
 }
@@ -132,13 +147,17 @@ async fn wish(api: &Api, token: &str, right: Right, visit: &Visit) -> Result<Res
             }
             let address = message.to.as_deref();
             let recorded = api.store().exercise_right(link.controller, link.tag, right, address).await;
-            let id = recorded.map_err(fault)?;
-            let reference = api.store().public_id(id);
-            let wish = mailing::Wish { owner: &owner, right, address, reference: &reference };
-            if mailing::forward(api, &wish).await {
-                api.store().wish_forwarded(link.controller, id).await.map_err(fault)?;
+            match recorded.map_err(fault)? {
+                Exercised::Before(id) => api.store().public_id(id),
+                Exercised::Now(id) => {
+                    let reference = api.store().public_id(id);
+                    let wish = mailing::Wish { owner: &owner, right, address, reference: &reference };
+                    if mailing::forward_now(api, &wish).await {
+                        api.store().wish_forwarded(link.controller, id).await.map_err(fault)?;
+                    }
+                    reference
+                }
             }
-            reference
         }
     };
     let (now, back) = (api.store().now(), format!("/w/{token}"));

@@ -45,11 +45,15 @@ impl Pages {
         format!("/f/{}/newsletter", self.demo.text("/controller"))
     }
 
-    /// The value of the form's only box.
+    /// The value of the form's only box, and what the page says that it showed, as a form sends them.
     async fn purpose(&self) -> String {
         let page = self.get(&self.form()).await.text();
-        let at = page.find("value=\"pur_").expect("a box for the purpose") + "value=\"".len();
-        page[at..].split('"').next().unwrap().to_owned()
+        let value = |before: &str| {
+            let at = page.find(before).unwrap_or_else(|| panic!("no {before}")) + before.len();
+            page[at..].split('"').next().unwrap().to_owned()
+        };
+        let (purpose, shown) = (value("name=\"purpose\" value=\""), value("name=\"form_version\" value=\""));
+        format!("{purpose}&form_version={shown}")
     }
 
     /// Signs up and answers the link that came by mail.
