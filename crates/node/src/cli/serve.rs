@@ -40,8 +40,8 @@ pub(super) struct Arguments {
     #[arg(long, default_value_t = Roles::ALL)]
     roles: Roles,
     /// First of eight ports on 127.0.0.1, for doors without an address of their own: HTTP at N, submission at N+1,
-    /// submission with TLS at N+2, inbound at N+4, HTTPS at N+7. 8025 when no door has an address; without it only doors
-    /// that have one are opened.
+    /// submission with TLS at N+2, inbound at N+4, HTTPS at N+7. 8025 when no door has an address; without it only
+    /// doors that have one are opened.
     #[arg(long, value_name = "N")]
     base_port: Option<u16>,
     /// Submission with STARTTLS.

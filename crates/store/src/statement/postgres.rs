@@ -145,7 +145,8 @@ statements! { POSTGRES:
         queue.id = told.id AND queue.controller = told.controller RETURNING told.id, told.controller, told.state, \
         told.at, told.body, queue.tag), recovered AS (DELETE FROM failing USING gone WHERE gone.state = 'delivered' \
         AND failing.controller = gone.controller AND failing.tag = gone.tag), finished AS (UPDATE message SET state = \
-        gone.state, finished = gone.at, head = NULL FROM gone WHERE message.id = gone.id AND message.controller = gone.controller), freed AS (DELETE FROM body USING \
+        gone.state, finished = gone.at, head = NULL FROM gone WHERE message.id = gone.id AND message.controller \
+        = gone.controller), freed AS (DELETE FROM body USING \
         (SELECT gone.body, COUNT(*) AS users FROM gone GROUP BY gone.body) AS given WHERE body.id = given.body AND \
         body.refs <= given.users RETURNING body.id, body.place) SELECT gone.body, NULL::BIGINT FROM gone UNION ALL \
         SELECT freed.id, freed.place FROM freed";
