@@ -16,8 +16,8 @@ pub struct Draft {
     pub purpose: PurposeId,
     /// The mailbox of the From field (RFC 5322 §3.6.2): one, and checked to be one.
     pub from: Address,
-    /// The sender as the client named him in its envelope, when his domain is a verified one of the controller: failures
-    /// return to him where they do not return to the platform. Without one, they return to `from`.
+    /// The sender as the client named him in its envelope, when his domain is a verified one of the controller:
+    /// failures return to him where they do not return to the platform. Without one, they return to `from`.
     pub reverse_path: Option<Address>,
     /// Who gets it, in the order given.
     pub recipients: Vec<Address>,

@@ -1,7 +1,8 @@
 //! The SMTP door: sockets, TLS and time around the machine of `mail::server`, and what Postern answers there.
 //!
 //! Read in this order: [`door`] (who decides), [`session`] (one connection), [`listener`] (the only place of this
-//! crate that binds), [`submission`] and [`inbound`] (Postern's own doors), `replies` (every SMTP code that is ours to choose).
+//! crate that binds), [`submission`] and [`inbound`] (Postern's own doors), `replies` (every SMTP code that is ours to
+//! choose).
 //! Invariants: a message is answered 250 only after `mta::submission` has said that it is durable; every wait,
 //! buffer and count has a named limit. Never: an address, a subject or a password in a log line or a metric.
 //! Standards: RFC 5321, 6409 (submission), 3207 and 8314 (TLS), 4954 (AUTH).

@@ -138,14 +138,15 @@ statements! { POSTGRES:
         UNNEST(?1::BIGINT[], ?2::BIGINT[], ?3::BIGINT[], ?4::BIGINT[]) AS late (id, controller, due, attempt) WHERE \
         queue.id = late.id AND queue.controller = late.controller AND queue.attempts < late.attempt";
     /// Messages end: they leave the queue, keep no header block (GDPR Art. 5(1)(e)), and take along the bodies that
-    /// nobody else needs; a mailbox that took one is not failing any more. Answers the bodies of those that had not ended before, and then the bodies that went, with
-    /// their places.
+    /// nobody else needs; a mailbox that took one is not failing any more. Answers the bodies of those that had not
+    /// ended before, and then the bodies that went, with their places.
     MESSAGES_END(5) = "WITH told AS (SELECT * FROM UNNEST(?1::BIGINT[], ?2::BIGINT[], ?3::TEXT[], ?4::BIGINT[], \
         ?5::BIGINT[]) AS told (id, controller, state, at, body)), gone AS (DELETE FROM queue USING told WHERE \
         queue.id = told.id AND queue.controller = told.controller RETURNING told.id, told.controller, told.state, \
         told.at, told.body, queue.tag), recovered AS (DELETE FROM failing USING gone WHERE gone.state = 'delivered' \
-        AND failing.controller = gone.controller AND failing.tag = gone.tag), finished AS (UPDATE message SET state = gone.state, finished = gone.at, head = NULL FROM \
-        gone WHERE message.id = gone.id AND message.controller = gone.controller), freed AS (DELETE FROM body USING \
+        AND failing.controller = gone.controller AND failing.tag = gone.tag), finished AS (UPDATE message SET state = \
+        gone.state, finished = gone.at, head = NULL FROM gone WHERE message.id = gone.id AND message.controller \
+        = gone.controller), freed AS (DELETE FROM body USING \
         (SELECT gone.body, COUNT(*) AS users FROM gone GROUP BY gone.body) AS given WHERE body.id = given.body AND \
         body.refs <= given.users RETURNING body.id, body.place) SELECT gone.body, NULL::BIGINT FROM gone UNION ALL \
         SELECT freed.id, freed.place FROM freed";

@@ -64,8 +64,8 @@ pub(crate) struct Message {
 pub(crate) struct Happening {
     /// When, RFC 3339 in UTC.
     at: String,
-    /// `accepted`, `delivered`, `deferred`, `uncertain`, `bounced`, `stopped`, `held` or `expired`; and of what came back
-    /// by mail `bounced`, `delayed`, `relayed` or `complained`, as attempt 0.
+    /// `accepted`, `delivered`, `deferred`, `uncertain`, `bounced`, `stopped`, `held` or `expired`; and of what came
+    /// back by mail `bounced`, `delayed`, `relayed` or `complained`, as attempt 0.
     event: String,
     /// The event's random name, which links it to the ledger's leaf.
     event_id: String,

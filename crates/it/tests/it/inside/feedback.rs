@@ -65,7 +65,7 @@ async fn rfc3464_a_bounce_after_delivery_is_in_the_timeline_once_and_suppresses_
     let message = house.until_state(&id, "bounced").await;
     assert_eq!((events(&message, "delivered"), events(&message, "bounced")), (1, 1));
     assert_eq!((&last(&message)["enhanced"], &last(&message)["attempt"]), (&"5.1.1".into(), &0.into()));
-    assert!(last(&message)["transcript"].as_str().unwrap().contains("unknown-mailbox"));
+    assert!(last(&message)["detail"].as_str().unwrap().contains("unknown-mailbox"));
     assert_eq!(may_write(&house, "transactional", ADA).await, Err("suppressed".to_owned()));
     // Again, in another form, and in capitals: it counts once, also after the controller lifted what it made.
     let tag = house.store.tag_of(house.shop.controller, &address(ADA)).unwrap();

@@ -2,7 +2,6 @@
 
 mod asking_why;
 mod authority;
-mod bounces;
 mod browser;
 mod clock_skew;
 mod configured;

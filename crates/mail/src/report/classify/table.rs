@@ -257,7 +257,7 @@ pub const RULES: &[Rule] = &[
             (7, 515),
         ],
         subject: Subject::Policy,
-        source: "RFC 7372 §3; Google, Email sender guidelines FAQ; Microsoft, outlook.com sender requirements (5.7.515)",
+        source: "RFC 7372 §3; Google, Email sender guidelines FAQ; Microsoft, outlook.com requirements (5.7.515)",
         ..BLANK
     },
     Rule {
@@ -327,8 +327,8 @@ pub(super) const UNKNOWN: Rule = Rule { id: "unknown", source: "nothing is concl
 #[must_use]
 pub fn table_markdown() -> String {
     let mut page = format!(
-        "# What refusals mean\n\nGenerated from `mail::report` by `POSTERN_BLESS=1 cargo test -p mail bounces_page`; do \
-         not edit. Version {VERSION}\nof the table, {} of the forms.\n\n{ABOUT}\n",
+        "# What refusals mean\n\nGenerated from `mail::report` by `POSTERN_BLESS=1 cargo test -p mail bounces_page`; \
+         do not edit. Version {VERSION}\nof the table, {} of the forms.\n\n{ABOUT}\n",
         crate::report::text::VERSION
     );
     page.push_str("| id | enhanced code | SMTP code | about | when it lasts | source |\n|---|---|---|---|---|---|\n");

@@ -12,7 +12,6 @@ pub(crate) mod failover;
 pub(crate) mod fleet;
 pub(crate) mod letters;
 pub(crate) mod load;
-pub(crate) mod postfix;
 pub(crate) mod relay;
 pub(crate) mod scene;
 pub(crate) mod sink;
