@@ -216,8 +216,8 @@ impl Door for SubmissionDoor {
         session.recipients.clear();
         let Sender { reverse_path, returned, envelope_id, .. } = sender;
         session.asked = Asked { reverse_path, returned, envelope_id };
-        // RFC 6409 §4.3. The reverse path decides nothing here: bounces come to an address of our own, and notifications
-        // go to it only where its domain is the controller's.
+        // RFC 6409 §4.3. The reverse path decides nothing here: bounces come to an address of our own, and
+        // notifications go to it only where its domain is the controller's.
         let Some(authority) = &session.authority else {
             return Verdict::Refuse(replies::authenticate_first());
         };
