@@ -1,8 +1,9 @@
 //! The client side of SMTP for one connection, as a machine: replies in, commands and events out.
 //!
 //! A driver owns the socket. It appends what it read to `input`, calls [`Client::step`], writes `out`, and reads
-//! again when the step is [`Step::NeedInput`], for at most [`Client::timeout`]. `.CRLF`, or the last chunk to a peer that
-//! takes chunks, leaves only by [`Client::finish`], so that whoever holds the permission to send has the last word.
+//! again when the step is [`Step::NeedInput`], for at most [`Client::timeout`]. `.CRLF`, or the last chunk to a peer
+//! that takes chunks, leaves only by [`Client::finish`], so that whoever holds the permission to send has the last
+//! word.
 //!
 //! Invariants: a command is never written beyond the window that the peer's extensions allow; every recipient gets
 //! exactly one result; content goes out in canonical lines, stuffed, or not at all; the transcript has no content.
@@ -284,8 +285,9 @@ impl Client {
         self.body.gathered()
     }
 
-    /// Writes what was gathered as a chunk that is not the last (RFC 3030 §2): however much of a message has left so, it
-    /// is none before [`Client::finish`]. Then, while [`Client::may_end_chunk`] says no, replies are to be read first.
+    /// Writes what was gathered as a chunk that is not the last (RFC 3030 §2): however much of a message has left so,
+    /// it is none before [`Client::finish`]. Then, while [`Client::may_end_chunk`] says no, replies are to be read
+    /// first.
     ///
     /// # Errors
     /// [`BodyError::NotAsked`] when no content is awaited.
@@ -307,8 +309,8 @@ impl Client {
         self.capabilities.chunking && self.body.unanswered() < window
     }
 
-    /// Writes the final dot, or the last chunk (and the last CRLF, should the content lack it). From here on the peer may have taken
-    /// responsibility whether or not its reply arrives.
+    /// Writes the final dot, or the last chunk (and the last CRLF, should the content lack it). From here on the peer
+    /// may have taken responsibility whether or not its reply arrives.
     ///
     /// # Errors
     /// [`BodyError::NotAsked`] when no content is awaited; [`BodyError::BareNewline`] when the content ends with

@@ -1,8 +1,8 @@
 //! SCRAM-SHA-256 and SCRAM-SHA-256-PLUS, the server's side, as pure functions over texts.
 //!
-//! Invariants: of a password only [`Keys`] are kept, from which nobody can log in; a proof is compared in constant time;
-//! a client that could have bound its channel and was talked out of it is refused (RFC 5802 §6); with the -PLUS name
-//! nothing but this very TLS connection is accepted. Lengths are bounded.
+//! Invariants: of a password only [`Keys`] are kept, from which nobody can log in; a proof is compared in constant
+//! time; a client that could have bound its channel and was talked out of it is refused (RFC 5802 §6); with the -PLUS
+//! name nothing but this very TLS connection is accepted. Lengths are bounded.
 //! Never: a nonce or a salt made here, a look-up. `Debug` shows no key and no name.
 //! Standards: RFC 5802, RFC 7677 (SHA-256, 4096 iterations), RFC 9266 (tls-exporter).
 
@@ -52,8 +52,8 @@ impl Keys {
         Some(keys)
     }
 
-    /// For a name that nobody has: a salt as any other, and keys that nothing proves. `seed` is a keyed hash of the name,
-    /// so that a name asked twice has one salt.
+    /// For a name that nobody has: a salt as any other, and keys that nothing proves. `seed` is a keyed hash of the
+    /// name, so that a name asked twice has one salt.
     #[must_use]
     pub fn of_nobody(seed: &[u8; 32]) -> Self {
         let mut salt = [0; SALT_OCTETS];
@@ -140,7 +140,8 @@ impl First {
         let username = saslname(name).filter(|name| !name.is_empty()).ok_or(Fault::Form)?;
         let is_himself =
             authzid.is_empty() || authzid.strip_prefix("a=").and_then(saslname).as_ref() == Some(&username);
-        // RFC 5802 §5.1: what is behind the nonce may be an extension that must be understood ("m="), or may be ignored.
+        // RFC 5802 §5.1: what is behind the nonce may be an extension that must be understood ("m="), or may be
+        // ignored.
         if !is_nonce || !is_himself || bare.starts_with("m=") || parts.any(|part| !is_attribute(part)) {
             return Err(Fault::Form);
         }

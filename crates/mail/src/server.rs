@@ -159,7 +159,8 @@ pub struct Hello {
 
 /// What the driver does next.
 ///
-/// After `Scram`, `Proven`, `NotProven`, `Authenticate`, `Mail`, `Recipient`, `BeginData` and `Message` it gives a verdict before it steps again.
+/// After `Scram`, `Proven`, `NotProven`, `Authenticate`, `Mail`, `Recipient`, `BeginData` and `Message` it gives a
+/// verdict before it steps again.
 pub enum Step {
     /// Write `out`, then read more into `input`.
     NeedInput,
@@ -210,7 +211,8 @@ pub enum Step {
         /// RFC 3461 §4.2.
         original: Option<OriginalRecipient>,
     },
-    /// DATA with at least one accepted recipient; BDAT needs no verdict before its content. `accept` with [`Reply::start_content`] lets the content come.
+    /// DATA with at least one accepted recipient; BDAT needs no verdict before its content. `accept` with
+    /// [`Reply::start_content`] lets the content come.
     BeginData,
     /// A whole message. Either verdict ends the transaction.
     Message {
@@ -431,7 +433,8 @@ impl Server {
         self.phase = Phase::Commands;
     }
 
-    /// RFC 9266: octets of tls-exporter of the TLS 1.3 connection that was established. Without them -PLUS is not offered.
+    /// RFC 9266: octets of tls-exporter of the TLS 1.3 connection that was established. Without them -PLUS is not
+    /// offered.
     pub fn set_exporter(&mut self, exporter: [u8; 32]) {
         self.exporter = Some(exporter);
     }

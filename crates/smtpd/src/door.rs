@@ -97,8 +97,8 @@ pub trait Door: Send + Sync + 'static {
     /// AUTH.
     fn authenticate(&self, session: &mut Self::Session, attempt: Attempt) -> impl Future<Output = Verdict> + Send;
 
-    /// AUTH with SCRAM has begun: the keys of this name and our half of the nonce (RFC 5802 §5). A door that has none for
-    /// it gives those of nobody, so that names cannot be told apart.
+    /// AUTH with SCRAM has begun: the keys of this name and our half of the nonce (RFC 5802 §5). A door that has none
+    /// for it gives those of nobody, so that names cannot be told apart.
     ///
     /// # Errors
     /// The verdict, which is no [`Verdict::Accept`].

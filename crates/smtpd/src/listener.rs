@@ -61,7 +61,8 @@ impl Kind {
         }
     }
 
-    /// RFC 3461: whether the door behind it keeps what clients ask to be told. Whoever takes anybody's mail tells nobody.
+    /// RFC 3461: whether the door behind it keeps what clients ask to be told. Whoever takes anybody's mail tells
+    /// nobody.
     const fn keeps_notices(self) -> bool {
         !matches!(self, Self::Open)
     }

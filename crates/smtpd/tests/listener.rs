@@ -262,26 +262,26 @@ async fn what_follows_the_end_of_tls_is_never_read() {
         ("BDAT 6\r\nx: y\r\nBDAT 100 LAST\r\n", "chunk received\r\n", &"x".repeat(200)),
         ("BDAT 20 LAST\r\n", "recipient accepted\r\n", "\r\nx\r\nx\r\nNOOP\r\n"),
     ] {
-        tls_ends_within_content(begin, reply, hidden).await;
+        tls_ends_within_content(begin, reply, hidden).await.unwrap();
     }
 }
 
 /// `begin` follows RCPT; `reply` ends what the server says before it awaits content; `hidden` comes in clear.
-async fn tls_ends_within_content(begin: &str, reply: &str, hidden: &str) {
+async fn tls_ends_within_content(begin: &str, reply: &str, hidden: &str) -> Result<(), Box<dyn std::error::Error>> {
     let ca = TestCa::new();
     let mut settings = settings(Bounds::default());
     settings.tls = Some(ca.server(&["localhost"]));
     let door = Arc::new(SlowDoor::default());
-    let listener = Listener::bind(LOOPBACK, settings, Arc::clone(&door)).await.unwrap();
-    let mut stream = Stream::connect(listener.local_addr()).await.unwrap();
-    stream.write_all(b"EHLO client.example\r\nSTARTTLS\r\n").await.unwrap();
+    let listener = Listener::bind(LOOPBACK, settings, Arc::clone(&door)).await?;
+    let mut stream = Stream::connect(listener.local_addr()).await?;
+    stream.write_all(b"EHLO client.example\r\nSTARTTLS\r\n").await?;
     within("220", read_up_to(&mut stream, b"ready to start TLS\r\n")).await;
-    let mut stream = stream.upgrade("localhost", ca.client()).await.unwrap();
+    let mut stream = stream.upgrade("localhost", ca.client()).await?;
     let envelope = "EHLO client.example\r\nMAIL FROM:<>\r\nRCPT TO:<a@b.example>\r\n";
-    stream.write_all(format!("{envelope}{begin}").as_bytes()).await.unwrap();
+    stream.write_all(format!("{envelope}{begin}").as_bytes()).await?;
     within("the envelope", read_up_to(&mut stream, reply.as_bytes())).await;
-    stream.write_all(b"Subject: x\r\n\r\nx").await.unwrap();
-    stream.shutdown().await.unwrap();
+    stream.write_all(b"Subject: x\r\n\r\nx").await?;
+    stream.shutdown().await?;
     let Stream::Tls(tls) = stream else { panic!("TLS was begun") };
     let (mut tcp, _) = tls.into_inner();
     let _ = tcp.write_all(hidden.as_bytes()).await;
@@ -289,6 +289,7 @@ async fn tls_ends_within_content(begin: &str, reply: &str, hidden: &str) {
     let mut rest = Vec::new();
     let _ = within("the server to close", tcp.read_to_end(&mut rest)).await;
     assert_eq!(door.messages.load(Ordering::SeqCst), 0);
+    Ok(())
 }
 
 async fn read_up_to(stream: &mut Stream, end: &[u8]) {

@@ -82,8 +82,8 @@ impl Store {
         }
     }
 
-    /// SCRAM: what a login with this name is to be proven against. A name that nobody has, and one whose keys were never
-    /// made, has keys that nothing proves, and cannot be told apart from others.
+    /// SCRAM: what a login with this name is to be proven against. A name that nobody has, and one whose keys were
+    /// never made, has keys that nothing proves, and cannot be told apart from others.
     ///
     /// # Errors
     /// When the system gives no random octets.

@@ -151,8 +151,8 @@ impl Writer {
         }
     }
 
-    /// Writes the end: the final dot, or the last chunk. Returns the octets of content, before stuffing, or those of the
-    /// last chunk.
+    /// Writes the end: the final dot, or the last chunk. Returns the octets of content, before stuffing, or those of
+    /// the last chunk.
     pub(super) fn finish(&mut self, out: &mut BytesMut) -> Result<End, BodyError> {
         if self.failed || self.tail == Tail::Cr {
             return Err(BodyError::BareNewline);

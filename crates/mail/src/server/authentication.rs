@@ -1,7 +1,8 @@
 //! The SASL dialogue of AUTH: challenges out, a credential in.
 //!
 //! Invariants: at most four lines a dialogue; a password lives in one [`Password`], wiped when dropped.
-//! Never: a look at the credential itself; that is the driver's, who for SCRAM hands in what a proof is asked for against.
+//! Never: a look at the credential itself; that is the driver's, who for SCRAM hands in what a proof is asked for
+//! against.
 //! Standards: RFC 4954 §4, RFC 4616 (PLAIN), draft-murchison-sasl-login (LOGIN, for old clients), RFC 5802 and 7677
 //! (SCRAM).
 

@@ -23,8 +23,8 @@ pub(super) enum Asked {
 }
 
 impl Server {
-    /// After [`Step::Scram`]: what the proof is asked for against, and our half of the nonce (random, printable, without
-    /// a comma). Without an open question it does nothing.
+    /// After [`Step::Scram`]: what the proof is asked for against, and our half of the nonce (random, printable,
+    /// without a comma). Without an open question it does nothing.
     pub fn challenge(&mut self, keys: Keys, nonce: &str, out: &mut BytesMut) {
         if self.pending != Some(Pending::Scram) {
             return;

@@ -1,7 +1,8 @@
 //! The connection to a receiver. The only place that opens outgoing sockets for mail.
 //!
-//! Invariants: MAIL is written only for a [`Clearance`], which is used up by it; the final dot, or the last chunk, leaves
-//! only by [`Link::finish`]; at most [`BLOCK_OCTETS`] of content are copied at a time, however large the message is.
+//! Invariants: MAIL is written only for a [`Clearance`], which is used up by it; the final dot, or the last chunk,
+//! leaves only by [`Link::finish`]; at most [`BLOCK_OCTETS`] of content are copied at a time, however large the message
+//! is.
 //! Never: a retry, a decision whether to send, a log line with what the peer said.
 //! Standards: RFC 5321 §4.5.3.2 (timeouts), RFC 3207 (STARTTLS), RFC 2920 (written as one group), RFC 3030 (chunks).
 

@@ -1,7 +1,7 @@
 //! From what a client handed in to a [`Draft`]: checked once, strictly; one copy of the body.
 //!
-//! Notifications (RFC 3461) go only to an address of a verified domain of the controller's: nobody is written to because
-//! somebody else named him as the sender.
+//! Notifications (RFC 3461) go only to an address of a verified domain of the controller's: nobody is written to
+//! because somebody else named him as the sender.
 //!
 //! Never keeps anything: what is refused here leaves no trace.
 
