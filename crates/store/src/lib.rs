@@ -23,6 +23,7 @@ mod refusals;
 mod spool;
 pub mod sqlite;
 mod statement;
+mod transport;
 mod value;
 mod vault;
 mod view;
@@ -48,4 +49,5 @@ pub use spool::{
 };
 #[cfg(feature = "s3")]
 pub use spool::{Addressing, S3Keys, S3Settings};
+pub use transport::TransportPolicy;
 pub use view::{MessageView, TimelineItem};

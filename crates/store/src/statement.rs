@@ -19,6 +19,7 @@ mod spool;
 mod table;
 #[cfg(test)]
 mod tests;
+mod transport;
 mod vault;
 
 pub(crate) use authority::*;
@@ -31,6 +32,7 @@ pub(crate) use policy::*;
 pub(crate) use postgres::*;
 pub(crate) use retention::*;
 pub(crate) use spool::*;
+pub(crate) use transport::*;
 pub(crate) use vault::*;
 
 /// One SQL text.

@@ -5,11 +5,11 @@ use crate::settings::{
     BodyArguments, DoorSettings, Ports, Settings, StoreArguments, StoreSettings, Trusted, smarthost,
 };
 use crate::telling::Telling;
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, anyhow, bail};
 use duties::operator::Operator;
 use mail::address::{Address, Domain};
 use mta::Pages;
-use mta::delivery::{Settings as DeliverySettings, Shaping};
+use mta::delivery::{Dnssec, Settings as DeliverySettings, Shaping, TrustAnchors};
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use store::{CreateKey, Roles};
@@ -98,6 +98,20 @@ pub(super) struct Arguments {
     /// The port of mail exchangers.
     #[arg(long, value_name = "N", default_value_t = 25)]
     mx_port: u16,
+    /// Whether what DNS answers is validated: DANE needs it. With `validate`, a server that hands on no proofs lets no
+    /// mail leave; with `off`, answers are taken as they come, and DANE is not used.
+    #[arg(long, value_name = "HOW", default_value = "validate", value_parser = ["validate", "off"])]
+    dnssec: String,
+    /// Keys to validate from instead of those of the root, as DNSKEY records.
+    #[arg(long, value_name = "FILE")]
+    dns_anchors: Option<PathBuf>,
+    /// Let DNS lead to exchangers that are not on the public Internet. Anybody who can name a recipient can then have
+    /// this node speak to what is beside it.
+    #[arg(long)]
+    private_exchangers: bool,
+    /// Authorities to trust for exchangers and for hosts of MTA-STS policies, as PEM, beside the usual ones.
+    #[arg(long, value_name = "FILE")]
+    exchanger_ca: Option<PathBuf>,
     /// Connections to exchangers at once, from this node to all sites together: as many as its address may have.
     #[arg(long, value_name = "N", default_value_t = Shaping::DEFAULT.connections_node_max, value_parser = at_least_one)]
     connections: u32,
@@ -149,6 +163,10 @@ impl Arguments {
         let mut delivery = DeliverySettings::new(hostname.as_str());
         delivery.resolver = self.dns.as_deref().map(resolver).transpose()?;
         delivery.mx_port = self.mx_port;
+        delivery.dnssec = dnssec(&self.dnssec, self.dns_anchors.as_deref())?;
+        delivery.allows_private = self.private_exchangers;
+        delivery.roots =
+            self.exchanger_ca.as_deref().map(roots).transpose().context("--exchanger-ca")?.unwrap_or_default();
         delivery.shaping.connections_node_max = self.connections;
         delivery.shaping.connections_max = self.site_connections;
         delivery.smarthost = self.sink.as_deref().map(smarthost).transpose()?;
@@ -207,6 +225,20 @@ impl Arguments {
             http: self.http.or_else(|| ports.map(|ports| ports.at(0))),
             https: door("--https", self.https, Roles::API, 7)?,
         })
+    }
+}
+
+/// How DNS is validated.
+fn dnssec(how: &str, anchors: Option<&Path>) -> anyhow::Result<Dnssec> {
+    match (how, anchors) {
+        ("off", None) => Ok(Dnssec::Off),
+        ("off", Some(_)) => bail!("--dns-anchors goes with --dnssec validate"),
+        (_, None) => Ok(Dnssec::Root),
+        (_, Some(file)) => {
+            let text = std::fs::read_to_string(file).with_context(|| format!("{} cannot be read", file.display()))?;
+            let anchors = TrustAnchors::parse(&text).map_err(|error| anyhow!("{}: {error}", file.display()))?;
+            Ok(Dnssec::Anchors(anchors))
+        }
     }
 }
 

@@ -42,6 +42,7 @@ tables! {
     Domain = "domain",
     Host = "host",
     AcmeAccount = "acme_account",
+    TransportPolicy = "transport_policy",
     Credential = "credential",
     Subject = "subject",
     Suppression = "suppression",

@@ -32,7 +32,7 @@ enum In {
 }
 
 /// All lists. A text that is in none of them is prepared by no test, and so by the compiler's word never used.
-const LISTS: [(Of, In, &[Statement]); 16] = [
+const LISTS: [(Of, In, &[Statement]); 17] = [
     (Of::Both, In::Main, POLICY),
     (Of::Both, In::Main, SPOOL),
     (Of::General, In::Main, PERMISSION),
@@ -40,6 +40,7 @@ const LISTS: [(Of, In, &[Statement]); 16] = [
     (Of::General, In::Main, RETENTION),
     (Of::General, In::Main, DECISIONS),
     (Of::General, In::Main, HOSTS_TEXTS),
+    (Of::General, In::Main, TRANSPORT),
     (Of::Both, In::Main, JOURNAL),
     (Of::Both, In::Keys, VAULT),
     (Of::Sqlite, In::Main, POLICY_SQLITE),
