@@ -1,7 +1,7 @@
 //! A DNS server that is not ours, with a root of its own that is signed: NSD, over zones signed by ldns.
 //!
-//! Everything below the root is in one signed zone, but for zones that are handed over without a DS, and so are provably
-//! not signed. What was signed can be changed afterwards, and is then bogus. Standards: RFC 4033 to 4035.
+//! Everything below the root is in one signed zone, but for zones that are handed over without a DS, and so are
+//! provably not signed. What was signed can be changed afterwards, and is then bogus. Standards: RFC 4033 to 4035.
 
 use crate::ports::base_port;
 use crate::wait::{breathe, within};

@@ -1,8 +1,8 @@
 //! What must be true of a connection to an exchanger before mail goes over it, and who says so.
 //!
 //! The order (A5 T1): DANE, where the exchanger has TLSA records; else MTA-STS, where the domain enforces a policy;
-//! else what the node asks of every site. What an instruction asks of single messages (`tls-floor`) is the gate's, which
-//! learns how secure the connection became. A demand is never lowered: where it cannot be met, mail waits.
+//! else what the node asks of every site. What an instruction asks of single messages (`tls-floor`) is the gate's,
+//! which learns how secure the connection became. A demand is never lowered: where it cannot be met, mail waits.
 //! Standards: RFC 7672, RFC 8461, RFC 7435.
 
 pub(crate) mod dane;

@@ -95,7 +95,7 @@ async fn rfc8461_3_3_what_is_not_given_out_by_the_policy_host_itself_is_no_polic
     let scene = Scene::new().await;
     let ok = "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nConnection: close\r\n\r\n";
     let large = format!("{ok}{ENFORCED}{}", "x: y\n".repeat(20_000));
-    let moved = format!("HTTP/1.1 301 Moved\r\nLocation: https://mta-sts.dest.example/\r\nContent-Length: 0\r\n\r\n");
+    let moved = "HTTP/1.1 301 Moved\r\nLocation: https://mta-sts.dest.example/\r\nContent-Length: 0\r\n\r\n".to_owned();
     let page = ok.replace("text/plain", "text/html") + ENFORCED;
     let half = format!("HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 900\r\n\r\n{ENFORCED}");
     for answer in [large, moved, page, half, "no HTTP".to_owned(), String::new()] {

@@ -1,8 +1,8 @@
 //! Questions to DNS about a domain's exchangers, with what is proven of the answers.
 //!
-//! Invariants: a clean negative answer alone is a no; SERVFAIL, a timeout, a circle of aliases and a signature that does
-//! not hold are faults of the moment; what is called secure was validated here, by DNSSEC from the node's own trust
-//! anchors, and never because a resolver said so (RFC 7672 §2.1.1); what is kept of an answer has a bound.
+//! Invariants: a clean negative answer alone is a no; SERVFAIL, a timeout, a circle of aliases and a signature that
+//! does not hold are faults of the moment; what is called secure was validated here, by DNSSEC from the node's own
+//! trust anchors, and never because a resolver said so (RFC 7672 §2.1.1); what is kept of an answer has a bound.
 //! Never: a socket of its own (the resolver's are hickory's).
 //! Standards: RFC 1034 §3.6.2, RFC 2308, RFC 4035 §4.3, RFC 7672 §2.
 

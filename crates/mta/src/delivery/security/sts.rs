@@ -1,10 +1,10 @@
 //! MTA-STS: does a domain demand that its exchangers be authenticated, and which are they?
 //!
 //! A policy that was fetched is kept in the store until its `max_age` is over: whoever can hold back DNS or HTTPS for a
-//! while cannot make a domain's demand go away (RFC 8461 §5.1). It is fetched again when its id changes, and once a day.
-//! Invariants: `testing` and `none` never hold back mail; a policy is fetched from its own host alone, at a bounded size
-//! and in bounded time, at public addresses (unless the operator allows others), following nobody elsewhere; where a
-//! fetch failed it is not tried again for [`FETCH_AGAIN`].
+//! while cannot make a domain's demand go away (RFC 8461 §5.1). It is fetched again when its id changes, and daily.
+//! Invariants: `testing` and `none` never hold back mail; a policy is fetched from its own host alone, of a bounded
+//! size and in bounded time, at public addresses (unless the operator allows others), following nobody elsewhere;
+//! where a fetch failed it is not tried again for [`FETCH_AGAIN`].
 //! Standards: RFC 8461.
 
 mod fetch;
