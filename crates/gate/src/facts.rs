@@ -152,8 +152,10 @@ pub enum Connection {
     NotYet,
     /// Not encrypted.
     Clear,
-    /// Encrypted by TLS.
+    /// Encrypted by TLS, with whoever answered.
     Encrypted,
+    /// Encrypted by TLS, with a server whose certificate holds for its name or is named by DANE.
+    Verified,
 }
 
 /// Can a marketing message carry the way out that its stream's terms ask for?

@@ -341,8 +341,8 @@ const QUIET_HOURS: Row = row(
 const TLS_FLOOR: Row = row(
     "tls-floor",
     "GDPR Art. 32(1)(a)",
-    "the receiving server offers no encryption, and the stream's terms ask for it",
-    "wait, it is tried again until its time is over; where a provider never offers STARTTLS, only other terms help",
+    "the connection to the receiving server is not as secure as the stream's terms ask",
+    "wait, it is tried again until its time is over; where a provider never offers it, only other terms help",
     (Stage::Recipient, 450, (4, 7, 10), 202, Mender::Controller),
 );
 

@@ -235,12 +235,18 @@ fn quiet(facts: &Facts<'_>) -> Result<(), Fired> {
     }
 }
 
-/// GDPR Art. 32(1)(a): where the terms ask for encryption, nothing leaves without it. What is not known is not enough.
+/// GDPR Art. 32(1)(a): where the terms ask for encryption, or for a verified server, nothing leaves without it. What is
+/// not known is not enough.
 fn tls_floor(facts: &Facts<'_>) -> Result<(), Fired> {
     let floor = sender(facts)?.stream.map_or(TlsFloor::Opportunistic, |stream| stream.tls_floor);
     match (floor, facts.message.connection) {
-        (TlsFloor::Opportunistic, _) | (TlsFloor::Encrypted, Connection::Encrypted) => Ok(()),
-        (TlsFloor::Encrypted, Connection::NotYet | Connection::Clear) => Err(Fired::Holds(Rule::TlsFloor)),
+        (TlsFloor::Opportunistic, _)
+        | (TlsFloor::Encrypted, Connection::Encrypted | Connection::Verified)
+        | (TlsFloor::Verified, Connection::Verified) => Ok(()),
+        (TlsFloor::Encrypted, Connection::NotYet | Connection::Clear)
+        | (TlsFloor::Verified, Connection::NotYet | Connection::Clear | Connection::Encrypted) => {
+            Err(Fired::Holds(Rule::TlsFloor))
+        }
     }
 }
 

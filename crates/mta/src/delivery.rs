@@ -7,13 +7,15 @@
 //! Invariants: nothing leaves without a clearance; a final dot leaves only after its start is durable; a site is
 //! delivered to only by the node that holds its partition; all that is held in memory has a bound.
 //! Never: an answer to a client, a list, a campaign; `submission` is not imported.
-//! Standards: RFC 5321, 7505, 3207, 2920, 3463; protocols-and-scale A4, A5, A10.
+//! `security` says what a connection must be, `tls` makes it so.
+//! Standards: RFC 5321, 7505, 3207, 2920, 3463, 7672, 8461; protocols-and-scale A4, A5, A10.
 
 mod attempt;
 mod engine;
 mod outcome;
 mod route;
 mod scheduler;
+mod security;
 mod send;
 mod settings;
 mod shaping;
@@ -25,7 +27,7 @@ mod trouble;
 mod worker;
 
 pub use scheduler::SiteStatus;
-pub use settings::{Settings, Smarthost, Timeouts, TlsPolicy};
+pub use settings::{Dnssec, Settings, Smarthost, Timeouts, TlsPolicy, TrustAnchors};
 pub use shaping::Shaping;
 
 use crate::Error;
@@ -67,7 +69,7 @@ impl Delivery {
     /// [`Error::Delivery`] when the resolver or TLS cannot be set up, [`Error::Store`] when the queue cannot be read;
     /// nothing runs then.
     pub async fn start(store: Arc<Store>, settings: Settings) -> Result<Self, Error> {
-        let router = Router::new(&settings)
+        let router = Router::new(&settings, Some(Arc::clone(&store)))
             .map_err(|error| Error::Delivery(format!("the DNS resolver cannot be set up: {error}; name one")))?;
         let dialer = Dialer::new(&settings)
             .map_err(|error| Error::Delivery(format!("TLS cannot be set up: {error}; look at the extra roots")))?;
@@ -98,6 +100,8 @@ impl Delivery {
             }
         }));
         let mut tenancy = JoinSet::new();
+        let router = engine.router.clone();
+        tenancy.spawn(async move { router.warn_unproven().await });
         if is_alone {
             engine.load_backlog().await?;
         } else {

@@ -1,6 +1,8 @@
 //! Delivery against receivers and a DNS on loopback, over a real store.
 #![cfg(test)]
 
+#[path = "delivery/dane.rs"]
+mod dane;
 #[path = "delivery/faults.rs"]
 mod faults;
 #[path = "delivery/house.rs"]
@@ -11,6 +13,8 @@ mod nodes;
 mod outcomes;
 #[path = "delivery/routes.rs"]
 mod routes;
+#[path = "delivery/sts.rs"]
+mod sts;
 #[path = "delivery/submissions.rs"]
 mod submissions;
 #[path = "delivery/way_out.rs"]

@@ -275,7 +275,7 @@ fn passes((sender, message, recipient, generation): &Clearing, now: Timestamp) -
         generation: *generation,
         sender: Some(sender),
         // It is not known yet, and no reason to read the facts anew.
-        message: MessageFacts { connection: Connection::Encrypted, ..*message },
+        message: MessageFacts { connection: Connection::Verified, ..*message },
         recipient: Some(recipient),
         // Counted at acceptance.
         quota: QuotaFacts { allowed: u64::MAX, used: 0 },

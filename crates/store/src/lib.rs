@@ -25,6 +25,7 @@ mod rotation;
 mod spool;
 pub mod sqlite;
 mod statement;
+mod transport;
 mod value;
 mod vault;
 mod view;
@@ -51,4 +52,5 @@ pub use spool::{
 };
 #[cfg(feature = "s3")]
 pub use spool::{Addressing, S3Keys, S3Settings};
+pub use transport::TransportPolicy;
 pub use view::{MessageView, TimelineItem};

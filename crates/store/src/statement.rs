@@ -21,6 +21,7 @@ mod table;
 mod tags;
 #[cfg(test)]
 mod tests;
+mod transport;
 mod vault;
 
 pub(crate) use authority::*;
@@ -35,6 +36,7 @@ pub(crate) use postgres::*;
 pub(crate) use retention::*;
 pub(crate) use spool::*;
 pub(crate) use tags::*;
+pub(crate) use transport::*;
 pub(crate) use vault::*;
 
 /// One SQL text.

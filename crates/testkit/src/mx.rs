@@ -16,7 +16,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 
-use crate::tls::TestCa;
+use crate::tls::{Leaf, TestCa};
 use crate::wait::within;
 
 mod conversation;
@@ -228,7 +228,7 @@ type Place = (Stage, Option<String>);
 struct Shared {
     state: Mutex<State>,
     changed: watch::Sender<u64>,
-    tls: Arc<ServerConfig>,
+    tls: Mutex<Arc<ServerConfig>>,
 }
 
 impl Shared {
@@ -277,7 +277,7 @@ impl FakeMx {
                 holds: HashMap::new(),
             }),
             changed: watch::Sender::new(0),
-            tls: ca.server(&["localhost", "mx.dest.example", "127.0.0.1"]),
+            tls: Mutex::new(ca.server(&["localhost", "mx.dest.example", "127.0.0.1"])),
         });
         let task = tokio::spawn(accept(listener, Arc::clone(&shared)));
         Ok(Self { address, shared, ca, task })
@@ -293,6 +293,11 @@ impl FakeMx {
     #[must_use]
     pub const fn ca(&self) -> &TestCa {
         &self.ca
+    }
+
+    /// From now on this certificate is shown, with its chain.
+    pub fn present(&self, leaf: Leaf) {
+        *self.shared.tls.lock() = leaf.server();
     }
 
     /// Changes how connections are treated that begin from now on.

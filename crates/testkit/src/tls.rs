@@ -28,6 +28,21 @@ pub struct Leaf {
     pub key_pem: String,
 }
 
+impl Leaf {
+    /// A server that shows it, TLS 1.2 and 1.3.
+    #[must_use]
+    #[expect(clippy::expect_used, reason = "a test without certificates has failed")]
+    pub fn server(self) -> Arc<ServerConfig> {
+        let config = ServerConfig::builder_with_provider(provider())
+            .with_safe_default_protocol_versions()
+            .expect("the provider has TLS 1.2 and 1.3")
+            .with_no_client_auth()
+            .with_single_cert(self.chain, self.key)
+            .expect("leaf and key belong together");
+        Arc::new(config)
+    }
+}
+
 impl Default for TestCa {
     fn default() -> Self {
         Self::new()
@@ -53,6 +68,12 @@ impl TestCa {
         self.issuer.pem()
     }
 
+    /// The authority's certificate itself.
+    #[must_use]
+    pub fn certificate(&self) -> CertificateDer<'static> {
+        self.issuer.der().clone()
+    }
+
     /// A certificate for these DNS names and IP addresses.
     #[must_use]
     #[expect(clippy::expect_used, reason = "a test without certificates has failed")]
@@ -71,16 +92,8 @@ impl TestCa {
 
     /// A server with a leaf for these names, TLS 1.2 and 1.3.
     #[must_use]
-    #[expect(clippy::expect_used, reason = "a test without certificates has failed")]
     pub fn server(&self, names: &[&str]) -> Arc<ServerConfig> {
-        let leaf = self.leaf(names);
-        let config = ServerConfig::builder_with_provider(provider())
-            .with_safe_default_protocol_versions()
-            .expect("the provider has TLS 1.2 and 1.3")
-            .with_no_client_auth()
-            .with_single_cert(leaf.chain, leaf.key)
-            .expect("leaf and key belong together");
-        Arc::new(config)
+        self.leaf(names).server()
     }
 
     /// A client that trusts this authority alone.

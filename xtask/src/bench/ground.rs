@@ -70,7 +70,17 @@ impl Ground {
         let mut command = run::command(&self.program);
         command.arg("serve").arg("--data").arg(self.data(at)).args(["--name", &name, "--ehlo", &name]);
         command.args(["--store", &self.url]).arg("--master-key").arg(self.folder.join("master.key"));
-        command.args(["--base-port", &base.to_string(), "--dns", &sites.dns, "--mx-port", &sites.mx_port]);
+        command.args([
+            "--base-port",
+            &base.to_string(),
+            "--dns",
+            &sites.dns,
+            "--mx-port",
+            &sites.mx_port,
+            "--dnssec",
+            "off",
+            "--private-exchangers",
+        ]);
         command.args(["--trusted", &format!("127.0.0.1:{port}={}+127.0.0.0/8", self.username)]);
         command.arg("--json").arg(&file).arg("--quiet").args(further);
         let mut server = Server::start(&mut command, &self.folder.join(format!("node-{at}.log")))?;

@@ -23,6 +23,8 @@ pub(crate) const PACKAGES: &[(&str, &str)] = &[
     ("pgbouncer", "a pooler, in front of which the store must refuse to work in transaction mode"),
     ("pebble", "a certificate authority that is not ours, for certificates by ACME"),
     ("systemd", "systemd-analyze, which judges the unit of the package; no service manager is started"),
+    ("nsd", "a DNS server that is not ours, with signed zones for DANE"),
+    ("ldnsutils", "the signer of those zones"),
     ("faketime", "nodes whose clocks are wrong, with the library that does it"),
 ];
 
@@ -89,6 +91,8 @@ fn without_dpkg() -> Result<Vec<&'static str>> {
         "pgbouncer",
         "faketime",
         "pebble",
+        "nsd",
+        "ldns-signzone",
     ];
     let absent: Vec<&str> = programs.into_iter().filter(|program| run::which(program).is_none()).collect();
     if absent.is_empty() {

@@ -2,7 +2,7 @@
 //! would be a promise that nobody keeps (GDPR Art. 28(3)(a)).
 
 use super::said::terms;
-use crate::document::instruction::{Confirmation, Footer, Instruction, Keep, RetentionClass, Stream, TlsFloor};
+use crate::document::instruction::{Confirmation, Footer, Instruction, Keep, RetentionClass, Stream};
 use store::Store;
 
 /// Something that cannot be done here.
@@ -30,8 +30,6 @@ pub(super) fn check(store: &Store, instruction: &Instruction) -> Vec<Impossible>
         let all = instruction.messages_per_day_max;
         let counted = "the day's messages are counted over all streams together; say the same number as for all";
         when(stream.messages_per_day_max != all, "messages_per_day_max", counted);
-        let verified = "the receiving server's name is not verified here yet; say `encrypted`";
-        when(stream.tls_floor == TlsFloor::Verified, "tls_floor", verified);
         let body = "the content of a message is destroyed when it has left; say `{\"days\": 0}`";
         when(keeps_bodies(stream), "retention.body", body);
         let aged = "this class is kept as long as the agreement; say `until-agreement-ends`";

@@ -55,8 +55,8 @@ pub(super) fn terms(said: &Stream) -> Terms {
         },
         tls_floor: match said.tls_floor {
             TlsFloor::Opportunistic => stream::TlsFloor::Opportunistic,
-            // What is more than this is refused when the instruction is written.
-            TlsFloor::Encrypted | TlsFloor::Verified => stream::TlsFloor::Encrypted,
+            TlsFloor::Encrypted => stream::TlsFloor::Encrypted,
+            TlsFloor::Verified => stream::TlsFloor::Verified,
         },
         regions: said.regions.iter().map(|region| region.as_str().to_owned()).collect(),
         frequency: said.frequency.map(|one| stream::Frequency { messages: one.messages, days: one.days }),

@@ -106,6 +106,11 @@ fn art32_1_a_nothing_leaves_in_clear_where_the_terms_ask_for_encryption() {
             (floor(TlsFloor::Encrypted), Connection::Clear, Some(Rule::TlsFloor)),
             (floor(TlsFloor::Encrypted), Connection::NotYet, Some(Rule::TlsFloor)),
             (floor(TlsFloor::Encrypted), Connection::Encrypted, None),
+            (floor(TlsFloor::Encrypted), Connection::Verified, None),
+            (floor(TlsFloor::Verified), Connection::Clear, Some(Rule::TlsFloor)),
+            (floor(TlsFloor::Verified), Connection::NotYet, Some(Rule::TlsFloor)),
+            (floor(TlsFloor::Verified), Connection::Encrypted, Some(Rule::TlsFloor)),
+            (floor(TlsFloor::Verified), Connection::Verified, None),
             (floor(TlsFloor::Opportunistic), Connection::Clear, None),
         ] {
             let mut facts = facts(&floor, &recipient);

@@ -53,6 +53,8 @@ pub enum TlsFloor {
     Opportunistic,
     /// TLS, or the message does not leave.
     Encrypted,
+    /// TLS to a server whose certificate holds for its name or is named by DANE, or the message does not leave.
+    Verified,
 }
 
 /// So many messages in so many days. Counted is what is accepted, in any such time and not by the calendar.

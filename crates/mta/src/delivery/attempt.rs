@@ -228,7 +228,7 @@ async fn exchange(
     let carried = link.carried();
     // The start is written while the envelope is on its way; both are there before any content leaves.
     let (turn, start) = tokio::join!(link.envelope(), start(engine, row, begun_at, started.is_some()));
-    let trial = Trial { engine, site, begun_at };
+    let trial = Trial { engine, site, begun_at, evidence: link.evidence() };
     // A closed connection that was idle, and 421 for too many messages on one: A4 C4, C7.
     let again = carried > 0
         && match &turn {

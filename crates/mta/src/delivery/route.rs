@@ -1,19 +1,30 @@
-//! Where mail for a site goes: its exchangers in the order in which they are to be tried.
+//! Where mail for a site goes: its exchangers in the order in which they are to be tried, and what is demanded of the
+//! connection to each.
 //!
 //! Invariants: a domain with MX records is never reached by its own address records; one that says that it takes no
-//! mail is never connected to; what DNS could not answer now is asked again later and never taken as a no.
-//! Never: DNS at acceptance; a socket of its own (the resolver's are hickory's).
-//! Standards: RFC 5321 §5.1, RFC 7505 (null MX), RFC 5891 (hosts are A-labels on the wire).
+//! mail is never connected to; what DNS could not answer now is asked again later and never taken as a no; an exchanger
+//! that its domain's policy does not name is not tried, nor one whose TLSA records cannot be had; nobody's DNS leads to
+//! an address that is not on the public Internet, unless the operator allows it; the work for one route has a bound.
+//! Never: DNS at acceptance; a socket of its own.
+//! Standards: RFC 5321 §5.1, RFC 7505 (null MX), RFC 5891 (hosts are A-labels on the wire), RFC 7672 §2, RFC 8461 §4.
 
-use super::settings::{Settings, Smarthost};
+pub(crate) mod lookup;
+pub(crate) mod public;
+
+use super::security::dane::Dane;
+use super::security::sts::{Mode, Policy, Sts};
+use super::security::{Basis, Demand};
+use super::settings::{Settings, Smarthost, TlsPolicy};
 use super::spread;
-use crate::names::{Absence, absence, absolute, options, resolver};
-use hickory_resolver::TokioResolver;
 use hickory_resolver::net::NetError;
-use hickory_resolver::proto::rr::{RData, RecordType};
+use lookup::{Addresses, Dns, Exchangers, Located, Pinned};
 use mail::reply::EnhancedCode;
+use public::is_public;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::time::Duration;
+use store::Store;
+use tokio::time::timeout;
 
 #[cfg(test)]
 mod tests;
@@ -24,6 +35,10 @@ pub(crate) struct Hop {
     /// The exchanger's name in A-labels: what its certificate is held against.
     pub(crate) host: Arc<str>,
     pub(crate) address: SocketAddr,
+    /// What the connection has to be.
+    pub(crate) demand: Demand,
+    /// Who says so.
+    pub(crate) basis: Basis,
 }
 
 /// Where to go.
@@ -46,6 +61,8 @@ pub(crate) enum Never {
     NoDomain,
     /// It exists, and has neither exchanger nor address.
     NoHost,
+    /// All its exchangers are at addresses that are nobody's on the public Internet.
+    Private,
 }
 
 impl Never {
@@ -55,7 +72,7 @@ impl Never {
             // RFC 7505 §4.2.
             Self::NullMx => EnhancedCode::new(5, 1, 10),
             Self::NoDomain => EnhancedCode::new(5, 1, 2),
-            Self::NoHost => EnhancedCode::new(5, 4, 4),
+            Self::NoHost | Self::Private => EnhancedCode::new(5, 4, 4),
         }
     }
 
@@ -65,6 +82,7 @@ impl Never {
             Self::NullMx => "the recipient's domain says in DNS that it takes no mail (null MX)",
             Self::NoDomain => "the recipient's domain does not exist in DNS",
             Self::NoHost => "the recipient's domain has neither a mail exchanger nor an address in DNS",
+            Self::Private => "the recipient's domain names only addresses that are not on the public Internet",
         }
     }
 
@@ -76,30 +94,63 @@ impl Never {
 
 /// RFC 5321 §5.1 asks for at least two addresses; more than these would hold up a connection for too long.
 const HOPS_MAX: usize = 5;
-/// Exchangers of one domain that are looked at.
-const EXCHANGERS_MAX: usize = 32;
-/// Answers kept by the resolver.
-const CACHE_ANSWERS_MAX: u64 = 16_384;
+/// Exchangers of one domain whose addresses are looked up.
+const LOOKED_UP_MAX: usize = 12;
+/// All questions about one site together: whoever answers slowly delays his own mail alone.
+const ROUTE_MAX: Duration = Duration::from_secs(60);
 
-/// Asks DNS. Cheap to clone; the cache is the resolver's, by the records' own TTL.
+const SLOW: &str = "DNS takes too long for the domain";
+
+/// Finds the way. Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Router {
-    resolver: TokioResolver,
+    dns: Dns,
+    sts: Option<Sts>,
     smarthost: Option<Smarthost>,
     mx_port: u16,
+    allows_private: bool,
+}
+
+/// Why there is no router.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum NoRouter {
+    #[error(transparent)]
+    Dns(#[from] NetError),
+    #[error(transparent)]
+    Roots(#[from] rustls::Error),
 }
 
 impl Router {
     /// # Errors
-    /// The system's resolver configuration cannot be read.
-    pub(crate) fn new(settings: &Settings) -> Result<Self, NetError> {
-        let mut builder = resolver(settings.resolver)?;
-        options(&mut builder).cache_size = CACHE_ANSWERS_MAX;
-        Ok(Self { resolver: builder.build()?, smarthost: settings.smarthost.clone(), mx_port: settings.mx_port })
+    /// The system's resolver configuration cannot be read, or a root certificate of the settings is none.
+    pub(crate) fn new(settings: &Settings, store: Option<Arc<Store>>) -> Result<Self, NoRouter> {
+        // A node that never encrypts speaks to a sink of its own, and asks nobody what he demands.
+        let store = store.filter(|_| settings.tls != TlsPolicy::None);
+        Ok(Self {
+            dns: Dns::new(settings)?,
+            sts: store.map(|store| Sts::new(settings, store)).transpose()?,
+            smarthost: settings.smarthost.clone(),
+            mx_port: settings.mx_port,
+            allows_private: settings.allows_private,
+        })
+    }
+
+    /// Says it when the resolver does not hand on what is needed to validate: all mail waits then.
+    pub(crate) async fn warn_unproven(&self) {
+        if self.smarthost.is_none() && self.dns.validates() && self.dns.proves().await == Some(false) {
+            tracing::error!(
+                "the DNS resolver gives no DNSSEC proofs of the root, and mail waits for them; name another resolver \
+                 with --dns, or give DANE up with --dnssec off"
+            );
+        }
     }
 
     /// The way to a site. `seed` orders exchangers of equal preference.
     pub(crate) async fn route(&self, site: &str, seed: u64) -> Route {
+        timeout(ROUTE_MAX, self.find(site, seed)).await.unwrap_or(Route::Later(SLOW))
+    }
+
+    async fn find(&self, site: &str, seed: u64) -> Route {
         if let Some(smarthost) = &self.smarthost {
             return self.to_smarthost(smarthost).await;
         }
@@ -107,118 +158,176 @@ impl Router {
             // No domain of that name is meant: DNS would turn the mail away for good.
             return Route::Later("it was taken in for a smarthost, and this node has none");
         }
-        match order(self.exchangers(site).await, site, seed) {
+        match order(self.dns.exchangers(site).await, site, seed) {
             Order::Never(never) => Route::Never(never),
             Order::Later(why) => Route::Later(why),
-            Order::Hosts(hosts) => self.hops(&hosts).await,
+            Order::Hosts { hosts, is_secure } => self.exchangers(site, &hosts, is_secure).await,
             Order::Implicit => self.implicit(site).await,
         }
     }
 
     async fn to_smarthost(&self, smarthost: &Smarthost) -> Route {
         let host: Arc<str> = smarthost.host.as_str().into();
+        let hop = |ip: IpAddr| Hop {
+            host: Arc::clone(&host),
+            address: SocketAddr::new(ip, smarthost.port),
+            demand: Demand::Opportunistic,
+            basis: Basis::NoPolicy,
+        };
         if let Ok(ip) = smarthost.host.parse::<IpAddr>() {
-            return Route::Hops(vec![Hop { host, address: SocketAddr::new(ip, smarthost.port) }]);
+            return Route::Hops(vec![hop(ip)]);
         }
-        match self.addresses(&smarthost.host).await {
-            Addresses::Some(ips) => Route::Hops(hops_of(&host, &ips, smarthost.port)),
+        match self.dns.addresses(&smarthost.host).await {
+            Addresses::Some(found) => Route::Hops(found.ips.into_iter().take(HOPS_MAX).map(hop).collect()),
             // The operator's own setting: a mistake in it must not turn away anybody's mail for good.
             Addresses::None | Addresses::NoDomain => Route::Later("the smarthost has no address in DNS"),
             Addresses::Fault => Route::Later("DNS did not answer for the smarthost"),
         }
     }
 
-    async fn hops(&self, hosts: &[String]) -> Route {
-        let mut hops = Vec::new();
-        let mut fault = false;
-        for host in hosts {
-            if let Addresses::Some(ips) = self.addresses(host).await {
-                hops.extend(hops_of(&host.as_str().into(), &ips, self.mx_port));
-            } else {
-                fault = true;
+    async fn exchangers(&self, site: &str, hosts: &[String], is_secure: bool) -> Route {
+        let mut plan = Plan::new(self, site);
+        for host in hosts.iter().take(LOOKED_UP_MAX) {
+            match self.dns.addresses(host).await {
+                Addresses::Some(found) => plan.add(host, found, is_secure).await,
+                Addresses::None | Addresses::NoDomain | Addresses::Fault => {}
             }
-            if hops.len() >= HOPS_MAX {
+            if plan.hops.len() >= HOPS_MAX {
                 break;
             }
         }
-        hops.truncate(HOPS_MAX);
-        match (hops.is_empty(), fault) {
-            (false, _) => Route::Hops(hops),
-            // RFC 5321 §5.1: its own address records must not be used then. The domain means to have mail, so this is
-            // a mistake that somebody will mend: later.
-            (true, _) => Route::Later("no mail exchanger of the domain has an address in DNS"),
-        }
+        // RFC 5321 §5.1: its own address records must not be used then. The domain means to have mail, so this is
+        // a mistake that somebody will mend: later.
+        plan.route(Route::Later("no mail exchanger of the domain has an address in DNS"))
     }
 
     /// RFC 5321 §5.1: no MX records at all make the domain its own exchanger with preference 0.
     async fn implicit(&self, site: &str) -> Route {
-        match self.addresses(site).await {
-            Addresses::Some(ips) => Route::Hops(hops_of(&site.into(), &ips, self.mx_port)),
+        match self.dns.addresses(site).await {
+            Addresses::Some(found) => {
+                let mut plan = Plan::new(self, site);
+                plan.add(site, found, true).await;
+                plan.route(Route::Never(Never::NoHost))
+            }
             Addresses::NoDomain => Route::Never(Never::NoDomain),
+            Addresses::None if self.dns.is_circle(site).await => Route::Later("the domain's aliases lead nowhere"),
             Addresses::None => Route::Never(Never::NoHost),
             Addresses::Fault => Route::Later("DNS did not answer for the domain"),
         }
     }
 
-    async fn exchangers(&self, domain: &str) -> Exchangers {
-        match self.resolver.lookup(absolute(domain).as_str(), RecordType::MX).await {
-            Ok(answer) => {
-                let records = answer.answers().iter().filter_map(|record| match &record.data {
-                    RData::MX(mx) => Some((mx.preference, plain_name(&mx.exchange.to_ascii()))),
-                    _ => None,
-                });
-                Exchangers::Some(records.take(EXCHANGERS_MAX).collect())
+    /// What DANE says of an exchanger whose addresses are known (RFC 7672 §2.2).
+    async fn dane(&self, site: &str, host: &str, found: &Located) -> Result<Option<Demand>, ()> {
+        for base in &found.bases {
+            match self.dns.pinned(base, self.mx_port).await {
+                Pinned::Fault => return Err(()),
+                Pinned::None => {}
+                Pinned::Some(records) => {
+                    let names = [base.as_str(), host, site].map(str::to_owned).to_vec();
+                    let dane = Dane::new(records, base, names).map(Arc::new);
+                    return Ok(Some(dane.map_or(Demand::Encrypted, Demand::Dane)));
+                }
             }
-            Err(error) => match absence(&error) {
-                Absence::NoDomain => Exchangers::NoDomain,
-                Absence::NoRecords => Exchangers::None,
-                Absence::Unknown => Exchangers::Fault,
+        }
+        Ok(None)
+    }
+}
+
+/// Hops as they come together, and why others did not.
+struct Plan<'a> {
+    router: &'a Router,
+    site: &'a str,
+    hops: Vec<Hop>,
+    /// The domain's own policy, once it was asked for.
+    policy: Option<Option<Policy>>,
+    /// An exchanger was passed over that may be there another time.
+    later: Option<&'static str>,
+    is_private: bool,
+}
+
+impl<'a> Plan<'a> {
+    fn new(router: &'a Router, site: &'a str) -> Self {
+        Self { router, site, hops: Vec::new(), policy: None, later: None, is_private: false }
+    }
+
+    /// `is_secure`: that this is an exchanger of the domain is.
+    async fn add(&mut self, host: &str, found: Located, is_secure: bool) {
+        let dane = if is_secure && self.router.sts.is_some() {
+            self.router.dane(self.site, host, &found).await
+        } else {
+            Ok(None)
+        };
+        let (demand, basis) = match dane {
+            Err(()) => {
+                // RFC 7672 §2.1.2: passed over, never reached without what its records would say.
+                self.later = Some("the TLSA records of the domain's exchangers cannot be had");
+                return;
+            }
+            Ok(Some(demand)) => (demand, Basis::Tlsa),
+            // RFC 8461 §2: DANE goes before, where it applies.
+            Ok(None) => match self.by_policy(host).await {
+                Some(demanded) => demanded,
+                None => return,
+            },
+        };
+        let host: Arc<str> = host.into();
+        for ip in found.ips.into_iter().take(HOPS_MAX) {
+            if !self.router.allows_private && !is_public(ip) {
+                self.is_private = true;
+                continue;
+            }
+            let address = SocketAddr::new(ip, self.router.mx_port);
+            self.hops.push(Hop { host: Arc::clone(&host), address, demand: demand.clone(), basis });
+        }
+    }
+
+    /// Nothing: the domain's policy does not let mail go there.
+    async fn by_policy(&mut self, host: &str) -> Option<(Demand, Basis)> {
+        if self.policy.is_none() {
+            let Some(sts) = &self.router.sts else { return Some((Demand::Opportunistic, Basis::NoPolicy)) };
+            match sts.of(&self.router.dns, self.site).await {
+                Ok(policy) => self.policy = Some(policy),
+                Err(_) => {
+                    self.later = Some("whether the domain has a policy for TLS could not be read");
+                    return None;
+                }
+            }
+        }
+        match self.policy.as_ref().and_then(Option::as_ref) {
+            None => Some((Demand::Opportunistic, Basis::NoPolicy)),
+            Some(policy) => match policy.mode {
+                Mode::None => Some((Demand::Opportunistic, Basis::NoPolicy)),
+                Mode::Testing => Some((Demand::Opportunistic, Basis::Sts)),
+                Mode::Enforce if policy.names(host) => Some((Demand::Named, Basis::Sts)),
+                Mode::Enforce => {
+                    self.later = Some("the domain's MTA-STS policy names none of its exchangers");
+                    None
+                }
             },
         }
     }
 
-    async fn addresses(&self, host: &str) -> Addresses {
-        match self.resolver.lookup_ip(absolute(host).as_str()).await {
-            Ok(answer) => {
-                // One family first, not a race: receivers judge them differently (A4 C8).
-                let (mut ips, six): (Vec<IpAddr>, Vec<IpAddr>) = answer.iter().partition(IpAddr::is_ipv4);
-                ips.extend(six);
-                if ips.is_empty() { Addresses::None } else { Addresses::Some(ips) }
-            }
-            Err(error) => match absence(&error) {
-                Absence::NoDomain => Addresses::NoDomain,
-                Absence::NoRecords => Addresses::None,
-                Absence::Unknown => Addresses::Fault,
-            },
+    /// `otherwise`: there was nothing to try at all.
+    fn route(self, otherwise: Route) -> Route {
+        let mut hops = self.hops;
+        hops.truncate(HOPS_MAX);
+        match (hops.is_empty(), self.later, self.is_private) {
+            (false, ..) => Route::Hops(hops),
+            (true, Some(why), _) => Route::Later(why),
+            (true, None, true) => Route::Never(Never::Private),
+            (true, None, false) => otherwise,
         }
     }
-}
-
-/// What DNS says about a domain's exchangers.
-#[derive(Clone, PartialEq, Eq, Debug)]
-enum Exchangers {
-    /// Preference and name; the root is the empty name.
-    Some(Vec<(u16, String)>),
-    /// The domain exists and has no MX record.
-    None,
-    /// The domain does not exist.
-    NoDomain,
-    /// No answer: SERVFAIL, a timeout, a bogus signature.
-    Fault,
-}
-
-enum Addresses {
-    Some(Vec<IpAddr>),
-    None,
-    NoDomain,
-    Fault,
 }
 
 /// What to do about them.
 #[derive(Clone, PartialEq, Eq, Debug)]
 enum Order {
-    /// Look up these, in this order.
-    Hosts(Vec<String>),
+    /// Look up these, in this order. `is_secure`: that they are the domain's exchangers is.
+    Hosts {
+        hosts: Vec<String>,
+        is_secure: bool,
+    },
     /// The domain itself.
     Implicit,
     Never(Never),
@@ -227,11 +336,11 @@ enum Order {
 
 /// RFC 5321 §5.1: by preference, lowest first; equal ones in a random order, to spread the load.
 fn order(exchangers: Exchangers, site: &str, seed: u64) -> Order {
-    let mut records = match exchangers {
+    let (mut records, is_secure) = match exchangers {
         Exchangers::Fault => return Order::Later("DNS did not answer for the domain"),
         Exchangers::NoDomain => return Order::Never(Never::NoDomain),
         Exchangers::None => return Order::Implicit,
-        Exchangers::Some(records) => records,
+        Exchangers::Some { records, is_secure } => (records, is_secure),
     };
     if records.is_empty() {
         return Order::Implicit;
@@ -241,6 +350,10 @@ fn order(exchangers: Exchangers, site: &str, seed: u64) -> Order {
     if records.is_empty() {
         return Order::Never(Never::NullMx);
     }
+    records.retain(|(_, host)| is_host(host));
+    if records.is_empty() {
+        return Order::Later("no mail exchanger of the domain has a name that a host can have");
+    }
     spread::shuffle(&mut records, spread::mix(seed ^ u64::try_from(site.len()).unwrap_or(0)));
     records.sort_by_key(|(preference, _)| *preference);
     let mut hosts: Vec<String> = Vec::with_capacity(records.len());
@@ -249,15 +362,14 @@ fn order(exchangers: Exchangers, site: &str, seed: u64) -> Order {
             hosts.push(host);
         }
     }
-    Order::Hosts(hosts)
+    Order::Hosts { hosts, is_secure }
 }
 
-fn hops_of(host: &Arc<str>, ips: &[IpAddr], port: u16) -> Vec<Hop> {
-    let hop = |ip: &IpAddr| Hop { host: Arc::clone(host), address: SocketAddr::new(*ip, port) };
-    ips.iter().take(HOPS_MAX).map(hop).collect()
-}
-
-/// Without its final dot, lower case.
-fn plain_name(name: &str) -> String {
-    name.trim_end_matches('.').to_ascii_lowercase()
+/// RFC 1123 §2.1, with the underscore that is seen. Labels of other octets come escaped, and no certificate has them.
+fn is_host(name: &str) -> bool {
+    let is_label = |label: &str| {
+        (1..=63).contains(&label.len())
+            && label.bytes().all(|octet| octet.is_ascii_alphanumeric() || octet == b'-' || octet == b'_')
+    };
+    name.len() <= 253 && name.split('.').all(is_label)
 }

@@ -343,10 +343,10 @@ impl<R: Hot> Picture<R> {
         }
     }
 
-    /// TLS with this site failed; speak in clear until then (A5 T5).
-    pub(crate) fn tls_broke(&mut self, name: &Arc<str>, until: Timestamp) {
+    /// TLS with this site failed; speak in clear until then (A5 T5), or again not.
+    pub(crate) fn tls_broke(&mut self, name: &Arc<str>, until: Option<Timestamp>) {
         if let Some(site) = self.sites.get_mut(name) {
-            site.tls_broken_until = Some(until);
+            site.tls_broken_until = until;
         }
     }
 

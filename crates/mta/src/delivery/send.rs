@@ -8,7 +8,7 @@
 
 use super::route::Hop;
 use super::settings::{Settings, Timeouts, TlsPolicy};
-use super::tls::Tls;
+use super::tls::{Authenticated, Seen, Tls};
 use bytes::BytesMut;
 use gate::Clearance;
 use gate::facts::Connection;
@@ -59,15 +59,16 @@ impl Dialer {
         })
     }
 
-    /// May a failed handshake be followed by a connection in clear?
-    pub(crate) fn may_go_clear(&self) -> bool {
-        self.policy == TlsPolicy::Opportunistic
+    /// May a failed handshake with it be followed by a connection in clear?
+    pub(crate) fn may_go_clear(&self, hop: &Hop) -> bool {
+        self.policy == TlsPolicy::Opportunistic && hop.demand.allows_clear()
     }
 
-    /// Connects, greets, and encrypts by the policy. `clear`: TLS failed with this site a while ago.
+    /// Connects, greets, and encrypts as it is demanded. `clear`: TLS failed with this site a while ago.
     pub(crate) async fn dial(&self, hop: &Hop, clear: bool, now: Timestamp) -> Result<Link, NotOpened> {
         let tls = match self.policy {
             TlsPolicy::None => TlsUse::Never,
+            TlsPolicy::Opportunistic if !hop.demand.allows_clear() => TlsUse::Required,
             TlsPolicy::Opportunistic if clear => TlsUse::Never,
             TlsPolicy::Opportunistic => TlsUse::IfOffered,
             TlsPolicy::Required => TlsUse::Required,
@@ -86,6 +87,7 @@ impl Dialer {
             input: BytesMut::with_capacity(READ_OCTETS),
             out: BytesMut::with_capacity(READ_OCTETS),
             timeouts: self.timeouts,
+            seen: None,
             carried: 0,
             opened_at: now,
         };
@@ -103,9 +105,12 @@ impl Dialer {
         let Some(Wire::Plain(stream)) = link.wire.take() else {
             return Err(NotOpened::Unreachable("the peer asked for TLS within TLS"));
         };
-        let shaking = timeout(self.timeouts.handshake, self.tls.shake_hands(stream, &hop.host, hop.address));
+        let shaking = timeout(self.timeouts.handshake, self.tls.shake_hands(stream, hop));
         match shaking.await {
-            Ok(Ok(stream)) => link.wire = Some(Wire::Tls(Box::new(stream))),
+            Ok(Ok(stream)) => {
+                link.seen = Some(self.tls.seen(&stream, hop));
+                link.wire = Some(Wire::Tls(Box::new(stream)));
+            }
             Ok(Err(_)) | Err(_) => return Err(NotOpened::Handshake),
         }
         link.client.tls_established(&mut link.input, &mut link.out);
@@ -154,6 +159,8 @@ pub(crate) struct Link {
     input: BytesMut,
     out: BytesMut,
     timeouts: Timeouts,
+    /// What was had of TLS.
+    seen: Option<Seen>,
     /// Transactions that came to their end.
     carried: u32,
     opened_at: Timestamp,
@@ -197,13 +204,21 @@ impl Link {
         self.opened_at
     }
 
-    /// Is what is written on it encrypted?
+    /// Is what is written on it encrypted, and is the peer known?
     pub(crate) const fn security(&self) -> Connection {
-        match self.wire {
-            Some(Wire::Tls(_)) => Connection::Encrypted,
-            Some(Wire::Plain(_)) => Connection::Clear,
-            None => Connection::NotYet,
+        match (&self.wire, &self.seen) {
+            (Some(Wire::Tls(_)), Some(Seen { authenticated: Authenticated::Named | Authenticated::Dane, .. })) => {
+                Connection::Verified
+            }
+            (Some(Wire::Tls(_)), _) => Connection::Encrypted,
+            (Some(Wire::Plain(_)), _) => Connection::Clear,
+            (None, _) => Connection::NotYet,
         }
+    }
+
+    /// GDPR Art. 32: how the message travelled, in a line for its attempt.
+    pub(crate) fn evidence(&self) -> String {
+        self.seen.as_ref().map_or_else(|| "in clear\n".to_owned(), Seen::line)
     }
 
     /// Begins a transaction for the row that was cleared. What is left of the clearance is the generation to compare

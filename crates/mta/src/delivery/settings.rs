@@ -4,7 +4,9 @@ use super::shaping::Shaping;
 use crate::notices::Notices;
 use crate::way_out::Pages;
 use rustls::pki_types::CertificateDer;
+use std::fmt;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Settings of [`super::Delivery`]. `Settings::new` has the defaults of a node on the open Internet.
@@ -14,11 +16,18 @@ pub struct Settings {
     pub ehlo_name: String,
     /// The DNS resolver; `None` asks those of the system.
     pub resolver: Option<SocketAddr>,
+    /// Whether what DNS answers is validated, and from which keys on (RFC 4035). DANE needs it.
+    pub dnssec: Dnssec,
     /// The port of mail exchangers: 25, but for tests.
     pub mx_port: u16,
+    /// The port of the hosts that give out MTA-STS policies: 443, but for tests.
+    pub policy_port: u16,
+    /// May DNS lead to exchangers and policy hosts that are not on the public Internet? Where it may, anybody can have
+    /// this node speak to what is beside it.
+    pub allows_private: bool,
     /// Where everything goes instead of to the recipients' exchangers.
     pub smarthost: Option<Smarthost>,
-    /// Certificate authorities trusted beside the built-in ones, where TLS is [`TlsPolicy::Required`].
+    /// Certificate authorities trusted beside the built-in ones, for exchangers and for policy hosts.
     pub roots: Vec<CertificateDer<'static>>,
     /// Transport security to every site.
     pub tls: TlsPolicy,
@@ -41,7 +50,10 @@ impl Settings {
         Self {
             ehlo_name: ehlo_name.into(),
             resolver: None,
+            dnssec: Dnssec::Root,
             mx_port: 25,
+            policy_port: 443,
+            allows_private: false,
             smarthost: None,
             roots: Vec::new(),
             tls: TlsPolicy::Opportunistic,
@@ -51,6 +63,38 @@ impl Settings {
             pages: None,
             notices: None,
         }
+    }
+}
+
+/// Validation of DNS.
+#[derive(Clone, Debug, Default)]
+pub enum Dnssec {
+    /// None: DANE is never used, and answers are taken as they come.
+    Off,
+    /// From the keys of the root, as IANA publishes them.
+    #[default]
+    Root,
+    /// From these keys.
+    Anchors(TrustAnchors),
+}
+
+/// Keys that DNS is validated from.
+#[derive(Clone)]
+pub struct TrustAnchors(pub(super) Arc<hickory_resolver::proto::dnssec::TrustAnchors>);
+
+impl TrustAnchors {
+    /// The keys of a text of DNSKEY records (RFC 4034 §2.2), of the root or of any zone.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        text.parse().map(|anchors| Self(Arc::new(anchors))).map_err(|error| format!("{error}"))
+    }
+}
+
+impl fmt::Debug for TrustAnchors {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TrustAnchors").finish_non_exhaustive()
     }
 }
 
@@ -93,6 +137,8 @@ pub struct Timeouts {
     pub final_dot: Duration,
     /// For QUIT: nothing depends on its answer.
     pub quit: Duration,
+    /// RFC 8461 §3.3: for an MTA-STS policy, from its first question to DNS on.
+    pub policy: Duration,
 }
 
 impl Default for Timeouts {
@@ -106,6 +152,7 @@ impl Default for Timeouts {
             block: Duration::from_secs(180),
             final_dot: Duration::from_secs(600),
             quit: Duration::from_secs(2),
+            policy: Duration::from_secs(20),
         }
     }
 }

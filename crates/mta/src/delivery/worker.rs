@@ -136,7 +136,8 @@ pub(crate) async fn open(engine: &Engine, site: &Arc<str>) -> Opened {
     let mut trouble = "no address to try";
     for hop in hops {
         let now = engine.store.now();
-        let mut clear = engine.with(|picture| picture.is_tls_broken(site, now));
+        // What was learnt of one connection lowers no demand on another.
+        let mut clear = hop.demand.allows_clear() && engine.with(|picture| picture.is_tls_broken(site, now));
         // RFC 7435: a handshake that fails must not keep back mail that would have gone in clear; once more without.
         for _ in 0..2 {
             match engine.dialer.dial(&hop, clear, now).await {
@@ -145,13 +146,14 @@ pub(crate) async fn open(engine: &Engine, site: &Arc<str>) -> Opened {
                     trouble = why;
                     break;
                 }
-                Err(NotOpened::Handshake) if engine.dialer.may_go_clear() && !clear => {
+                Err(NotOpened::Handshake) if engine.dialer.may_go_clear(&hop) && !clear => {
                     counter!("postern_delivery_tls_failures_total").increment(1);
-                    engine.with(|picture| picture.tls_broke(site, now.plus(TLS_BROKEN_FOR)));
+                    engine.with(|picture| picture.tls_broke(site, Some(now.plus(TLS_BROKEN_FOR))));
                     clear = true;
                 }
                 Err(NotOpened::Handshake) => {
-                    trouble = "the TLS handshake failed";
+                    counter!("postern_delivery_tls_failures_total").increment(1);
+                    trouble = "the connection could not be made as secure as it is demanded";
                     break;
                 }
             }

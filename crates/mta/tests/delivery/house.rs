@@ -5,7 +5,7 @@ use mail::address::{Address, Domain};
 use mail::dkim::SigningKey;
 use model::instruction::Operation;
 use model::message::{Draft, Heads, MessageState, Queued};
-use model::{Clock, ControllerId, MessageId, StreamId, StreamKind, Timestamp};
+use model::{Clock, ControllerId, MessageId, PurposeId, StreamId, StreamKind, Timestamp};
 use mta::delivery::{Delivery, Settings};
 use mta::submission::{Answer, Submission};
 use std::path::Path;
@@ -22,6 +22,7 @@ pub(crate) struct House {
     pub(crate) authority: Authority,
     pub(crate) controller: ControllerId,
     pub(crate) stream: StreamId,
+    pub(crate) purpose: PurposeId,
     pub(crate) dir: tempfile::TempDir,
     homing: Homing,
     /// What the store looks at: `clock`, or something over it.
@@ -70,18 +71,19 @@ impl House {
         let credential = store.create_credential(controller, credential).await.unwrap();
         let authority = store.authority_of(credential.id).unwrap();
         let submission = Submission::new(Arc::clone(&store));
-        Self { clock, store, submission, authority, controller, stream, dir, homing, shown }
+        let purpose = PurposeId::of_stream(stream);
+        Self { clock, store, submission, authority, controller, stream, purpose, dir, homing, shown }
     }
 
     /// Closes the store and opens it again, as a restart does.
     pub(crate) async fn restart(self) -> Self {
-        let Self { clock, store, submission, controller, stream, dir, homing, shown, .. } = self;
+        let Self { clock, store, submission, controller, stream, purpose, dir, homing, shown, .. } = self;
         store.close().await;
         drop((store, submission));
         let store = open(dir.path(), &shown, &homing).await;
         let authority = store.authority_named("shop").unwrap();
         let submission = Submission::new(Arc::clone(&store));
-        Self { clock, store, submission, authority, controller, stream, dir, homing, shown }
+        Self { clock, store, submission, authority, controller, stream, purpose, dir, homing, shown }
     }
 
     pub(crate) async fn deliver(&self, settings: Settings) -> Delivery {
@@ -99,7 +101,7 @@ impl House {
         );
         let draft = Draft {
             stream: self.stream,
-            purpose: model::PurposeId::of_stream(self.stream),
+            purpose: self.purpose,
             from: Address::parse("shop@sample.example").unwrap(),
             reverse_path: None,
             recipients: vec![Address::parse(to).unwrap()],
@@ -170,11 +172,32 @@ async fn open(dir: &Path, clock: &Arc<dyn Clock>, homing: &Homing) -> Arc<Store>
     Store::open_sqlite(dir, options).await.unwrap()
 }
 
+/// What an attempt says of how it was secured.
+pub(crate) fn evidence(view: &MessageView) -> String {
+    let transcript = view.timeline.last().and_then(|item| item.transcript.clone()).unwrap_or_default();
+    transcript.lines().next().unwrap_or_default().to_owned()
+}
+
+/// Waits until a site is left alone, and tells why.
+pub(crate) async fn trouble(delivery: &Delivery, site: &str) -> &'static str {
+    within("a back-off", async {
+        loop {
+            if let Some(trouble) = delivery.site_status(site).and_then(|status| status.trouble) {
+                return trouble;
+            }
+            pause().await;
+        }
+    })
+    .await
+}
+
 /// Settings for receivers that DNS names on this machine.
 pub(crate) fn by_dns(dns: &FakeDns, mx: &FakeMx) -> Settings {
     let mut settings = quick();
     settings.resolver = Some(dns.addr());
     settings.mx_port = mx.addr().port();
+    settings.dnssec = mta::delivery::Dnssec::Off;
+    settings.allows_private = true;
     settings
 }
 

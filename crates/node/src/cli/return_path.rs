@@ -5,7 +5,7 @@
 
 use super::house::House;
 use super::said::say;
-use super::serve::resolver;
+use crate::config::build::dns_server;
 use anyhow::{Context as _, bail};
 use mail::address::Domain;
 use mta::Names;
@@ -46,7 +46,7 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     };
     if let (Some(name), Some(host)) = (&name, &arguments.inbound_host) {
         let host = Domain::parse(host).context("--inbound-host is no host name")?;
-        let names = Names::new(arguments.dns.as_deref().map(resolver).transpose()?)?;
+        let names = Names::new(arguments.dns.as_deref().map(dns_server).transpose()?)?;
         leads_to(&names, name, &host).await?;
         if let Found::None = names.texts(name.as_str()).await {
             say(&format!("{name} has no TXT record; publish \"v=spf1 mx -all\" with the addresses mail leaves from"));

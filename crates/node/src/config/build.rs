@@ -8,11 +8,11 @@ use crate::settings::{
     BodyArguments, DoorSettings, Ports, Settings, StoreArguments, StorePlace, StoreSettings, StoreUrl, Trusted,
     smarthost,
 };
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, anyhow, bail};
 use duties::operator::Operator;
 use mail::address::{Address, Domain};
 use mta::Pages;
-use mta::delivery::{Settings as DeliverySettings, Shaping};
+use mta::delivery::{Dnssec, Settings as DeliverySettings, Shaping, TrustAnchors};
 use smtpd::connections::Bounds;
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
@@ -216,10 +216,30 @@ fn delivery(values: &Values, hostname: &Domain) -> anyhow::Result<DeliverySettin
     let mut delivery = DeliverySettings::new(hostname.as_str());
     delivery.resolver = resolver(values)?;
     delivery.mx_port = values.number(&keys::MX_PORT)?;
+    delivery.dnssec = dnssec(values)?;
+    delivery.allows_private = values.is_on(&keys::PRIVATE_EXCHANGERS);
+    let authorities = values.path(&keys::EXCHANGER_CA).as_deref().map(roots).transpose();
+    delivery.roots = authorities.with_context(|| values.name(&keys::EXCHANGER_CA))?.unwrap_or_default();
     delivery.shaping = shaping(values)?;
     delivery.smarthost = values.text(&keys::SINK).map(smarthost).transpose()?;
     delivery.pages = pages(values)?;
     Ok(delivery)
+}
+
+/// How DNS is validated.
+fn dnssec(values: &Values) -> anyhow::Result<Dnssec> {
+    let (how, name) = (values.text(&keys::DNSSEC).unwrap_or_default(), values.name(&keys::DNSSEC));
+    match (how, values.path(&keys::DNS_ANCHORS)) {
+        ("off", None) => Ok(Dnssec::Off),
+        ("off", Some(_)) => bail!("{} goes with {name} validate", values.name(&keys::DNS_ANCHORS)),
+        ("validate", None) => Ok(Dnssec::Root),
+        ("validate", Some(file)) => {
+            let text = std::fs::read_to_string(&file).with_context(|| format!("{} cannot be read", file.display()))?;
+            let anchors = TrustAnchors::parse(&text).map_err(|error| anyhow!("{}: {error}", file.display()))?;
+            Ok(Dnssec::Anchors(anchors))
+        }
+        (other, _) => bail!("{name}: {other:?} is neither validate nor off"),
+    }
 }
 
 /// Where the pages for recipients are. The address at which the node listens is no answer: what recipients can reach,
@@ -278,9 +298,13 @@ fn acme(values: &Values) -> anyhow::Result<Option<AcmeSettings>> {
 
 fn resolver(values: &Values) -> anyhow::Result<Option<SocketAddr>> {
     let Some(text) = values.text(&keys::DNS) else { return Ok(None) };
+    dns_server(text).map(Some).with_context(|| values.name(&keys::DNS))
+}
+
+/// `ADDRESS` or `ADDRESS:PORT` of a DNS server.
+pub(crate) fn dns_server(text: &str) -> anyhow::Result<SocketAddr> {
     let alone = |_| text.parse::<IpAddr>().map(|address| SocketAddr::new(address, DNS_PORT));
-    let parsed = text.parse().or_else(alone);
-    parsed.map(Some).with_context(|| format!("{} {text} is not the address of a DNS server", values.name(&keys::DNS)))
+    text.parse().or_else(alone).with_context(|| format!("{text} is not the address of a DNS server"))
 }
 
 /// Values that are secrets and stand in the file themselves: what to do instead.

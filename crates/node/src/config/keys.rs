@@ -180,6 +180,24 @@ keys! {
         "\"127.0.0.1:53\"",
     );
     MX_PORT = Key::of("delivery.mx_port", "mx-port", PORT).or("25").says("The port of mail exchangers.", "25");
+    DNSSEC = Key::of("delivery.dnssec", "dnssec", Kind::Text).or("validate").says(
+        "Whether what DNS answers is validated: DANE needs it. With `validate`, a server that hands on no proofs lets no \
+         mail leave; with `off`, answers are taken as they come, and DANE is not used.",
+        "\"validate\"",
+    );
+    DNS_ANCHORS = Key::of("delivery.dns_anchors", "dns-anchors", Kind::File).says(
+        "Keys to validate from instead of those of the root, as DNSKEY records.",
+        "\"/etc/postern/anchors\"",
+    );
+    PRIVATE_EXCHANGERS = Key::of("delivery.private_exchangers", "private-exchangers", Kind::Switch).or("false").says(
+        "Let DNS lead to exchangers that are not on the public Internet. Anybody who can name a recipient can then have \
+         this node speak to what is beside it.",
+        "false",
+    );
+    EXCHANGER_CA = Key::of("delivery.exchanger_ca", "exchanger-ca", Kind::File).says(
+        "Authorities to trust for exchangers and for hosts of MTA-STS policies, as PEM, beside the usual ones.",
+        "\"/etc/postern/exchangers-ca.pem\"",
+    );
     CONNECTIONS = Key::of("delivery.connections", "connections", ANY).or("500").unit("connections").reloadable().says(
         "Connections to exchangers at once, from this node to all sites together: as many as its address may have.",
         "500",

@@ -102,8 +102,8 @@ pub(super) fn keepable(terms: &Terms, is_marketing: bool, place: Option<&str>) -
         Tracking::Consented => return Err(NotKeepable::Tracking("consented")),
     }
     match terms.tls_floor {
-        // Both are: see the rule `tls-floor`.
-        TlsFloor::Opportunistic | TlsFloor::Encrypted => {}
+        // All are: see the rule `tls-floor`.
+        TlsFloor::Opportunistic | TlsFloor::Encrypted | TlsFloor::Verified => {}
     }
     regions(terms, place)?;
     if !is_marketing && terms.frequency.is_some() {

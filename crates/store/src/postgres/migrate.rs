@@ -33,6 +33,7 @@ pub(super) const MAIN: &[Step] = &[
     Step { name: "main_0009", text: include_str!("migrations/main_0009.sql") },
     Step { name: "main_0010", text: include_str!("migrations/main_0010.sql") },
     Step { name: "main_0011", text: include_str!("migrations/main_0011.sql") },
+    Step { name: "main_0012", text: include_str!("migrations/main_0012.sql") },
 ];
 
 /// Steps of the keys database.

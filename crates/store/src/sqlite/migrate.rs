@@ -31,6 +31,7 @@ pub(super) const MAIN: &[Migration] = &[
     Migration { name: "main_0011", text: include_str!("migrations/main_0011.sql") },
     Migration { name: "main_0012", text: include_str!("migrations/main_0012.sql") },
     Migration { name: "main_0013", text: include_str!("migrations/main_0013.sql") },
+    Migration { name: "main_0014", text: include_str!("migrations/main_0014.sql") },
 ];
 
 /// Steps of the keys database.

@@ -43,6 +43,7 @@ tables! {
     Domain = "domain",
     Host = "host",
     AcmeAccount = "acme_account",
+    TransportPolicy = "transport_policy",
     Credential = "credential",
     Subject = "subject",
     Suppression = "suppression",

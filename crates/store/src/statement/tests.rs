@@ -32,7 +32,7 @@ enum In {
 }
 
 /// All lists. A text that is in none of them is prepared by no test, and so by the compiler's word never used.
-const LISTS: [(Of, In, &[Statement]); 18] = [
+const LISTS: [(Of, In, &[Statement]); 19] = [
     (Of::Both, In::Main, POLICY),
     (Of::Both, In::Main, SPOOL),
     (Of::General, In::Main, PERMISSION),
@@ -42,6 +42,7 @@ const LISTS: [(Of, In, &[Statement]); 18] = [
     (Of::General, In::Main, HOSTS_TEXTS),
     (Of::General, In::Main, TAGS_TEXTS),
     (Of::General, In::Main, FEEDBACK),
+    (Of::General, In::Main, TRANSPORT),
     (Of::Both, In::Main, JOURNAL),
     (Of::Both, In::Keys, VAULT),
     (Of::Sqlite, In::Main, POLICY_SQLITE),

@@ -39,7 +39,8 @@ async fn speak(tcp: TcpStream, connection: u64, manners: Manners, shared: &Share
     if manners.starttls == StartTls::Broken {
         return tcp.write_all(b"this is no TLS\r\n").await;
     }
-    let tls = TlsAcceptor::from(Arc::clone(&shared.tls)).accept(tcp).await?;
+    let tls = Arc::clone(&shared.tls.lock());
+    let tls = TlsAcceptor::from(tls).accept(tcp).await?;
     shared.change(|state| state.counts.handshakes += 1);
     Conversation::new(tls, connection, manners, true, shared).run().await?;
     Ok(())

@@ -259,7 +259,8 @@ words! {
         Opportunistic = "opportunistic", "TLS wherever it is offered", "TLS, wo angeboten";
         /// TLS, or the message does not leave.
         Encrypted = "encrypted", "TLS, or the message does not leave", "TLS, sonst geht nichts hinaus";
-        /// TLS to a server whose name is shown (DANE or MTA-STS), or the message does not leave.
+        /// TLS to a server whose name is shown (its certificate holds, or DANE names it), or the message does
+        /// not leave.
         Verified = "verified", "TLS to a verified server, or the message does not leave",
             "TLS zu einem geprüften Server, sonst geht nichts hinaus";
     }

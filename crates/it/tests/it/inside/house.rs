@@ -351,8 +351,8 @@ impl House {
 
 fn plan(dns: &FakeDns, mx: &FakeMx) -> Plan {
     let mut delivery = DeliverySettings::new("node.sample.example");
-    delivery.resolver = Some(dns.addr());
-    delivery.mx_port = mx.addr().port();
+    (delivery.resolver, delivery.mx_port) = (Some(dns.addr()), mx.addr().port());
+    (delivery.dnssec, delivery.allows_private) = (mta::delivery::Dnssec::Off, true);
     delivery.timeouts.connect = Duration::from_secs(5);
     delivery.timeouts.quit = Duration::from_millis(200);
     delivery.pages = Some(Pages::parse(PAGES).unwrap());

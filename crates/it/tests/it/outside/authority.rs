@@ -196,12 +196,15 @@ async fn art28_3_an_infringing_instruction_is_held_and_told_and_neither_obeyed_n
     assert_eq!((status, text(&confirmed, "state")), (200, "in-force"), "{confirmed:#}");
     assert_eq!(shop.ask("POST", &path, Some(&statement)).await.0, 409, "once");
 
+    // Art. 32(1)(a): a verified server may be asked for.
+    shop.instruct(|content| content["streams"][0]["tls_floor"] = json!("verified")).await;
+
     // What cannot be done here is refused when it is written, with its place.
     let newest = shop.newest("instructions").await;
     let mut content = shop.get(&format!("/v1/instructions/{}/document", text(&newest, "id"))).await["content"].take();
-    content["streams"][0]["tls_floor"] = json!("verified");
+    content["streams"][0]["retention"]["body"] = json!({"days": 30});
     let (status, problem) = shop.ask("POST", "/v1/instructions", Some(&json!({"content": content}))).await;
-    assert_eq!((status, text(&problem, "field")), (400, "streams[0].tls_floor"), "{problem:#}");
+    assert_eq!((status, text(&problem, "field")), (400, "streams[0].retention.body"), "{problem:#}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

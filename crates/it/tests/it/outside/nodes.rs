@@ -215,7 +215,21 @@ async fn nodes_with_the_role_deliver_share_the_sites_and_others_have_none() {
     let (resolver, port) = (dns.addr().to_string(), mx.addr().port().to_string());
     let start = async |name: &'static str, roles: &'static str| {
         let ehlo = format!("{name}.example");
-        let arguments = ["--name", name, "--ehlo", &ehlo, "--roles", roles, "--dns", &resolver, "--mx-port", &port];
+        let arguments = [
+            "--name",
+            name,
+            "--ehlo",
+            &ehlo,
+            "--roles",
+            roles,
+            "--dns",
+            &resolver,
+            "--mx-port",
+            &port,
+            "--dnssec",
+            "off",
+            "--private-exchangers",
+        ];
         let arguments = [&arguments[..], &["--master-key", word(&master_key)]].concat();
         Demo::start(shared.place(folder.path(), name, "serve", &arguments)).await
     };

@@ -22,6 +22,8 @@ pub(super) struct Trial<'a> {
     pub(super) engine: &'a Engine,
     pub(super) site: &'a Arc<str>,
     pub(super) begun_at: Timestamp,
+    /// How the connection was secured: the first line of what is recorded.
+    pub(super) evidence: String,
 }
 
 impl Trial<'_> {
@@ -36,7 +38,7 @@ impl Trial<'_> {
         }
         let row = entry.row.row;
         let now = self.engine.store.now();
-        let transcript = outcome.transcript.as_str().to_owned();
+        let transcript = format!("{}{}", self.evidence, outcome.transcript.as_str());
         let Some(reply) = outcome.final_reply(0) else {
             self.deferred(row, now, transcript).await;
             return Tried::Closed;
@@ -76,7 +78,7 @@ impl Trial<'_> {
     /// The connection is gone. Before the final dot nobody has it; after it nobody knows.
     pub(super) async fn lost(&self, link: Box<Link>, entry: Row, trouble: &'static str) -> Tried {
         let interrupted = link.interrupted();
-        let mut transcript = interrupted.transcript.as_str().to_owned();
+        let mut transcript = format!("{}{}", self.evidence, interrupted.transcript.as_str());
         transcript.push_str(trouble);
         transcript.push('\n');
         let mut row = entry.row.row;
@@ -104,6 +106,7 @@ impl Trial<'_> {
     pub(super) async fn bounced(&self, entry: Row, enhanced: &str, transcript: String) {
         let verdict = OutcomeKind::Bounced { suppress: Suppress::No };
         let now = self.engine.store.now();
+        let transcript = format!("{}{transcript}", self.evidence);
         let mut outcome = plain_outcome(entry.row.row, Some(self.begun_at), now, verdict, transcript);
         outcome.enhanced = Some(enhanced.to_owned());
         self.engine.settle(outcome).await;
@@ -191,7 +194,9 @@ pub(super) async fn settle_gate(
         Facing::Stopped(rule) => (OutcomeKind::Stopped, rule),
         Facing::Held(rule, wait) => (OutcomeKind::Held { due: now.plus(wait) }, rule),
         Facing::Deferred(rule) => {
-            transcript.push_str("the server offers no encryption, and the terms ask for it; nothing was sent\n");
+            transcript.push_str("the connection is not as secure as the terms ask; nothing was sent\n");
+            // That TLS failed a while ago is no reason for this message not to have it tried again.
+            engine.with(|picture| picture.tls_broke(&entry.row.row.lane.site, None));
             (OutcomeKind::Deferred { due: due_of(&entry.row.row, Judgement::Later, now) }, rule)
         }
         Facing::NotNow => return not_now(engine, entry, started, transcript).await,

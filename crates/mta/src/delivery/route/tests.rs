@@ -1,15 +1,17 @@
 //! RFC 5321 §5.1 and RFC 7505 as tables; the queries themselves are tested against a DNS server in `it`.
 
+use super::lookup::plain_name;
 use super::*;
 use std::collections::HashSet;
 
 fn mx(records: &[(u16, &str)]) -> Exchangers {
-    Exchangers::Some(records.iter().map(|(preference, host)| (*preference, plain_name(host))).collect())
+    let records = records.iter().map(|(preference, host)| (*preference, plain_name(host))).collect();
+    Exchangers::Some { records, is_secure: false }
 }
 
 fn hosts(order: Order) -> Vec<String> {
     match order {
-        Order::Hosts(hosts) => hosts,
+        Order::Hosts { hosts, .. } => hosts,
         other => panic!("{other:?}"),
     }
 }
@@ -48,9 +50,18 @@ fn idn_a_label_exchangers_are_kept_and_named_once() {
 }
 
 #[test]
+fn names_that_no_host_can_have_are_passed_over_and_are_no_reason_for_a_bounce() {
+    let long = format!("{}.example", "a".repeat(64));
+    let odd = [(5, "a\\032b.example."), (6, "a..example"), (7, "*.example."), (8, long.as_str())];
+    assert!(matches!(order(mx(&odd), "d", 1), Order::Later(_)));
+    let beside: Vec<(u16, &str)> = odd.into_iter().chain([(10, "_mx.a.example.")]).collect();
+    assert_eq!(hosts(order(mx(&beside), "d", 1)), ["_mx.a.example"]);
+}
+
+#[test]
 fn what_dns_says_for_good_burns_and_a_missing_record_does_not() {
     assert!(Never::NullMx.burns_recipient() && Never::NoDomain.burns_recipient());
-    assert!(!Never::NoHost.burns_recipient());
+    assert!(!Never::NoHost.burns_recipient() && !Never::Private.burns_recipient());
 }
 
 #[tokio::test]
@@ -58,7 +69,7 @@ async fn mail_for_a_smarthost_waits_where_there_is_none() {
     let mut settings = Settings::new("node.example");
     // Nobody is asked: there is nothing at this address, and that would be another reason to wait.
     settings.resolver = Some(SocketAddr::from(([127, 0, 0, 1], 1)));
-    let router = Router::new(&settings).unwrap();
+    let router = Router::new(&settings, None).unwrap();
     let Route::Later(why) = router.route(store::SMARTHOST_SITE, 0).await else { panic!("it does not wait") };
     assert!(why.contains("smarthost"), "{why}");
 }

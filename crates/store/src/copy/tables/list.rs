@@ -169,6 +169,7 @@ pub(in crate::copy) const TABLES: &[Table] = &[
         ],
     ),
     main("acme_account", 1, &[text("directory"), integer("made"), octets("sealed")]),
+    main("transport_policy", 1, &[text("domain"), text("version"), text("body"), integer("fetched"), integer("ends")]),
     main(
         "domain",
         1,

@@ -166,6 +166,10 @@ async fn permission(store: &Arc<Store>, shop: ControllerId, news: model::StreamI
     let new = NewCertificate { starts: store.now(), ends, renew: ends, chain: b"chain", key: b"key" };
     assert!(store.certify_host(&order, &new).await.unwrap());
     assert!(store.keep_certificate_account("https://acme.example/dir", b"account").await.unwrap());
+    let (version, body, fetched) = ("1".to_owned(), "version: STSv1".to_owned(), store.now());
+    let policy = crate::TransportPolicy { version, body, fetched, ends: fetched.plus(Duration::from_secs(86_400)) };
+    store.keep_transport_policy("dest.example", &policy).await.unwrap();
+    assert_eq!(store.transport_policy("dest.example").await.unwrap(), Some(policy));
     let import = store.begin_import(shop, "{}").await.unwrap();
     let row = WaitingRow { missing: "source".into(), row: "{}".into() };
     let (address, bases) = (address("asked").to_wire(), Vec::new());

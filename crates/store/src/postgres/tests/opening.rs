@@ -28,7 +28,7 @@ async fn nodes_that_start_at_once_make_one_store() {
     }
     let identity = "SELECT encode(identity, 'hex') FROM cluster";
     assert_eq!(ask(&engines[0], identity).await, say(&engines[3].core.keys, identity).await);
-    assert_eq!(ask(&engines[0], "SELECT COUNT(*) FROM migration").await.as_deref(), Some("11"));
+    assert_eq!(ask(&engines[0], "SELECT COUNT(*) FROM migration").await.as_deref(), Some("12"));
     assert_eq!(ask(&engines[0], "SELECT COUNT(*) FROM lease").await.as_deref(), Some("320"));
     for engine in engines {
         engine.close().await;
@@ -41,10 +41,10 @@ async fn nodes_that_start_at_once_make_one_store() {
 async fn a_schema_of_a_newer_release_or_of_another_text_is_refused() {
     let database = database().await;
     let engine = open(&database).await;
-    ask(&engine, "INSERT INTO migration (number, name, sha256) VALUES (12, 'main_0012', '\\x00')").await;
+    ask(&engine, "INSERT INTO migration (number, name, sha256) VALUES (13, 'main_0013', '\\x00')").await;
     let refused = PostgresEngine::open(settings(&database)).await;
-    assert!(matches!(refused, Err(Error::NewerSchema { found: 12, known: 11 })));
-    ask(&engine, "DELETE FROM migration WHERE number = 12; UPDATE migration SET sha256 = '\\x00'").await;
+    assert!(matches!(refused, Err(Error::NewerSchema { found: 13, known: 12 })));
+    ask(&engine, "DELETE FROM migration WHERE number = 13; UPDATE migration SET sha256 = '\\x00'").await;
     let refused = unfit(PostgresEngine::open(settings(&database)).await);
     assert!(matches!(&refused, Unfit::OtherStep { name: "main_0001", .. }), "{refused}");
     assert_eq!(refused.temper(), Temper::Permanent);

@@ -94,7 +94,19 @@ impl Ground {
         let mut place = Place { command: "serve", within: apart.within, ..Place::below(&folder) };
         let mut words = self.store(apart.store.as_ref());
         let (dns, mx_port) = (self.dns.to_string(), self.mx_port.to_string());
-        let own = ["--name", &name(at), "--ehlo", &greets_as(at), "--dns", &dns, "--mx-port", &mx_port];
+        let own = [
+            "--name",
+            &name(at),
+            "--ehlo",
+            &greets_as(at),
+            "--dns",
+            &dns,
+            "--mx-port",
+            &mx_port,
+            "--dnssec",
+            "off",
+            "--private-exchangers",
+        ];
         words.extend(own.map(str::to_owned));
         for (port, account) in (place.base_port + TRUSTED_PORTS..).zip(accounts) {
             words.extend(["--trusted".to_owned(), format!("127.0.0.1:{port}={}+127.0.0.0/8", account.username)]);
