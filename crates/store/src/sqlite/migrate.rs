@@ -27,6 +27,7 @@ pub(super) const MAIN: &[Migration] = &[
     Migration { name: "main_0007", text: include_str!("migrations/main_0007.sql") },
     Migration { name: "main_0008", text: include_str!("migrations/main_0008.sql") },
     Migration { name: "main_0009", text: include_str!("migrations/main_0009.sql") },
+    Migration { name: "main_0010", text: include_str!("migrations/main_0010.sql") },
 ];
 
 /// Steps of the keys database.

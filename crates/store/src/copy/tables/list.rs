@@ -160,6 +160,7 @@ pub(in crate::copy) const TABLES: &[Table] = &[
             or_none(integer("ends")),
             or_none(octets("chain")),
             or_none(octets("sealed")),
+            or_none(integer("retired")),
         ],
     ),
     main("acme_account", 1, &[text("directory"), integer("made"), octets("sealed")]),
