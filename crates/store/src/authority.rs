@@ -1,5 +1,6 @@
 //! Who speaks, proven: only the store makes an [`Authority`], and only out of a right secret.
 
+use crate::accounts::Scope;
 use crate::open::Store;
 use crate::policy::{CredentialPolicy, before};
 use model::{ControllerId, CredentialId, Stream, StreamId};
@@ -59,7 +60,7 @@ impl Store {
         let shown = self.vault.secret_hash("smtp", password);
         let policy = self.policy.current();
         let credential = policy.credential_by_username(name)?;
-        let authority = self.proven(credential, &shown, &credential.row.password)?;
+        let authority = self.proven(credential, &shown, &credential.row.password).filter(|by| by.has(Scope::Smtp))?;
         match stream {
             Some(stream) => authority.with_stream(stream, self),
             None => Some(authority),
@@ -73,7 +74,7 @@ impl Store {
         let shown = self.vault.secret_hash("api", secret);
         let policy = self.policy.current();
         let credential = policy.credential_by_key_name(name)?;
-        self.proven(credential, &shown, &credential.row.key)
+        self.proven(credential, &shown, &credential.row.key).filter(|by| by.has(Scope::Api))
     }
 
     /// For a listener that the operator bound to a credential and to trusted networks.

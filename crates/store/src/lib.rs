@@ -31,7 +31,8 @@ mod view;
 mod conformance;
 
 pub use accounts::{
-    Created, DomainKeys, List, NewBasis, NewCredential, NewPurpose, NewStream, NotKeepable, Place, Verified,
+    Created, CredentialPlan, CredentialView, DomainKeys, ForStreams, List, NewBasis, NewCredential, NewPurpose,
+    NewStream, NotKeepable, NotMade, Place, Scope, Scopes, Verified,
 };
 pub use authority::Authority;
 pub use cluster::{ClockSource, ClusterView, LookSettings, NoSuchRole, NodeView, Roles, Tenure, TenureChanges, look};

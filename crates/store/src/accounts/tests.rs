@@ -4,6 +4,7 @@
 use super::*;
 use crate::conformance::place::Place;
 use crate::conformance::rows::{acceptance, message};
+use crate::engine::CredentialRow;
 use crate::permission::{Act, Method};
 use crate::spool::Start;
 use crate::vault::KeyKind;
@@ -164,6 +165,9 @@ async fn a_row_that_is_not_understood_lets_nothing_pass_and_hurts_nobody_else() 
         streams: String::new(),
         expires: None,
         revoked: None,
+        scopes: "smtp,api".to_owned(),
+        note: None,
+        made: None,
     });
     let newer = Change::Agreement(AgreementRow {
         id: store.next_id(),

@@ -22,6 +22,8 @@ const GRACE: Duration = DAY;
 const ASKED_ONCE: Duration = Duration::from_secs(31 * 86_400);
 /// law.md R16: a wish is with the controller within a day.
 const FORWARDED_WITHIN: Duration = DAY;
+/// A credential that ended is listed for so long.
+const CREDENTIAL_ENDED: Duration = Duration::from_secs(30 * 86_400);
 /// By how much ids may be ahead of the clock.
 const HURRY: Duration = Duration::from_secs(60);
 /// Wishes of one look.
@@ -41,7 +43,8 @@ impl Store {
         self.forget_sign_ups(now).await?;
         let asked = Self::first_id_of(before(now, ASKED_ONCE));
         self.forget_rows("request", &sql::CONFIRMATIONS_FORGET, asked.into()).await?;
-        self.forget_rows("count", &sql::MAILED_FORGET, now.into()).await
+        self.forget_rows("count", &sql::MAILED_FORGET, now.into()).await?;
+        self.forget_credentials(before(now, CREDENTIAL_ENDED)).await
     }
 
     /// Rows of which no leaf speaks: that they ran out says nothing that earlier leaves do not.

@@ -151,6 +151,9 @@ async fn credentials(tx: &Transaction<'_>) -> Result<Vec<CredentialRow>, Fault> 
             streams: column(row, 7, "credential.streams")?,
             expires: moment_if_any(row, 8, "credential.expires")?,
             revoked: moment_if_any(row, 9, "credential.revoked")?,
+            scopes: column(row, 10, "credential.scopes")?,
+            note: column(row, 11, "credential.note")?,
+            made: moment_if_any(row, 12, "credential.made")?,
         })
     };
     rows.iter().map(credential).collect()
@@ -300,8 +303,8 @@ async fn domain(tx: &Transaction<'_>, row: &DomainRow) -> Result<usize, Fault> {
 }
 
 async fn credential(tx: &Transaction<'_>, row: &CredentialRow) -> Result<usize, Fault> {
-    let (expires, revoked) = (row.expires.map(Timestamp::micros), row.revoked.map(Timestamp::micros));
-    let values: [Param<'_>; 10] = [
+    let [expires, revoked, made] = [row.expires, row.revoked, row.made].map(|at| at.map(Timestamp::micros));
+    let values: [Param<'_>; 13] = [
         &row.id,
         &row.controller,
         &row.username,
@@ -312,6 +315,9 @@ async fn credential(tx: &Transaction<'_>, row: &CredentialRow) -> Result<usize, 
         &row.streams,
         &expires,
         &revoked,
+        &row.scopes,
+        &row.note,
+        &made,
     ];
     insert(tx, &sql::CREDENTIAL_INSERT, "credential", &values).await
 }

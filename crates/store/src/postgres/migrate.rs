@@ -30,6 +30,7 @@ pub(super) const MAIN: &[Step] = &[
     Step { name: "main_0006", text: include_str!("migrations/main_0006.sql") },
     Step { name: "main_0007", text: include_str!("migrations/main_0007.sql") },
     Step { name: "main_0008", text: include_str!("migrations/main_0008.sql") },
+    Step { name: "main_0009", text: include_str!("migrations/main_0009.sql") },
 ];
 
 /// Steps of the keys database.

@@ -28,6 +28,7 @@ pub(super) const MAIN: &[Migration] = &[
     Migration { name: "main_0008", text: include_str!("migrations/main_0008.sql") },
     Migration { name: "main_0009", text: include_str!("migrations/main_0009.sql") },
     Migration { name: "main_0010", text: include_str!("migrations/main_0010.sql") },
+    Migration { name: "main_0011", text: include_str!("migrations/main_0011.sql") },
 ];
 
 /// Steps of the keys database.

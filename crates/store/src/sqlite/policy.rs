@@ -108,6 +108,9 @@ fn credentials(connection: &Connection) -> Result<Vec<CredentialRow>> {
             streams: row.get(7)?,
             expires: moment_if_any(row, 8)?,
             revoked: moment_if_any(row, 9)?,
+            scopes: row.get(10)?,
+            note: row.get(11)?,
+            made: moment_if_any(row, 12)?,
         })
     })
 }
@@ -225,6 +228,9 @@ fn credential(connection: &Connection, row: &CredentialRow) -> Result<usize> {
         row.streams,
         row.expires.map(Timestamp::micros),
         row.revoked.map(Timestamp::micros),
+        row.scopes,
+        row.note,
+        row.made.map(Timestamp::micros),
     ];
     insert(connection, &sql::CREDENTIAL_INSERT, "credential", values)
 }

@@ -20,7 +20,7 @@ statements! { POLICY:
         FROM domain ORDER BY id";
     /// All credentials.
     CREDENTIALS(0) = "SELECT id, controller, username, password, key_name, key, default_stream, streams, expires, \
-        revoked FROM credential ORDER BY id";
+        revoked, scopes, note, made FROM credential ORDER BY id";
 
     /// A new controller.
     CONTROLLER_INSERT(3) = "INSERT INTO controller (id, name, created) VALUES (?1, ?2, ?3)";
@@ -49,10 +49,14 @@ statements! { POLICY:
     DOMAIN_INSERT(8) = "INSERT INTO domain (id, controller, name, verified, rsa_selector, rsa_key, ed25519_selector, \
         ed25519_key) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
     /// A new credential.
-    CREDENTIAL_INSERT(10) = "INSERT INTO credential (id, controller, username, password, key_name, key, \
-        default_stream, streams, expires, revoked) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
+    CREDENTIAL_INSERT(13) = "INSERT INTO credential (id, controller, username, password, key_name, key, \
+        default_stream, streams, expires, revoked, scopes, note, made) \
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)";
     /// A credential is revoked once.
     CREDENTIAL_REVOKE(3) = "UPDATE credential SET revoked = ?3 WHERE controller = ?1 AND id = ?2 AND revoked IS NULL";
+    /// One that ended before a moment is forgotten.
+    CREDENTIAL_FORGET(3) = "DELETE FROM credential WHERE controller = ?1 AND id = ?2 \
+        AND (revoked <= ?3 OR expires <= ?3)";
 
     /// Suppresses in a scope.
     SUPPRESS(7) = suppress!("VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)", "");

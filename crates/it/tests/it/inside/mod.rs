@@ -3,6 +3,7 @@
 mod at_random;
 mod canaries;
 mod canary_forms;
+mod credentials;
 mod decisions;
 mod delivery;
 mod doors;

@@ -13,6 +13,7 @@ mod full_disk;
 mod harness;
 mod hosts;
 mod importing;
+mod keying;
 mod kills;
 mod ledger;
 mod loads;
