@@ -1,14 +1,18 @@
 //! What is kept for a time, and goes when that is over (GDPR Art. 5(1)(e)); and wishes that still have to be passed on.
 //!
-//! Invariants: a slice is one short commit, so that nobody waits for it, and has one leaf that says how many and names
+//! Invariants: a slice is one short commit, behind whatever is short, so that nobody waits for it, and has one leaf that says how many and names
 //! nobody; a crash between two of them leaves what is still due for the next time; several nodes may do it at once.
 //! Never: a row that something still counts, waits for, or has to show. An opt-out.
+
+mod aged;
 
 use super::wishes::{WishView, opened_wish, right_of};
 use super::*;
 use crate::accounts::{TIMELINE, TIMELINE_DAYS_MAX};
 use crate::engine::EntryRow;
+use crate::facts::write_scope;
 use crate::journal::SystemEvent;
+use model::person::SuppressionScope;
 use model::{StreamId, Timestamp, WishId};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
@@ -41,6 +45,7 @@ impl Store {
     pub(crate) async fn forget(&self, now: Timestamp) -> Result<()> {
         self.forget_messages(now).await?;
         self.forget_sign_ups(now).await?;
+        self.forget_aged(now).await?;
         let asked = Self::first_id_of(before(now, ASKED_ONCE));
         self.forget_rows("request", &sql::CONFIRMATIONS_FORGET, asked.into()).await?;
         self.forget_rows("count", &sql::MAILED_FORGET, now.into()).await?;
@@ -52,7 +57,7 @@ impl Store {
         loop {
             let step = Step::new(statement, vec![until.clone(), SLICE.into()]);
             let writes = writes(ControllerId::OPERATOR, what, vec![step]);
-            if self.engine.change(vec![(Change::Rows(writes), None)]).await?.first() == Some(&0) {
+            if self.engine.change_bulk(vec![(Change::Rows(writes), None)]).await?.first() == Some(&0) {
                 return Ok(());
             }
         }
@@ -77,7 +82,7 @@ impl Store {
             secret: None,
         })?;
         let entry = EntryRow { controller: controller.0, bytes };
-        self.engine.change(vec![(Change::Rows(writes(controller, what, steps)), Some(entry))]).await.map(drop)
+        self.engine.change_bulk(vec![(Change::Rows(writes(controller, what, steps)), Some(entry))]).await.map(drop)
     }
 
     /// How long what became of messages of a stream is kept: as its terms say, and 90 days at most (law.md R38).

@@ -31,6 +31,8 @@ pub(super) const MAIN: &[Step] = &[
     Step { name: "main_0007", text: include_str!("migrations/main_0007.sql") },
     Step { name: "main_0008", text: include_str!("migrations/main_0008.sql") },
     Step { name: "main_0009", text: include_str!("migrations/main_0009.sql") },
+    Step { name: "main_0010", text: include_str!("migrations/main_0010.sql") },
+    Step { name: "main_0011", text: include_str!("migrations/main_0011.sql") },
 ];
 
 /// Steps of the keys database.

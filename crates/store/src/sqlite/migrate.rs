@@ -29,6 +29,8 @@ pub(super) const MAIN: &[Migration] = &[
     Migration { name: "main_0009", text: include_str!("migrations/main_0009.sql") },
     Migration { name: "main_0010", text: include_str!("migrations/main_0010.sql") },
     Migration { name: "main_0011", text: include_str!("migrations/main_0011.sql") },
+    Migration { name: "main_0012", text: include_str!("migrations/main_0012.sql") },
+    Migration { name: "main_0013", text: include_str!("migrations/main_0013.sql") },
 ];
 
 /// Steps of the keys database.

@@ -54,9 +54,6 @@ statements! { POLICY:
         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)";
     /// A credential is revoked once.
     CREDENTIAL_REVOKE(3) = "UPDATE credential SET revoked = ?3 WHERE controller = ?1 AND id = ?2 AND revoked IS NULL";
-    /// One that ended before a moment is forgotten.
-    CREDENTIAL_FORGET(3) = "DELETE FROM credential WHERE controller = ?1 AND id = ?2 \
-        AND (revoked <= ?3 OR expires <= ?3)";
 
     /// Suppresses in a scope.
     SUPPRESS(7) = suppress!("VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)", "");

@@ -1,5 +1,6 @@
 //! A node in the test's own process: every crate of the product, real sockets, a clock and a DNS that tests move.
 
+mod aging;
 mod at_random;
 mod canaries;
 mod canary_forms;

@@ -324,6 +324,7 @@ pub(in crate::copy) const TABLES: &[Table] = &[
             or_none(integer("forwarded")),
             octets("event"),
             octets("sealed"),
+            or_none(integer("claimed")),
         ],
     ),
     main(

@@ -135,7 +135,8 @@ async fn wish(api: &Api, token: &str, right: Right, visit: &Visit) -> Result<Res
             let id = recorded.map_err(fault)?;
             let reference = api.store().public_id(id);
             let wish = mailing::Wish { owner: &owner, right, address, reference: &reference };
-            if mailing::forward(api, &wish).await {
+            let claimed = api.store().claim_wish(link.controller, id).await.map_err(fault)?;
+            if claimed && mailing::forward(api, &wish).await {
                 api.store().wish_forwarded(link.controller, id).await.map_err(fault)?;
             }
             reference
