@@ -292,8 +292,8 @@ impl Recorded {
         Ok((shown, words))
     }
 
-    /// Where data of this purpose lie, and for how long what shows it is kept, as the controller's instruction says it of
-    /// the streams that serve it.
+    /// Where data of this purpose lie, and for how long what shows it is kept, as the controller's instruction says it
+    /// of the streams that serve it.
     fn storage(&self, store: &Store) -> Storage {
         let streams = store.streams(self.controller);
         let root = store.purpose(self.controller, self.purpose).map_or(self.purpose, |purpose| purpose.id);

@@ -1,7 +1,8 @@
 //! What is kept for a time, and goes when that is over (GDPR Art. 5(1)(e)); and wishes that still have to be passed on.
 //!
-//! Invariants: a slice is one short commit, behind whatever is short, so that nobody waits for it, and has one leaf that says how many and names
-//! nobody; a crash between two of them leaves what is still due for the next time; several nodes may do it at once.
+//! Invariants: a slice is one short commit, behind whatever others wait for, and has one leaf that says how many and
+//! names nobody; a crash between two of them leaves what is still due for the next time; several nodes may do it at
+//! once.
 //! Never: a row that something still counts, waits for, or has to show. An opt-out.
 
 mod aged;

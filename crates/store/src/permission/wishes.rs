@@ -142,8 +142,8 @@ impl Store {
         Ok(id)
     }
 
-    /// Takes it in hand to tell the controller of a wish by mail. False when he was told, or another node is at it: then
-    /// he is not to be told here. Who ends with it in hand leaves it to others after a while.
+    /// Takes it in hand to tell the controller of a wish by mail. False when he was told, or another node is at it:
+    /// then he is not to be told here. Who ends with it in hand leaves it to others after a while.
     ///
     /// # Errors
     /// Those of the engine.

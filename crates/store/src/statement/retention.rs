@@ -113,7 +113,8 @@ statements! { RETENTION:
         AND ", ended!("?4"));
     /// What was withdrawn stands as the wish that it is.
     EVIDENCE_WISH(5) = suppress!("SELECT basis.controller, basis.tag, ?5, 'opt-out', basis.withdrawn, NULL, NULL \
-        FROM basis WHERE basis.controller = ?1 AND basis.tag = ?2 AND basis.purpose = ?3 AND basis.withdrawn <= ?4", "");
+        FROM basis WHERE basis.controller = ?1 AND basis.tag = ?2 AND basis.purpose = ?3 \
+        AND basis.withdrawn <= ?4", "");
     /// What shows it goes.
     EVIDENCE_EVENTS(4) = concat!("DELETE FROM consent_event WHERE controller = ?1 AND tag = ?2 AND purpose = ?3 \
         AND at <= ?4 AND EXISTS (SELECT 1 FROM basis WHERE basis.controller = ?1 AND basis.tag = ?2 \

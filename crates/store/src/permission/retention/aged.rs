@@ -1,8 +1,8 @@
 //! What goes by days that terms name: the evidence of bases that ended, and bounces.
 //!
 //! Invariants: the evidence of a basis stays while the basis is in force, and for its days after it ended by
-//! withdrawal, by its own time or with the person (GDPR Art. 5(1)(e), 7(1), 17(3)(e)); before a withdrawn basis goes, it
-//! stands as an opt-out, so that no wish is lost with what shows it (Art. 7(3), 21(3)). Only bounces run out.
+//! withdrawal, by its own time or with the person (GDPR Art. 5(1)(e), 7(1), 17(3)(e)); before a withdrawn basis goes,
+//! it stands as an opt-out, so that no wish is lost with what shows it (Art. 7(3), 21(3)). Only bounces run out.
 //! Never: anything of a person whose data are restricted (Art. 18(1)(c)): he may need them for claims of his own.
 
 use super::*;

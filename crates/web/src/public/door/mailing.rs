@@ -81,7 +81,8 @@ pub(super) async fn tell_held(api: &Api, owner: &Owner, reference: &str, why: &s
 }
 
 /// Wishes that a request could not pass on are tried again until their 24 hours are over (law.md R16; GDPR Art.
-/// 28(3)(e)); of several nodes one mails a wish. Those that are late are counted in the log; their controller still finds them by the API.
+/// 28(3)(e)); of several nodes one mails a wish. Those that are late are counted in the log; their controller still
+/// finds them by the API.
 ///
 /// # Errors
 /// Those of the store; calling again later is safe.
