@@ -11,10 +11,11 @@ use crate::document::consent_record::{
     FormShown, Freedom, Method, NoticeShown, PartyShown, PurposeDecision, PurposeKind, RecordError, Status,
     StatusEvent, Storage, SubjectReference, json_ld, refuse_as_evidence,
 };
+use crate::document::instruction::RetentionClass;
 use crate::document::notice::LanguageTag;
 use crate::document::terms::{DataCategory, PlainCategory, Region};
 use crate::error::Error;
-use crate::profile;
+use crate::{operator, profile};
 use mail::address::Address;
 use model::ids::EventId;
 use model::{ControllerId, DocumentId, PurposeId, RecipientTag, Timestamp};
@@ -161,6 +162,7 @@ impl Recorded {
             Some(act) => (self.method(act, asked.is_some()), details.action(&act.method)),
             None => (Method::Import, Action::Unknown),
         };
+        let storage = self.storage(store);
         let record_id = match (given, &self.import) {
             (Some(given), _) => given.event.to_hex(),
             (None, Some(import)) => {
@@ -178,9 +180,8 @@ impl Recorded {
             purposes,
             notice,
             personal_data: [PlainCategory::Email, PlainCategory::Permission].map(DataCategory::Plain).to_vec(),
-            storage: Storage { regions: Vec::new(), days_after_end: None },
-            // GDPR Art. 3: the law under which all of this is recorded.
-            jurisdiction: Some(Region::eea()),
+            jurisdiction: only(&storage.regions),
+            storage,
             withdrawal_shown: details.withdrawal.clone(),
             method,
             action,
@@ -293,16 +294,36 @@ impl Recorded {
         Ok((shown, words))
     }
 
+    /// Where data of this purpose lie, and for how long what shows it is kept, as the controller's instruction says it
+    /// of the streams that serve it.
+    fn storage(&self, store: &Store) -> Storage {
+        let streams = store.streams(self.controller);
+        let root = store.purpose(self.controller, self.purpose).map_or(self.purpose, |purpose| purpose.id);
+        let serving: Vec<_> = streams.iter().filter(|stream| stream.purposes.contains(&root)).collect();
+        let words: BTreeSet<&String> = serving.iter().flat_map(|stream| &stream.terms.regions).collect();
+        let days = |stream: &&std::sync::Arc<model::Stream>| {
+            stream.terms.retention_days.get(RetentionClass::Evidence.as_str()).copied()
+        };
+        // One that does not bound it keeps it.
+        let bounds: Option<Vec<u32>> = serving.iter().map(days).collect();
+        Storage {
+            regions: words.into_iter().filter_map(|word| Region::parse(word).ok()).collect(),
+            days_after_end: bounds.and_then(|bounds| bounds.into_iter().max()),
+        }
+    }
+
     async fn parties(&self, store: &Store, details: &Details) -> Result<(PartyShown, PartyShown), NotExported> {
         let told = profile::load(store, self.controller).await?;
         let name = details.controller.clone().or_else(|| told.as_ref().map(|told| told.name.clone()));
         let name = name.or_else(|| store.controller_name(self.controller)).unwrap_or_default();
         let contact = told.map(|told| told.email).unwrap_or_default();
-        let operator = ControllerId::OPERATOR;
-        let ours = profile::load(store, operator).await?;
-        let processor = match ours {
-            Some(ours) => PartyShown { name: ours.name, contact: ours.email },
-            None => PartyShown { name: store.controller_name(operator).unwrap_or_default(), contact: String::new() },
+        // As it stands in the agreements; whoever did not say who he is has the name of his account alone.
+        let processor = match operator::load(store).await? {
+            Some(ours) => PartyShown { name: ours.name, contact: ours.contact },
+            None => {
+                let account = store.controller_name(ControllerId::OPERATOR);
+                PartyShown { name: account.unwrap_or_default(), contact: String::new() }
+            }
         };
         Ok((PartyShown { name, contact }, processor))
     }
@@ -322,6 +343,14 @@ impl Recorded {
         let is_page = act.is_some_and(|act| Way::from_word(&act.method) == Some(Way::Page));
         let page = details.page.clone().unwrap_or_else(|| "preferences".to_owned());
         Ok(is_page.then_some(FormShown { form: page, version: 1, page_origin: None }))
+    }
+}
+
+/// The region whose law it is: where the instruction names one alone.
+fn only(regions: &[Region]) -> Option<Region> {
+    match regions {
+        [one] => Some(one.clone()),
+        _ => None,
     }
 }
 

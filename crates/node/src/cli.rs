@@ -3,6 +3,7 @@
 mod agreement;
 mod config;
 mod consent;
+mod credential;
 mod house;
 mod import;
 mod key;
@@ -51,6 +52,9 @@ enum Command {
     /// Hand over the evidence of a person's consent as one file, or check such a file.
     #[command(subcommand)]
     Consent(consent::Command),
+    /// Make, list or revoke credentials of a controller's systems.
+    #[command(subcommand)]
+    Credential(credential::Command),
     /// Read or change a controller's suppression list, or move it as a file.
     #[command(subcommand)]
     Suppressions(suppressions::Command),
@@ -84,6 +88,7 @@ pub fn run(arguments: Arguments) -> ExitCode {
         | Command::Key(_)
         | Command::Ledger(_)
         | Command::Consent(_)
+        | Command::Credential(_)
         | Command::Suppressions(_)
         | Command::Store(_) => log::Default::Quiet,
     });
@@ -97,6 +102,7 @@ pub fn run(arguments: Arguments) -> ExitCode {
                 Command::Import(arguments) => import::run(*arguments).await,
                 Command::Agreement(arguments) => agreement::run(*arguments).await,
                 Command::Consent(command) => consent::run(command).await,
+                Command::Credential(command) => credential::run(command).await,
                 Command::Suppressions(command) => suppressions::run(command).await,
                 Command::Nodes(arguments) => nodes::run(arguments).await,
                 Command::ReturnPath(arguments) => return_path::run(arguments).await,

@@ -3,6 +3,7 @@
 //! memory, which bumps the permission generation, and only then it answers. A caller who goes away while he waits
 //! changes nothing of that: what was asked of the engine is done and takes effect.
 
+mod credentials;
 mod keepable;
 mod purposes;
 mod terms;
@@ -11,8 +12,7 @@ mod tests;
 
 use crate::authority::Authority;
 use crate::engine::{
-    AgreementRow, Change, CredentialRow, DomainRow, EntryRow, InstructionRow, PersonQuery, SlotRef, StreamRow,
-    SuppressionRow,
+    AgreementRow, Change, DomainRow, EntryRow, InstructionRow, PersonQuery, SlotRef, StreamRow, SuppressionRow,
 };
 use crate::error::{Error, Result};
 use crate::facts::write_restriction;
@@ -20,11 +20,12 @@ use crate::journal::SystemEvent;
 use crate::open::Store;
 use crate::policy::number_list;
 use crate::vault::{Secret, base32, crypto};
+pub(crate) use credentials::{ALL_STREAMS, scopes_from};
+pub use credentials::{CredentialPlan, CredentialView, ForStreams, NotMade, Scope, Scopes};
+pub(crate) use keepable::{BOUNCES, EVIDENCE, TIMELINE, TIMELINE_DAYS_MAX, is_kept};
 pub use keepable::{NotKeepable, Place};
-pub(crate) use keepable::{TIMELINE, TIMELINE_DAYS_MAX, is_kept};
 use mail::address::{Address, Domain};
 use mail::dkim::SigningKey;
-use mail::scram::Keys;
 use model::agreement::AgreementState;
 use model::basis::{BasisKind, Evidence};
 use model::event::EventType;
@@ -270,33 +271,9 @@ impl Store {
         if !streams.all(|stream| policy.stream(controller, *stream).is_some()) {
             return Err(Error::NotFound { what: "stream" });
         }
-        let id = CredentialId(self.next_id());
-        let password = secret_text(32)?;
-        let (key_name, key_secret) = (secret_text(20)?, secret_text(40)?);
-        let row = CredentialRow {
-            id: id.0,
-            controller: controller.0,
-            username: new.username.to_owned(),
-            password: self.vault.secret_hash("smtp", &password),
-            key_name: key_name.clone(),
-            key: self.vault.secret_hash("api", &key_secret),
-            default_stream: new.default_stream.0,
-            streams: number_list(new.streams.iter().map(|stream| stream.0)),
-            expires: new.expires,
-            revoked: None,
-            scram: Keys::derive(&password, crypto::random()?).map(|keys| keys.to_octets()),
-        };
-        self.write(EventType::CredentialChanged, Change::Credential(row)).await?;
-        Ok(Created { id, username: new.username.to_owned(), password, api_key: format!("{key_name}.{key_secret}") })
-    }
-
-    /// A credential ends now.
-    ///
-    /// # Errors
-    /// [`Error::NotFound`] when the controller has no such credential.
-    pub async fn revoke_credential(&self, controller: ControllerId, id: CredentialId) -> Result<()> {
-        let change = Change::Revoke { controller: controller.0, id: id.0, at: self.now() };
-        found(self.write(EventType::CredentialChanged, change).await?, "credential")
+        let streams = number_list(new.streams.iter().map(|stream| stream.0));
+        let (name, both) = (new.username.to_owned(), credentials::both_doors());
+        self.add_credential(controller, name, (new.default_stream, streams), (&both, None), new.expires).await
     }
 
     /// Restricts a person (GDPR Art. 18). With [`Restriction::Erased`] his secret is destroyed as well: what is

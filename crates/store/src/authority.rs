@@ -1,5 +1,6 @@
 //! Who speaks, proven: only the store makes an [`Authority`], and only out of a right secret, or the proof of one.
 
+use crate::accounts::Scope;
 use crate::engine::{Reach, Step, Writes};
 use crate::error::Result;
 use crate::open::Store;
@@ -75,7 +76,7 @@ impl Store {
         let shown = self.vault.secret_hash("smtp", password);
         let policy = self.policy.current();
         let credential = policy.credential_by_username(name)?;
-        let authority = self.proven(credential, &shown, &credential.row.password)?;
+        let authority = self.proven(credential, &shown, &credential.row.password).filter(|by| by.has(Scope::Smtp))?;
         match stream {
             Some(stream) => authority.with_stream(stream, self),
             None => Some(authority),
@@ -146,7 +147,7 @@ impl Store {
         let shown = self.vault.secret_hash("api", secret);
         let policy = self.policy.current();
         let credential = policy.credential_by_key_name(name)?;
-        self.proven(credential, &shown, &credential.row.key)
+        self.proven(credential, &shown, &credential.row.key).filter(|by| by.has(Scope::Api))
     }
 
     /// For a listener that the operator bound to a credential and to trusted networks.

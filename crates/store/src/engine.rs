@@ -42,6 +42,8 @@ pub(crate) trait Engine: Send + Sync + 'static {
     /// Writes changes, each with its ledger entry, in one commit. Row counts say what each touched; a change that
     /// touched nothing leaves no entry.
     async fn change(&self, changes: Vec<(Change, Option<EntryRow>)>) -> Result<Vec<usize>>;
+    /// The same, behind what others wait for: for what is only to be done some time.
+    async fn change_bulk(&self, changes: Vec<(Change, Option<EntryRow>)>) -> Result<Vec<usize>>;
     /// Whom to tell, from now on, what a commit of `change` or `settle` changed of what is kept in memory: after the
     /// commit and before its answer, in the order of the commits, also when the caller no longer waits. Set once.
     fn on_change(&self, told: OnChange);

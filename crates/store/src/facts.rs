@@ -319,7 +319,7 @@ fn sender(
             id: credential.id,
             standing: if credential.row.revoked.is_some() || !before(now, credential.row.expires) {
                 Standing::Revoked
-            } else if credential.streams.contains(&stream) {
+            } else if policy.stream(controller, stream).is_some_and(|stream| credential.may_use(stream)) {
                 Standing::Good
             } else {
                 Standing::OutOfScope

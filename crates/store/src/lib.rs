@@ -34,7 +34,8 @@ mod view;
 mod conformance;
 
 pub use accounts::{
-    Created, DomainKeys, List, NewBasis, NewCredential, NewPurpose, NewStream, NotKeepable, Place, Verified,
+    Created, CredentialPlan, CredentialView, DomainKeys, ForStreams, List, NewBasis, NewCredential, NewPurpose,
+    NewStream, NotKeepable, NotMade, Place, Scope, Scopes, Verified,
 };
 pub use authority::{Authority, ScramChallenge};
 pub use cluster::{ClockSource, ClusterView, LookSettings, NoSuchRole, NodeView, Roles, Tenure, TenureChanges, look};

@@ -8,6 +8,7 @@
 //! not understood lets nothing pass, and hurts nobody else. Where several nodes share the data, an older picture never
 //! replaces a newer one, and a generation that moved in the database moves here (`cluster/follower.rs`).
 
+use crate::accounts::{ALL_STREAMS, Scopes, scopes_from};
 use crate::engine::{
     AgreementRow, Changed, ControllerRow, CredentialRow, DomainRow, Engine, InstructionRow, PolicyRows, PurposeRow,
     StreamRow,
@@ -71,7 +72,16 @@ pub(crate) struct CredentialPolicy {
     pub(crate) controller: ControllerId,
     pub(crate) row: CredentialRow,
     pub(crate) default_stream: Arc<Stream>,
-    pub(crate) streams: Vec<StreamId>,
+    pub(crate) streams: CredentialStreams,
+    pub(crate) scopes: Scopes,
+}
+
+/// Streams that a credential may use.
+pub(crate) enum CredentialStreams {
+    /// These.
+    Named(Vec<StreamId>),
+    /// Every one but the platform's own, also one that comes later.
+    All,
 }
 
 /// A consistent picture of all accounts.
@@ -139,6 +149,12 @@ impl Policy {
     }
     pub(crate) fn credential(&self, id: CredentialId) -> Option<&Arc<CredentialPolicy>> {
         self.credentials.get(&id)
+    }
+    pub(crate) fn credentials(&self) -> impl Iterator<Item = &Arc<CredentialPolicy>> {
+        self.credentials.values()
+    }
+    pub(crate) fn credentials_of(&self, controller: ControllerId) -> impl Iterator<Item = &Arc<CredentialPolicy>> {
+        self.credentials().filter(move |known| known.controller == controller)
     }
     pub(crate) fn credential_by_username(&self, username: &str) -> Option<&Arc<CredentialPolicy>> {
         self.by_username.get(username).and_then(|id| self.credentials.get(id))
@@ -344,11 +360,19 @@ impl Policy {
             .stream(controller, StreamId(row.default_stream))
             .cloned()
             .ok_or(Error::Row { column: "credential.default_stream" })?;
-        let streams = numbers(&row.streams, "credential.streams")?.into_iter().map(StreamId).collect();
+        let streams = match row.streams.as_str() {
+            ALL_STREAMS => CredentialStreams::All,
+            list => {
+                let ids = numbers(list, "credential.streams")?;
+                CredentialStreams::Named(ids.into_iter().map(StreamId).collect())
+            }
+        };
+        let scopes = scopes_from(&row.scopes)?;
         let id = CredentialId(row.id);
         self.by_username.insert(row.username.clone(), id);
         self.by_key_name.insert(row.key_name.clone(), id);
-        self.credentials.insert(id, Arc::new(CredentialPolicy { id, controller, row, default_stream, streams }));
+        let known = CredentialPolicy { id, controller, row, default_stream, streams, scopes };
+        self.credentials.insert(id, Arc::new(known));
         Ok(())
     }
 }

@@ -3,6 +3,8 @@
 //! its own (`log.rs`), bounded and sealed.
 
 pub(crate) mod log;
+#[cfg(test)]
+mod tests;
 
 use crate::engine::EntryRow;
 use crate::error::Result;

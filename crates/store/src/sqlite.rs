@@ -200,13 +200,8 @@ impl Drop for SqliteEngine {
     }
 }
 
-#[async_trait]
-impl Engine for SqliteEngine {
-    async fn policy(&self) -> Result<PolicyRows> {
-        self.main_readers.read_together(policy::read)
-    }
-
-    async fn change(&self, changes: Vec<(Change, Option<EntryRow>)>) -> Result<Vec<usize>> {
+impl SqliteEngine {
+    async fn change_on(&self, lane: Lane, changes: Vec<(Change, Option<EntryRow>)>) -> Result<Vec<usize>> {
         let moving = changes.iter().filter(|(change, _)| change.moves_permission());
         let controllers = moving.map(|(change, _)| change.controller()).collect();
         let is_account = changes.iter().any(|(change, _)| change.is_account());
@@ -220,7 +215,22 @@ impl Engine for SqliteEngine {
         let then = move |(_, rows): &mut (Vec<usize>, Option<PolicyRows>)| {
             tell(&told, Changed { controllers, policy: rows.take() });
         };
-        self.main.write_then(Lane::Short, work, then).await.map(|(touched, _)| touched)
+        self.main.write_then(lane, work, then).await.map(|(touched, _)| touched)
+    }
+}
+
+#[async_trait]
+impl Engine for SqliteEngine {
+    async fn policy(&self) -> Result<PolicyRows> {
+        self.main_readers.read_together(policy::read)
+    }
+
+    async fn change(&self, changes: Vec<(Change, Option<EntryRow>)>) -> Result<Vec<usize>> {
+        self.change_on(Lane::Short, changes).await
+    }
+
+    async fn change_bulk(&self, changes: Vec<(Change, Option<EntryRow>)>) -> Result<Vec<usize>> {
+        self.change_on(Lane::Bulk, changes).await
     }
 
     fn on_change(&self, told: OnChange) {

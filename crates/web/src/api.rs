@@ -22,6 +22,7 @@ use crate::router::Fault;
 pub(crate) mod agreements;
 pub(crate) mod body;
 pub(crate) mod consents;
+pub(crate) mod credentials;
 pub(crate) mod decisions;
 pub(crate) mod evidence;
 pub(crate) mod flight;

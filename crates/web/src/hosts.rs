@@ -1,7 +1,8 @@
 //! Host names of the controllers' own: whose they are, what is served on them, and their certificates.
 //!
-//! Invariants: nothing is ordered, served or linked to under a name that is not in force in the store; on such a name
-//! only its controller's pages are there; a certificate that cannot be had leaves the pages at the node's own address.
+//! Invariants: nothing is ordered or served under a name that is neither in force nor retired in the store, and nothing
+//! linked to under one that is not in force; on such a name only its controller's pages are there; a certificate that
+//! cannot be had leaves the pages at the node's own address.
 //! Never: a private key outside the store's vault and the memory of this process; a question to DNS in the name of a
 //! recipient.
 //! Read in this order: `name`, `proof`, `door`, `certificates`, `acme`, `keeper`.
@@ -17,7 +18,7 @@ pub(crate) mod proof;
 pub use acme::{Acme, AcmeSettings};
 pub use certificates::{BesideNode, Certified};
 pub use keeper::Keeper;
-pub(crate) use keeper::{GRACE, LOOK_EVERY, ORDER_WITHIN};
+pub(crate) use keeper::{GRACE, LOOK_EVERY, ORDER_WITHIN, RETIRED, forget};
 pub use name::host_of_url;
 pub(crate) use name::parse;
 

@@ -87,6 +87,8 @@ pub(crate) fn table() -> Vec<Route> {
         Route::post("/v1/consents", api::consents::post_consent),
         Route::post("/v1/consents/withdraw", api::consents::post_withdrawal),
         Route::post("/v1/consents/export", api::evidence::post_export),
+        Route::both("/v1/credentials", api::credentials::get_credentials, api::credentials::post_credential),
+        Route::delete("/v1/credentials/{id}", api::credentials::delete_credential),
         Route::get("/v1/requests", api::requests::get_requests),
         Route::both("/v1/agreements", api::agreements::get_agreements, api::agreements::post_agreement),
         Route::get("/v1/agreements/{id}", api::agreements::get_agreement),

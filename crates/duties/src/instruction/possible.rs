@@ -32,9 +32,6 @@ pub(super) fn check(store: &Store, instruction: &Instruction) -> Vec<Impossible>
         when(stream.messages_per_day_max != all, "messages_per_day_max", counted);
         let body = "the content of a message is destroyed when it has left; say `{\"days\": 0}`";
         when(keeps_bodies(stream), "retention.body", body);
-        let aged = "this class is kept as long as the agreement; say `until-agreement-ends`";
-        when(is_aged(stream, RetentionClass::Evidence), "retention.evidence", aged);
-        when(is_aged(stream, RetentionClass::Suppression), "retention.suppression", aged);
         let single = "unconfirmed consent carries no mail here; say `double-opt-in`";
         let unconfirmed = stream.consent.is_some_and(|terms| terms.confirmation == Confirmation::Single);
         when(unconfirmed, "consent.confirmation", single);
@@ -42,10 +39,6 @@ pub(super) fn check(store: &Store, instruction: &Instruction) -> Vec<Impossible>
         when(!marketing && stream.footer == Footer::Add, "footer", alone);
     }
     list
-}
-
-fn is_aged(stream: &Stream, class: RetentionClass) -> bool {
-    matches!(stream.retention.get(&class), Some(Keep::Days(_)))
 }
 
 fn keeps_bodies(stream: &Stream) -> bool {

@@ -1,7 +1,7 @@
 //! What an instruction says, in the words of the store and the gate.
 
 use crate::document::instruction::{
-    Footer, Instruction, Keep, MailKind, OptOut, RetentionClass, Stream, TlsFloor, Tracking, Unverified,
+    Footer, Instruction, Keep, MailKind, OptOut, Stream, TlsFloor, Tracking, Unverified,
 };
 use crate::document::terms::DataCategory;
 use model::stream::{self, Terms};
@@ -37,8 +37,8 @@ fn of_stream(content: &Instruction, stream: &Stream) -> GivenStream {
 /// How mail on a stream is treated, as far as a node is asked to do it. What has its built-in time is not said.
 pub(super) fn terms(said: &Stream) -> Terms {
     let days = said.retention.iter().filter_map(|(class, keep)| match keep {
-        Keep::Days(days) if is_timed(*class) => Some((class.as_str().to_owned(), *days)),
-        Keep::Days(_) | Keep::UntilAgreementEnds | Keep::WithoutEnd => None,
+        Keep::Days(days) => Some((class.as_str().to_owned(), *days)),
+        Keep::UntilAgreementEnds | Keep::WithoutEnd => None,
     });
     let category = |one: &DataCategory| match one {
         DataCategory::Plain(plain) => plain.as_str().to_owned(),
@@ -78,8 +78,4 @@ pub(super) fn terms(said: &Stream) -> Terms {
             Some(Unverified::Refused) | None => stream::Unverified::Refused,
         },
     }
-}
-
-const fn is_timed(class: RetentionClass) -> bool {
-    matches!(class, RetentionClass::Body | RetentionClass::Timeline | RetentionClass::Engagement)
 }

@@ -120,7 +120,6 @@ impl Values {
     }
 
     /// Is a switch on?
-    #[cfg(feature = "s3")]
     pub(crate) fn is_on(&self, key: &Key) -> bool {
         self.text(key) == Some("true")
     }

@@ -14,6 +14,15 @@ const DAYS_MAX: u32 = 366;
 pub(crate) const TIMELINE_DAYS_MAX: u32 = 90;
 /// The class of data whose time terms may shorten: what became of messages.
 pub(crate) const TIMELINE: &str = "timeline";
+/// Evidence of consent, after it ended. Ten years: the longest general limitation of claims in the Member States.
+pub(crate) const EVIDENCE: &str = "evidence";
+const EVIDENCE_DAYS_MAX: u32 = 3_650;
+/// Of suppressions, those that a bounce made. What a person wished does not age (GDPR Art. 7(3), 21(3)).
+pub(crate) const BOUNCES: &str = "suppression";
+const BOUNCES_DAYS_MAX: u32 = 366;
+/// Classes whose days terms may say, and how many at most.
+const BY_DAYS: [(&str, u32); 3] =
+    [(TIMELINE, TIMELINE_DAYS_MAX), (EVIDENCE, EVIDENCE_DAYS_MAX), (BOUNCES, BOUNCES_DAYS_MAX)];
 /// Classes that are kept for no time at all beside the message itself, whatever is allowed.
 const NOT_KEPT: [&str; 2] = ["body", "engagement"];
 
@@ -67,13 +76,21 @@ pub enum NotKeepable {
     NotMarketing(&'static str),
     /// A class whose time is not the terms' to say.
     #[error(
-        "retention of {0:?}: terms bound `timeline` (at most {TIMELINE_DAYS_MAX} days); `body` and `engagement` are \
-         not kept beyond the message anyway; everything else is kept as docs/personal-data.md says"
+        "retention of {0:?}: terms bound `timeline` (at most {TIMELINE_DAYS_MAX} days), `evidence` (after it ended, at \
+         most {EVIDENCE_DAYS_MAX}) and `suppression` (bounces, at most {BOUNCES_DAYS_MAX}); `body` and `engagement` \
+         are not kept beyond the message anyway; everything else is kept as docs/personal-data.md says"
     )]
     RetentionClass(String),
     /// For ever, or not at all.
-    #[error("retention of the timeline for {0} days: from 1 to {TIMELINE_DAYS_MAX} days (GDPR Art. 5(1)(e))")]
-    RetentionDays(u32),
+    #[error("retention of the {class} for {days} days: from 1 to {most} days (GDPR Art. 5(1)(e))")]
+    RetentionDays {
+        /// The class.
+        class: &'static str,
+        /// As said.
+        days: u32,
+        /// At most.
+        most: u32,
+    },
 }
 
 /// Where a node is.
@@ -115,11 +132,13 @@ pub(super) fn keepable(terms: &Terms, is_marketing: bool, place: Option<&str>) -
     terms.frequency.map_or(Ok(()), frequency)?;
     terms.quiet.as_ref().map_or(Ok(()), quiet)?;
     for (class, days) in &terms.retention_days {
-        match class.as_str() {
-            TIMELINE if (1..=TIMELINE_DAYS_MAX).contains(days) => {}
-            TIMELINE => return Err(NotKeepable::RetentionDays(*days)),
-            class if NOT_KEPT.contains(&class) => {}
-            other => return Err(NotKeepable::RetentionClass(other.to_owned())),
+        if NOT_KEPT.contains(&class.as_str()) {
+            continue;
+        }
+        let known = BY_DAYS.iter().find(|(known, _)| *known == class);
+        let (class, most) = *known.ok_or_else(|| NotKeepable::RetentionClass(class.clone()))?;
+        if !(1..=most).contains(days) {
+            return Err(NotKeepable::RetentionDays { class, days: *days, most });
         }
     }
     Ok(())
@@ -193,6 +212,9 @@ mod tests {
             (terms(|terms| terms.quiet = quiet(0, 60, "Nowhere")), "quiet hours in \"Nowhere\": no such time zone"),
             (retained("timeline", 0), "retention of the timeline"),
             (retained("timeline", 91), "retention of the timeline"),
+            (retained("evidence", 0), "retention of the evidence for 0 days"),
+            (retained("evidence", 3_651), "retention of the evidence"),
+            (retained("suppression", 367), "retention of the suppression"),
             (retained("everything", 1), "retention of \"everything\""),
         ] {
             let said = said(&terms, None).unwrap();
@@ -210,6 +232,7 @@ mod tests {
             terms.quiet = Some(Quiet { from: 1_320, until: 420, zone: "Europe/Berlin".to_owned() });
             terms.tls_floor = TlsFloor::Encrypted;
             terms.retention_days.extend([("timeline".to_owned(), 30), ("body".to_owned(), 0)]);
+            terms.retention_days.extend([("evidence".to_owned(), 1_095), ("suppression".to_owned(), 90)]);
         });
         assert_eq!(said(&all, Some("DE")), None);
         assert_eq!(said(&Terms::default(), None), None);

@@ -82,7 +82,7 @@ fn domain_row<'f>(fields: &'f mut Fields, row: &DomainRow) -> &'f mut Fields {
 
 fn credential_row<'f>(fields: &'f mut Fields, row: &CredentialRow) -> &'f mut Fields {
     fields.number(row.id).number(row.controller).text(&row.username).text(&row.key_name);
-    fields.number(row.default_stream).text(&row.streams).time(row.expires)
+    fields.number(row.default_stream).text(&row.streams).time(row.expires).text(&row.scopes)
 }
 
 /// Fields in order.

@@ -4,6 +4,7 @@
 use super::*;
 use crate::conformance::place::Place;
 use crate::conformance::rows::{acceptance, message};
+use crate::engine::CredentialRow;
 use crate::permission::{Act, Method};
 use crate::spool::Start;
 use crate::vault::KeyKind;
@@ -165,6 +166,9 @@ async fn a_row_that_is_not_understood_lets_nothing_pass_and_hurts_nobody_else() 
         expires: None,
         revoked: None,
         scram: None,
+        scopes: "smtp,api".to_owned(),
+        note: None,
+        made: None,
     });
     let newer = Change::Agreement(AgreementRow {
         id: store.next_id(),
@@ -204,6 +208,9 @@ async fn rfc5802_3_a_credential_from_before_gets_its_keys_at_its_next_login() {
         expires: None,
         revoked: None,
         scram: None,
+        scopes: "smtp,api".to_owned(),
+        note: None,
+        made: None,
     });
     store.engine.change(vec![(credential, None)]).await.unwrap();
     let keys = |name: &str| store.scram_challenge(name).unwrap().keys;

@@ -65,6 +65,9 @@ fn setting_up() -> Vec<Change> {
             expires: None,
             revoked: None,
             scram: Some(vec![5; 84]),
+            scopes: "smtp,api".to_owned(),
+            note: Some(vec![5; 40]),
+            made: Some(at(1)),
         }),
     ]
 }
@@ -108,6 +111,8 @@ pub(super) async fn tell(engine: &dyn Engine) {
     assert_eq!(states, [(1, "superseded"), (2, "in-force")]);
     assert_eq!(policy.instructions[1].messages_per_day_max, u64::try_from(i64::MAX).unwrap());
     assert_eq!((policy.credentials[0].revoked, policy.credentials[0].key), (Some(at(2)), [4; 32]));
+    let kept = &policy.credentials[0];
+    assert_eq!((kept.scopes.as_str(), kept.note.as_deref(), kept.made), ("smtp,api", Some(&[5; 40][..]), Some(at(1))));
     assert_eq!((policy.domains[0].verified, policy.domains[0].rsa_key.len()), (Some(at(1)), 100));
 }
 

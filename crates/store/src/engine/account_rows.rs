@@ -167,6 +167,12 @@ pub(crate) struct CredentialRow {
     pub(crate) revoked: Option<Timestamp>,
     /// Keys for SCRAM, as [`mail::scram::Keys::to_octets`] writes them.
     pub(crate) scram: Option<Vec<u8>>,
+    /// Words of what it may do, comma separated.
+    pub(crate) scopes: String,
+    /// What it is for, sealed.
+    pub(crate) note: Option<Vec<u8>>,
+    /// When it was made.
+    pub(crate) made: Option<Timestamp>,
 }
 
 /// One change of accounts or wishes. Written with its ledger entry in one commit.

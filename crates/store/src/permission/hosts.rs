@@ -1,7 +1,8 @@
 //! Host names of the controllers' own, under which their pages are served, and their certificates.
 //!
 //! Anybody may claim a name; it is in force for the one who put its record into DNS, and for one alone at a time. A
-//! name whose record has gone stays in force for a while and then lapses, and its certificate with it.
+//! name whose record has gone stays in force for a while and then lapses. What lapsed or was given up is retired: no
+//! new link leads there, and it is served until it is forgotten, or until somebody else proves that it is his.
 //! Invariants: keys of certificates and of the account with an authority lie sealed; a change of what is in force is in
 //! memory of this node when its verb returns, and of the others after their next [`Store::refresh_hosts`].
 //! Standards: RFC 8555 (what is kept between the steps of an order).
@@ -35,6 +36,8 @@ pub enum HostState {
     Verified,
     /// In force, but its record is missing.
     Failing,
+    /// No longer in force; served for a while longer, as links in mail that was sent lead there.
+    Retired,
 }
 
 impl HostState {
@@ -45,6 +48,7 @@ impl HostState {
             Self::Claimed => "claimed",
             Self::Verified => "verified",
             Self::Failing => "failing",
+            Self::Retired => "retired",
         }
     }
 }
@@ -76,16 +80,19 @@ pub struct HostView {
     pub order_fault: String,
     /// From when to when its certificate holds.
     pub certificate: Option<(Timestamp, Timestamp)>,
+    /// Since when it is retired.
+    pub retired: Option<Timestamp>,
 }
 
 impl HostView {
     /// Where it stands.
     #[must_use]
     pub const fn state(&self) -> HostState {
-        match (self.verified, self.missing) {
-            (None, _) => HostState::Claimed,
-            (Some(_), None) => HostState::Verified,
-            (Some(_), Some(_)) => HostState::Failing,
+        match (self.retired, self.verified, self.missing) {
+            (Some(_), _, _) => HostState::Retired,
+            (None, None, _) => HostState::Claimed,
+            (None, Some(_), None) => HostState::Verified,
+            (None, Some(_), Some(_)) => HostState::Failing,
         }
     }
 
@@ -97,6 +104,7 @@ impl HostView {
         let failures = u32::try_from(row.number()?).unwrap_or(u32::MAX);
         let order_fault = row.text()?;
         let certificate = row.moment_if_any()?.zip(row.moment_if_any()?);
+        let retired = row.moment_if_any()?;
         Ok(Self {
             id,
             name,
@@ -110,6 +118,7 @@ impl HostView {
             failures,
             order_fault,
             certificate,
+            retired,
         })
     }
 }
@@ -175,15 +184,20 @@ impl Store {
         Ok(holder.is_some_and(|holder| holder != controller.0))
     }
 
-    /// Gives a name up. False when he has none by this id.
+    /// Gives a name up: it is retired, or gone where no link ever led. False when he has none by this id.
     ///
     /// # Errors
     /// Those of the engine.
     pub async fn give_host_up(&self, controller: ControllerId, id: HostId) -> Result<bool> {
-        let step = Step::new(&sql::HOST_DELETE, vec![controller.0.into(), id.0.into()]);
-        let was_there = self.act(EventType::HostChanged, writes(controller, id, "given up", step)).await?;
+        let values = || vec![controller.0.into(), id.0.into()];
+        let gone = writes(controller, id, "given up", Step::new(&sql::HOST_DELETE, values()));
+        let retired = [values(), vec![self.now().into()]].concat();
+        let retired = writes(controller, id, "given up", Step::new(&sql::HOST_RETIRE, retired));
+        let changed =
+            self.act(EventType::HostChanged, gone).await? || self.act(EventType::HostChanged, retired).await?;
         self.refresh_hosts().await?;
-        Ok(was_there)
+        // One that is retired already is given up already.
+        Ok(changed || self.host(controller, id).await?.is_some_and(|host| host.state() == HostState::Retired))
     }
 
     /// What an authority that asks for a token on a name is answered (RFC 8555 §8.3). Looked up where all nodes write

@@ -1,14 +1,19 @@
 //! What is kept for a time, and goes when that is over (GDPR Art. 5(1)(e)); and wishes that still have to be passed on.
 //!
-//! Invariants: a slice is one short commit, so that nobody waits for it, and has one leaf that says how many and names
-//! nobody; a crash between two of them leaves what is still due for the next time; several nodes may do it at once.
+//! Invariants: a slice is one short commit, behind whatever others wait for, and has one leaf that says how many and
+//! names nobody; a crash between two of them leaves what is still due for the next time; several nodes may do it at
+//! once.
 //! Never: a row that something still counts, waits for, or has to show. An opt-out.
+
+mod aged;
 
 use super::wishes::{WishView, opened_wish, right_of};
 use super::*;
 use crate::accounts::{TIMELINE, TIMELINE_DAYS_MAX};
 use crate::engine::EntryRow;
+use crate::facts::write_scope;
 use crate::journal::SystemEvent;
+use model::person::SuppressionScope;
 use model::{StreamId, Timestamp, WishId};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
@@ -24,6 +29,8 @@ const ASKED_ONCE: Duration = Duration::from_secs(31 * 86_400);
 const FAILING_KEPT: Duration = Duration::from_secs(31 * 86_400);
 /// law.md R16: a wish is with the controller within a day.
 const FORWARDED_WITHIN: Duration = DAY;
+/// A credential that ended is listed for so long.
+const CREDENTIAL_ENDED: Duration = Duration::from_secs(30 * 86_400);
 /// By how much ids may be ahead of the clock.
 const HURRY: Duration = Duration::from_secs(60);
 /// Wishes of one look.
@@ -41,10 +48,12 @@ impl Store {
     pub(crate) async fn forget(&self, now: Timestamp) -> Result<()> {
         self.forget_messages(now).await?;
         self.forget_sign_ups(now).await?;
+        self.forget_aged(now).await?;
         let asked = Self::first_id_of(before(now, ASKED_ONCE));
         self.forget_rows("request", &sql::CONFIRMATIONS_FORGET, asked.into()).await?;
         self.forget_rows("count", &sql::MAILED_FORGET, now.into()).await?;
-        self.forget_rows("refusal", &sql::FAILING_FORGET, before(now, FAILING_KEPT).into()).await
+        self.forget_rows("refusal", &sql::FAILING_FORGET, before(now, FAILING_KEPT).into()).await?;
+        self.forget_credentials(before(now, CREDENTIAL_ENDED)).await
     }
 
     /// Rows of which no leaf speaks: that they ran out says nothing that earlier leaves do not.
@@ -52,7 +61,7 @@ impl Store {
         loop {
             let step = Step::new(statement, vec![until.clone(), SLICE.into()]);
             let writes = writes(ControllerId::OPERATOR, what, vec![step]);
-            if self.engine.change(vec![(Change::Rows(writes), None)]).await?.first() == Some(&0) {
+            if self.engine.change_bulk(vec![(Change::Rows(writes), None)]).await?.first() == Some(&0) {
                 return Ok(());
             }
         }
@@ -77,7 +86,7 @@ impl Store {
             secret: None,
         })?;
         let entry = EntryRow { controller: controller.0, bytes };
-        self.engine.change(vec![(Change::Rows(writes(controller, what, steps)), Some(entry))]).await.map(drop)
+        self.engine.change_bulk(vec![(Change::Rows(writes(controller, what, steps)), Some(entry))]).await.map(drop)
     }
 
     /// How long what became of messages of a stream is kept: as its terms say, and 90 days at most (law.md R38).

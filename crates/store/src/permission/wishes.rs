@@ -6,6 +6,7 @@
 use super::*;
 use model::ids::EventId;
 use model::{NoticeId, Timestamp, WishId};
+use std::time::Duration;
 
 /// A right.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -95,6 +96,8 @@ pub struct NoticeView {
     pub text: String,
 }
 
+/// Mail is taken in within moments; whoever has not recorded it by then is gone.
+const IN_HAND: Duration = Duration::from_secs(300);
 const SEALED: &str = "controller notice";
 
 /// Bytes moved to another row do not open.
@@ -157,6 +160,28 @@ impl Store {
         let rows = self.found(&sql::WISH_BEFORE, whose).await?;
         let mut row = rows.into_iter().next().ok_or(Error::NotFound { what: "wish" })?;
         Ok(Exercised::Before(WishId(row.number()?)))
+    }
+
+    /// Takes it in hand to tell the controller of a wish by mail. False when he was told, or another node is at it:
+    /// then he is not to be told here. Who ends with it in hand leaves it to others after a while.
+    ///
+    /// # Errors
+    /// Those of the engine.
+    pub async fn claim_wish(&self, controller: ControllerId, id: WishId) -> Result<bool> {
+        let now = self.now();
+        let values = vec![controller.0.into(), id.0.into(), now.into(), now.plus(IN_HAND).into()];
+        let writes = Writes {
+            controller: controller.0,
+            person: None,
+            reach: Reach::Nothing,
+            what: "wish",
+            event: None,
+            detail: [0; 32],
+            steps: vec![Step::new(&sql::WISH_CLAIM, values)],
+        };
+        // No leaf: that he was told has one.
+        let touched = self.engine.change(vec![(Change::Rows(writes), None)]).await?;
+        Ok(touched.first().is_some_and(|rows| *rows > 0))
     }
 
     /// The controller has been sent a person's wish (GDPR Art. 28(3)(e)).

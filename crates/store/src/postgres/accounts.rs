@@ -157,6 +157,9 @@ async fn credentials(tx: &Transaction<'_>) -> Result<Vec<CredentialRow>, Fault> 
             expires: moment_if_any(row, 8, "credential.expires")?,
             revoked: moment_if_any(row, 9, "credential.revoked")?,
             scram: column(row, 10, "credential.scram")?,
+            scopes: column(row, 11, "credential.scopes")?,
+            note: column(row, 12, "credential.note")?,
+            made: moment_if_any(row, 13, "credential.made")?,
         })
     };
     rows.iter().map(credential).collect()
@@ -306,8 +309,8 @@ async fn domain(tx: &Transaction<'_>, row: &DomainRow) -> Result<usize, Fault> {
 }
 
 async fn credential(tx: &Transaction<'_>, row: &CredentialRow) -> Result<usize, Fault> {
-    let (expires, revoked) = (row.expires.map(Timestamp::micros), row.revoked.map(Timestamp::micros));
-    let values: [Param<'_>; 11] = [
+    let [expires, revoked, made] = [row.expires, row.revoked, row.made].map(|at| at.map(Timestamp::micros));
+    let values: [Param<'_>; 14] = [
         &row.id,
         &row.controller,
         &row.username,
@@ -319,6 +322,9 @@ async fn credential(tx: &Transaction<'_>, row: &CredentialRow) -> Result<usize, 
         &expires,
         &revoked,
         &row.scram,
+        &row.scopes,
+        &row.note,
+        &made,
     ];
     insert(tx, &sql::CREDENTIAL_INSERT, "credential", &values).await
 }

@@ -34,6 +34,10 @@ pub(super) const MAIN: &[Step] = &[
     Step { name: "main_0010", text: include_str!("migrations/main_0010.sql") },
     Step { name: "main_0011", text: include_str!("migrations/main_0011.sql") },
     Step { name: "main_0012", text: include_str!("migrations/main_0012.sql") },
+    Step { name: "main_0013", text: include_str!("migrations/main_0013.sql") },
+    Step { name: "main_0014", text: include_str!("migrations/main_0014.sql") },
+    Step { name: "main_0015", text: include_str!("migrations/main_0015.sql") },
+    Step { name: "main_0016", text: include_str!("migrations/main_0016.sql") },
 ];
 
 /// Steps of the keys database.

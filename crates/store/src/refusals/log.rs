@@ -180,7 +180,7 @@ impl Store {
         let controllers: Vec<_> = self.policy.current().controllers().map(|known| known.id).collect();
         for controller in controllers {
             let step = Step::new(&sql::REFUSALS_FORGET, vec![controller.0.into(), bound.into()]);
-            self.change_log(controller, vec![step]).await?;
+            self.engine.change_bulk(vec![(log_writes(controller, vec![step]), None)]).await?;
         }
         Ok(())
     }
@@ -193,18 +193,14 @@ impl Store {
     }
 
     async fn change_log(&self, controller: ControllerId, steps: Vec<Step>) -> Result<()> {
-        let writes = Writes {
-            controller: controller.0,
-            person: None,
-            reach: Reach::Nothing,
-            what: "refusal",
-            event: None,
-            detail: [0; 32],
-            steps,
-        };
-        // No leaf: the ledger has the counts of refusals, and names nobody in them.
-        self.engine.change(vec![(Change::Rows(writes), None)]).await.map(drop)
+        self.engine.change(vec![(log_writes(controller, steps), None)]).await.map(drop)
     }
+}
+
+/// No leaf: the ledger has the counts of refusals, and names nobody in them.
+fn log_writes(controller: ControllerId, steps: Vec<Step>) -> Change {
+    let (person, reach, event) = (None, Reach::Nothing, None);
+    Change::Rows(Writes { controller: controller.0, person, reach, what: "refusal", event, detail: [0; 32], steps })
 }
 
 impl Row {

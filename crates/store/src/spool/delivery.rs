@@ -301,13 +301,15 @@ impl Store {
         secret: Option<&Secret>,
     ) -> Result<Option<(SuppressionRow, Vec<u8>)>> {
         let OutcomeKind::Bounced { suppress: Suppress::Yes } = outcome.verdict else { return Ok(None) };
+        let days = self.bounce_days(outcome.row.controller, outcome.row.stream);
+        let life = days.map_or(BOUNCE_LIFE, |days| Duration::from_secs(u64::from(days) * 86_400));
         let row = SuppressionRow {
             controller: outcome.row.controller.0,
             tag: outcome.row.tag.0,
             scope: "delivery".into(),
             reason: SuppressionReason::HardBounce.as_str().into(),
             since: outcome.at,
-            until: Some(outcome.at.plus(BOUNCE_LIFE)),
+            until: Some(outcome.at.plus(life)),
             address: None,
         };
         let entry = self.suppression_entry(&row, secret)?;

@@ -32,6 +32,10 @@ pub(super) const MAIN: &[Migration] = &[
     Migration { name: "main_0012", text: include_str!("migrations/main_0012.sql") },
     Migration { name: "main_0013", text: include_str!("migrations/main_0013.sql") },
     Migration { name: "main_0014", text: include_str!("migrations/main_0014.sql") },
+    Migration { name: "main_0015", text: include_str!("migrations/main_0015.sql") },
+    Migration { name: "main_0016", text: include_str!("migrations/main_0016.sql") },
+    Migration { name: "main_0017", text: include_str!("migrations/main_0017.sql") },
+    Migration { name: "main_0018", text: include_str!("migrations/main_0018.sql") },
 ];
 
 /// Steps of the keys database.

@@ -113,6 +113,9 @@ fn credentials(connection: &Connection) -> Result<Vec<CredentialRow>> {
             expires: moment_if_any(row, 8)?,
             revoked: moment_if_any(row, 9)?,
             scram: row.get(10)?,
+            scopes: row.get(11)?,
+            note: row.get(12)?,
+            made: moment_if_any(row, 13)?,
         })
     })
 }
@@ -231,6 +234,9 @@ fn credential(connection: &Connection, row: &CredentialRow) -> Result<usize> {
         row.expires.map(Timestamp::micros),
         row.revoked.map(Timestamp::micros),
         row.scram,
+        row.scopes,
+        row.note,
+        row.made.map(Timestamp::micros),
     ];
     insert(connection, &sql::CREDENTIAL_INSERT, "credential", values)
 }

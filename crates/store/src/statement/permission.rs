@@ -164,6 +164,9 @@ statements! { PERMISSION:
         ORDER BY id DESC LIMIT 1";
     /// The controller has it; the first time counts.
     WISH_FORWARDED(3) = "UPDATE wish SET forwarded = ?3 WHERE controller = ?1 AND id = ?2 AND forwarded IS NULL";
+    /// One node tells the controller by mail, unless he was told, or another node is at it.
+    WISH_CLAIM(4) = "UPDATE wish SET claimed = ?4 WHERE controller = ?1 AND id = ?2 AND forwarded IS NULL \
+        AND (claimed IS NULL OR claimed <= ?3)";
     /// Wishes of a controller's people, newest first, below an id.
     WISHES(3) = "SELECT id, tag, kind, at, forwarded, sealed FROM wish WHERE controller = ?1 AND id < ?2 \
         ORDER BY id DESC LIMIT ?3";

@@ -20,7 +20,7 @@ statements! { POLICY:
         return_path FROM domain ORDER BY id";
     /// All credentials.
     CREDENTIALS(0) = "SELECT id, controller, username, password, key_name, key, default_stream, streams, expires, \
-        revoked, scram FROM credential ORDER BY id";
+        revoked, scram, scopes, note, made FROM credential ORDER BY id";
 
     /// A new controller.
     CONTROLLER_INSERT(3) = "INSERT INTO controller (id, name, created) VALUES (?1, ?2, ?3)";
@@ -49,9 +49,9 @@ statements! { POLICY:
     DOMAIN_INSERT(8) = "INSERT INTO domain (id, controller, name, verified, rsa_selector, rsa_key, ed25519_selector, \
         ed25519_key) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
     /// A new credential.
-    CREDENTIAL_INSERT(11) = "INSERT INTO credential (id, controller, username, password, key_name, key, \
-        default_stream, streams, expires, revoked, scram) \
-        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)";
+    CREDENTIAL_INSERT(14) = "INSERT INTO credential (id, controller, username, password, key_name, key, \
+        default_stream, streams, expires, revoked, scram, scopes, note, made) \
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)";
     /// A credential gets its keys for SCRAM once.
     CREDENTIAL_SCRAM(3) = "UPDATE credential SET scram = ?3 WHERE controller = ?1 AND id = ?2 AND scram IS NULL";
     /// A credential is revoked once.

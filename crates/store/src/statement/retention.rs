@@ -1,6 +1,6 @@
 //! Statements that take away what was kept for a time. Both engines run them through the general verbs.
 
-use super::statements;
+use super::{statements, suppress};
 
 /// Persons of whom nothing is known but a sign-up that was never confirmed: no basis, wish or evidence of anything
 /// else, no other request that still can be answered, no import that brought them.
@@ -43,6 +43,24 @@ macro_rules! alone {
     };
 }
 
+/// Bases that ended by a moment: withdrawn, run out, or of a person who was erased; but none of a person whose data are
+/// restricted (GDPR Art. 18(1)(c)).
+macro_rules! ended {
+    ($until:literal) => {
+        concat!(
+            "(basis.withdrawn <= ",
+            $until,
+            " OR (basis.withdrawn IS NULL AND basis.expires <= ",
+            $until,
+            ") OR EXISTS (SELECT 1 FROM restriction AS erased WHERE erased.controller = basis.controller ",
+            "AND erased.tag = basis.tag AND erased.kind = 'erased' AND erased.since <= ",
+            $until,
+            ")) AND NOT EXISTS (SELECT 1 FROM restriction AS kept WHERE kept.controller = basis.controller ",
+            "AND kept.tag = basis.tag AND kept.kind <> 'erased')"
+        )
+    };
+}
+
 statements! { RETENTION:
     /// What nobody counts any more of the marketing that persons got, a slice at a time.
     MAILED_FORGET(2) = "DELETE FROM mailed WHERE (controller, tag) IN (SELECT old.controller, old.tag FROM mailed \
@@ -79,4 +97,41 @@ statements! { RETENTION:
         ORDER BY id LIMIT ?2";
     /// How many of them there are in a range of ids.
     WISHES_LATE(2) = "SELECT COUNT(*) FROM wish WHERE id > ?1 AND id <= ?2 AND forwarded IS NULL";
+
+    /// Persons who withdrew what carried a purpose, by a moment.
+    EVIDENCE_WITHDRAWN(4) = concat!("SELECT tag FROM basis WHERE controller = ?1 AND purpose = ?2 \
+        AND withdrawn <= ?3 AND ", ended!("?3"), " ORDER BY withdrawn LIMIT ?4");
+    /// Those for whom it ran out.
+    EVIDENCE_EXPIRED(4) = concat!("SELECT tag FROM basis WHERE controller = ?1 AND purpose = ?2 \
+        AND withdrawn IS NULL AND expires <= ?3 AND ", ended!("?3"), " ORDER BY expires LIMIT ?4");
+    /// Those who were erased.
+    EVIDENCE_ERASED(4) = "SELECT basis.tag FROM restriction JOIN basis ON basis.controller = restriction.controller \
+        AND basis.tag = restriction.tag WHERE restriction.controller = ?1 AND restriction.kind = 'erased' \
+        AND basis.purpose = ?2 AND restriction.since <= ?3 ORDER BY basis.tag LIMIT ?4";
+    /// Is the first of a slice still one of them?
+    EVIDENCE_BEGIN(4) = concat!("UPDATE basis SET notice = NULL WHERE controller = ?1 AND tag = ?2 AND purpose = ?3 \
+        AND ", ended!("?4"));
+    /// What was withdrawn stands as the wish that it is.
+    EVIDENCE_WISH(5) = suppress!("SELECT basis.controller, basis.tag, ?5, 'opt-out', basis.withdrawn, NULL, NULL \
+        FROM basis WHERE basis.controller = ?1 AND basis.tag = ?2 AND basis.purpose = ?3 \
+        AND basis.withdrawn <= ?4", "");
+    /// What shows it goes.
+    EVIDENCE_EVENTS(4) = concat!("DELETE FROM consent_event WHERE controller = ?1 AND tag = ?2 AND purpose = ?3 \
+        AND at <= ?4 AND EXISTS (SELECT 1 FROM basis WHERE basis.controller = ?1 AND basis.tag = ?2 \
+        AND basis.purpose = ?3 AND ", ended!("?4"), ")");
+    /// And itself.
+    EVIDENCE_BASIS(4) = concat!("DELETE FROM basis WHERE controller = ?1 AND tag = ?2 AND purpose = ?3 AND ",
+        ended!("?4"));
+    /// What was said of all marketing, once no basis of the person is left.
+    EVIDENCE_REST(3) = "DELETE FROM consent_event WHERE controller = ?1 AND tag = ?2 AND purpose = 0 AND at <= ?3 \
+        AND NOT EXISTS (SELECT 1 FROM basis WHERE basis.controller = ?1 AND basis.tag = ?2)";
+    /// Bounces that have run out.
+    BOUNCES_OVER(2) = "SELECT controller, tag, scope FROM suppression WHERE ends <= ?1 AND reason = 'hard-bounce' \
+        ORDER BY ends LIMIT ?2";
+    /// One of them goes, if it was not renewed. Never what a person wished.
+    BOUNCE_FORGET(4) = "DELETE FROM suppression WHERE controller = ?1 AND tag = ?2 AND scope = ?3 \
+        AND reason = 'hard-bounce' AND ends <= ?4";
+    /// A credential that ended before a moment is forgotten.
+    CREDENTIAL_FORGET(3) = "DELETE FROM credential WHERE controller = ?1 AND id = ?2 \
+        AND (revoked <= ?3 OR expires <= ?3)";
 }

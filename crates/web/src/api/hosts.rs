@@ -8,12 +8,12 @@ use axum::extract::{Path, Request, State};
 use http::{HeaderMap, StatusCode};
 use model::{HostId, Timestamp};
 use serde::{Deserialize, Serialize};
-use store::permission::{HostView, Looked};
+use store::permission::{HostState, HostView, Looked};
 use utoipa::ToSchema;
 
 use crate::api::{Api, body, json, store_failed, to_the_end};
 use crate::hosts::proof::{self, Proof};
-use crate::hosts::{GRACE, LOOK_EVERY, ORDER_WITHIN, host_of_url, parse};
+use crate::hosts::{GRACE, LOOK_EVERY, ORDER_WITHIN, RETIRED, forget, host_of_url, parse};
 use crate::problem::Problem;
 use crate::router::Fault;
 use crate::timestamp::rfc3339;
@@ -49,7 +49,7 @@ pub(crate) struct HostCertificate {
     /// Until when it holds.
     #[serde(skip_serializing_if = "Option::is_none")]
     ends: Option<String>,
-    /// When the next one is ordered. Absent while the name is not in force.
+    /// When the next one is ordered. Absent while the name is not served.
     #[serde(skip_serializing_if = "Option::is_none")]
     next_order: Option<String>,
     /// Orders that failed since the last certificate.
@@ -67,7 +67,8 @@ pub(crate) struct HostAnswer {
     id: String,
     /// The name, in A-labels and small letters.
     name: String,
-    /// `claimed`: not in force. `verified`: in force. `failing`: in force, but its TXT record is missing.
+    /// `claimed`: not in force. `verified`: in force. `failing`: in force, but its TXT record is missing. `retired`:
+    /// given up or lapsed; no new link leads there, and what was sent before works until `retired_until`.
     state: &'static str,
     /// What DNS has to say for it, for as long as you use it.
     records: Vec<DnsRecord>,
@@ -80,6 +81,9 @@ pub(crate) struct HostAnswer {
     /// When it will not be in force any more, if its TXT record stays away.
     #[serde(skip_serializing_if = "Option::is_none")]
     lapses: Option<String>,
+    /// Until when a retired name is served. Then it is forgotten; verified again before, it is in force again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    retired_until: Option<String>,
     /// Its certificate.
     certificate: HostCertificate,
     /// Do links in your mail lead there now? If not, they lead to the node's own address.
@@ -121,6 +125,7 @@ fn answer(api: &Api, host: &HostView, reached: Option<HostId>) -> HostAnswer {
         fault: words(&host.fault),
         checked: host.checked.map(rfc3339),
         lapses: host.verified.and(host.missing).map(|since| rfc3339(since.plus(GRACE))),
+        retired_until: host.retired.map(|since| rfc3339(since.plus(RETIRED))),
         certificate: HostCertificate {
             state: match &host.certificate {
                 None => "none",
@@ -128,7 +133,7 @@ fn answer(api: &Api, host: &HostView, reached: Option<HostId>) -> HostAnswer {
                 Some(_) => "expired",
             },
             ends: host.certificate.map(|(_, ends)| rfc3339(ends)),
-            next_order: host.verified.map(|_| rfc3339(host.order_due)),
+            next_order: (host.state() != HostState::Claimed).then(|| rfc3339(host.order_due)),
             failures: host.failures,
             fault: words(&host.order_fault),
         },
@@ -196,7 +201,8 @@ pub(crate) async fn post_host(
 
 const OF_ANOTHER: &str = "was verified by another controller; it is free when he gives it up or his record is gone";
 
-/// Looks for the TXT record of a name now. A name in force stays so for seven days without it.
+/// Looks for the TXT record of a name now. A name in force stays so for seven days without it, a retired one is in
+/// force again with it. Where the name was another controller's who gave it up, it is yours alone from now on.
 #[utoipa::path(
     post, path = "/v1/hosts/{id}/verify", tag = "hosts",
     params(("id" = String, Path, description = "Id of the host name")),
@@ -232,7 +238,7 @@ pub(crate) async fn post_verify(
                 store.looked(controller, id, looked, LOOK_EVERY).await.map_err(failed)?;
             }
             Proof::There => match store.verify_host(controller, id, LOOK_EVERY).await {
-                Ok(true) => {}
+                Ok(true) => forget(store).await.map_err(failed)?,
                 Ok(false) | Err(store::Error::Exists { .. }) => return Err(Problem::field("name", OF_ANOTHER)),
                 Err(error) => return Err(failed(error)),
             },
@@ -248,13 +254,13 @@ pub(crate) async fn post_verify(
     .await
 }
 
-/// Gives a host name up. Its pages are gone at once, with its certificate; so are links in mail that was sent with
-/// them. Before, wait until that mail is old, or take a second name into use.
+/// Gives a host name up. No new link leads there. If mail may name it, it is retired: its pages are there for 60 days
+/// more, as long as DNS leads here and nobody else proves that the name is his; then it is forgotten.
 #[utoipa::path(
     delete, path = "/v1/hosts/{id}", tag = "hosts",
     params(("id" = String, Path, description = "Id of the host name")),
     responses(
-        (status = 204, description = "Given up"),
+        (status = 204, description = "Given up: retired, or gone if no mail can name it"),
         (status = 401, description = "No valid key", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "None of yours by this id", body = Problem,
          content_type = "application/problem+json"),

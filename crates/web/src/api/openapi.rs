@@ -60,6 +60,9 @@ mod tests;
         crate::api::profile::post_profile,
         crate::api::notices::post_notice,
         crate::api::forms::post_form,
+        crate::api::credentials::get_credentials,
+        crate::api::credentials::post_credential,
+        crate::api::credentials::delete_credential,
         crate::api::hosts::get_hosts,
         crate::api::hosts::post_host,
         crate::api::hosts::delete_host,
@@ -74,6 +77,7 @@ mod tests;
         (name = "messages", description = "Sending, and what became of it"),
         (name = "decisions", description = "Whether, and why not"),
         (name = "people", description = "Who may be mailed"),
+        (name = "credentials", description = "Credentials of your systems"),
         (name = "hosts", description = "Host names of your own for the pages where your recipients decide"),
         (name = "interface", description = "This description")
     ),

@@ -1,7 +1,8 @@
-//! Which certificate a TLS client is shown: that of the name he asks for, if it is in force, else the node's own.
+//! Which certificate a TLS client is shown: that of the name he asks for, if it is served, else the node's own.
 //!
-//! Invariant: a name that is in force no more is shown the node's own from the moment its controller gave it up.
+//! Invariant: a name that is served no more, or for another controller, is shown nothing of the former from then on.
 
+use model::HostId;
 use parking_lot::RwLock;
 use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::pem::PemObject as _;
@@ -13,13 +14,14 @@ use std::sync::Arc;
 use store::Store;
 use store::permission::{HostInForce, KeptCertificate};
 
-/// Certificates of names in force, opened once each.
+/// Certificates of names that are served, opened once each.
 pub struct Certified {
     store: Arc<Store>,
     opened: RwLock<HashMap<Arc<str>, Opened>>,
 }
 
 struct Opened {
+    host: HostId,
     revision: i64,
     /// Nothing when chain and key do not go together.
     key: Option<Arc<CertifiedKey>>,
@@ -32,20 +34,20 @@ impl Certified {
         Arc::new(Self { store, opened: RwLock::default() })
     }
 
-    /// The certificate of a name in force, if it holds now.
+    /// The certificate of a name that is served, if it holds now.
     fn of(&self, name: &str) -> Option<Arc<CertifiedKey>> {
         let book = self.store.host_book();
         let host = book.named(&name.to_ascii_lowercase())?;
         let kept = host.certificate.as_ref().filter(|kept| kept.holds(self.store.now()))?;
         if let Some(opened) = self.opened.read().get(&host.name)
-            && opened.revision == kept.revision
+            && (opened.host, opened.revision) == (host.id, kept.revision)
         {
             return opened.key.clone();
         }
         let key = self.open(host, kept);
         let mut opened = self.opened.write();
         opened.retain(|name, _| book.named(name).is_some());
-        opened.insert(Arc::clone(&host.name), Opened { revision: kept.revision, key: key.clone() });
+        opened.insert(Arc::clone(&host.name), Opened { host: host.id, revision: kept.revision, key: key.clone() });
         key
     }
 

@@ -92,7 +92,7 @@ fn to_https(api: &Api, host: &HostInForce, request: &Request<Body>) -> Response 
     }
 }
 
-/// The answer to an authority. On a name that is not in force there is none.
+/// The answer to an authority. On a name that is not served there is none.
 pub(crate) async fn get_challenge(State(api): State<Api>, Path(token): Path<String>, request: Request) -> Response {
     let missing = || Problem::of(Fault::NotFound).into_response();
     let Some(name) = named(&request).filter(|_| token.len() <= TOKEN_OCTETS_MAX) else { return missing() };

@@ -1,8 +1,9 @@
 //! What is due for host names from time to time: is the record still there, is a certificate to be ordered or renewed.
 //!
 //! Invariants: of several nodes one does it; a name whose record is missing stays in force for [`GRACE`] and then
-//! lapses; an order that failed is tried again later and later, never in step with others; not more than
-//! [`ORDERS_PER_HOUR_MAX`] orders an hour leave this node.
+//! lapses; what lapsed or was given up is served for [`RETIRED`] and then forgotten; an order that failed is tried
+//! again later and later, never in step with others; not more than [`ORDERS_PER_HOUR_MAX`] orders an hour leave this
+//! node.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -22,6 +23,8 @@ pub(crate) const LOOK_EVERY: Duration = Duration::from_secs(24 * 3_600);
 const LOOK_AGAIN: Duration = Duration::from_secs(3_600);
 /// A name whose record is missing stays in force for so long: a mistake in DNS breaks no link at once.
 pub(crate) const GRACE: Duration = Duration::from_secs(7 * 24 * 3_600);
+/// A name that lapsed or was given up is served for so long: the ways out that mail names work for 60 days at least.
+pub(crate) const RETIRED: Duration = Duration::from_secs(60 * 24 * 3_600);
 /// A controller who says that he mended it does not wait longer. Authorities count failures by the hour.
 pub(crate) const ORDER_WITHIN: Duration = Duration::from_secs(15 * 60);
 /// The wait after a first failure; doubled with each.
@@ -62,6 +65,7 @@ impl Keeper {
                 self.look(&host).await?;
             }
         }
+        forget(&self.store).await?;
         if let Some(acme) = &self.acme {
             for host in self.store.hosts_to_order(AT_ONCE).await? {
                 let now = self.store.now();
@@ -100,6 +104,11 @@ impl Keeper {
             _ => Ok(()),
         }
     }
+}
+
+/// Takes away what has been retired for long enough, or is somebody else's by now.
+pub(crate) async fn forget(store: &Store) -> Result<()> {
+    store.forget_hosts(RETIRED, AT_ONCE).await
 }
 
 /// The controller finds out before his links change.

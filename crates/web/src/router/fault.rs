@@ -13,6 +13,8 @@ pub(crate) enum Fault {
     Malformed,
     /// No key, or one that is not known.
     NotAuthenticated,
+    /// The key may not do this.
+    OutOfScope,
     /// No such path, or nothing of this controller by that id.
     NotFound,
     /// The path is there, the method is not.
@@ -61,9 +63,10 @@ pub(crate) struct FaultRow {
 
 impl Fault {
     /// Every fault.
-    pub(crate) const ALL: [Self; 17] = [
+    pub(crate) const ALL: [Self; 18] = [
         Self::Malformed,
         Self::NotAuthenticated,
+        Self::OutOfScope,
         Self::NotFound,
         Self::MethodNotAllowed,
         Self::BodyTimeout,
@@ -95,6 +98,13 @@ impl Fault {
                 "No valid key was given",
                 "send `Authorization: Bearer KEY` with the API key of a credential that is neither revoked nor expired",
                 StatusCode::UNAUTHORIZED,
+            ),
+            // GDPR Art. 29, 32(4): who holds a key does what it was made for.
+            Self::OutOfScope => row(
+                "out-of-scope",
+                "The key may not do this",
+                "use a key with the scope that the text names; the operator makes one with `postern credential create`",
+                StatusCode::FORBIDDEN,
             ),
             Self::NotFound => row(
                 "not-found",

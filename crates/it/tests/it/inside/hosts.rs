@@ -1,5 +1,7 @@
 //! Host names of controllers' own, through real sockets, with an authority that is not ours (Debian's `pebble`).
 
+mod retired;
+
 use super::house::{ADA, BOB, HOUR, House, PAGES, Plan, Tenant, address, bearer, json_of};
 use model::Clock as _;
 use model::basis::BasisKind;
@@ -90,6 +92,12 @@ impl Scene {
         json_of(&answer)
     }
 
+    async fn give_up(&self, who: &Tenant, host: &Value, status: u16) {
+        let path = format!("/v1/hosts/{}", host["id"].as_str().unwrap());
+        let answer = self.ask(who, "DELETE", &path, None).await;
+        assert_eq!(answer.status, status, "{}", answer.text());
+    }
+
     async fn verify(&self, who: &Tenant, host: &Value) -> HttpAnswer {
         self.ask(who, "POST", &format!("/v1/hosts/{}/verify", host["id"].as_str().unwrap()), None).await
     }
@@ -159,7 +167,7 @@ fn refused(answer: &HttpAnswer, status: u16, words: &str) {
     assert!(answer.text().contains(words), "{}", answer.text());
 }
 
-/// The whole way: claimed, proven, certified, served, linked to, given up.
+/// The whole way: claimed, proven, certified, served, linked to, given up, and proven again.
 #[tokio::test(flavor = "multi_thread")]
 async fn rfc8555_a_name_is_proven_certified_served_linked_to_and_given_up() {
     let mut scene = Scene::new().await;
@@ -224,21 +232,22 @@ async fn rfc8555_a_name_is_proven_certified_served_linked_to_and_given_up() {
         assert_eq!(clear.get(challenge, &[]).await.unwrap().status, 404, "{challenge}");
     }
 
-    let gone = scene.ask(&shop, "DELETE", &format!("/v1/hosts/{}", host["id"].as_str().unwrap()), None).await;
-    assert_eq!(gone.status, 204, "{}", gone.text());
-    let anew = scene.over_tls(NAME).await.get(path(&after), &[]).await;
-    assert!(anew.is_err(), "no certificate of that name is shown any more");
-    assert_eq!(
-        there.get(path(&after), &[]).await.unwrap().status,
-        404,
-        "and to who resumes a session nothing is there"
-    );
-    let anyhow = Http::tls(scene.https, "localhost", scene.house.ca.client()).asking(NAME);
-    for way in [&anyhow, &clear] {
-        assert_eq!(way.get(path(&after), &[]).await.unwrap().status, 404);
-    }
+    // A name that no mail can name is gone when it is given up.
+    let unused = scene.claim(&shop, "unused.shop.example").await;
+    scene.give_up(&shop, &unused, 204).await;
+    scene.give_up(&shop, &unused, 404).await;
+    // This one is retired: no new link leads there, and those that were sent go on working.
+    scene.give_up(&shop, &host, 204).await;
+    let told = scene.told(&shop).await;
+    assert_eq!((&told["state"], &told["links"]), (&json!("retired"), &json!(false)), "{told:#}");
+    assert!(told["retired_until"].is_string(), "{told:#}");
     assert!(scene.way_out(&shop, ADA).await.starts_with(PAGES));
-    assert_eq!(json_of(&scene.ask(&shop, "GET", "/v1/hosts", None).await), json!({"hosts": []}));
+    assert_eq!(scene.over_tls(NAME).await.get(path(&after), &[]).await.unwrap().status, 200);
+    assert_eq!(there.get("/v1/openapi.json", &[]).await.unwrap().status, 404, "and nothing else is there");
+    scene.give_up(&shop, &host, 204).await;
+    // Proven again, it is in force again, with the certificate that is there.
+    assert_eq!(json_of(&scene.verify(&shop, &host).await)["state"], "verified");
+    assert!(scene.way_out(&shop, ADA).await.starts_with("https://mail.shop.example/"));
     scene.end().await;
 }
 
@@ -416,58 +425,5 @@ async fn a_certificate_is_renewed_after_two_thirds_of_its_life_and_one_that_ende
     assert!(scene.way_out(&shop, ADA).await.starts_with(PAGES));
     let own = Http::tls(scene.https, NAME, scene.house.ca.client());
     assert!(own.get("/public.css", &[]).await.is_err(), "the node's own certificate is shown, which is not for it");
-    scene.end().await;
-}
-
-/// A record that vanished is missed; the name lapses after seven days and not before.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_name_whose_record_is_missing_lapses_after_a_grace_of_seven_days() {
-    let mut scene = Scene::new().await;
-    let (shop, dns) = (scene.house.shop.clone(), &scene.house.dns);
-    let other = scene.house.admit("other", "other.example").await;
-    let host = scene.in_force(NAME).await;
-    scene.keeper.round().await.unwrap();
-    dns.clear(RECORD);
-    scene.keeper.round().await.unwrap();
-    assert_eq!(scene.told(&shop).await["state"], "verified", "it is looked for once a day");
-    scene.house.clock.advance(DAY + HOUR);
-    scene.keeper.round().await.unwrap();
-    let told = scene.told(&shop).await;
-    assert_eq!((&told["state"], &told["links"]), (&json!("failing"), &json!(true)), "{told:#}");
-    assert!(told["lapses"].is_string() && told["fault"].as_str().unwrap().contains(RECORD), "{told:#}");
-    // It is back: nothing happened. DNS that says nothing is no missing record.
-    publish(&scene.house, &host);
-    scene.house.clock.advance(HOUR * 2);
-    scene.keeper.round().await.unwrap();
-    assert_eq!(scene.told(&shop).await["state"], "verified");
-    dns.clear(RECORD).servfail(RECORD);
-    for _ in 0..9 {
-        scene.house.clock.advance(DAY);
-        scene.keeper.round().await.unwrap();
-    }
-    let told = scene.told(&shop).await;
-    assert_eq!((&told["state"], &told["links"]), (&json!("verified"), &json!(true)));
-    assert!(told["fault"].as_str().unwrap().contains("DNS did not answer"), "{told:#}");
-
-    dns.clear(RECORD);
-    for _ in 0..7 {
-        scene.house.clock.advance(DAY);
-        scene.keeper.round().await.unwrap();
-        assert_eq!(scene.told(&shop).await["state"], "failing");
-    }
-    scene.house.clock.advance(DAY);
-    scene.keeper.round().await.unwrap();
-    let told = scene.told(&shop).await;
-    assert_eq!((&told["state"], &told["links"]), (&json!("claimed"), &json!(false)), "{told:#}");
-    assert_eq!(told["certificate"]["state"], "none", "its certificate and key are gone");
-    assert!(scene.over_tls(NAME).await.get("/public.css", &[]).await.is_err());
-    let notices = scene.house.store.notices(shop.controller, i64::MAX, 10).await.unwrap();
-    let kinds: Vec<&str> = notices.iter().map(|notice| notice.kind.as_str()).collect();
-    assert_eq!(kinds, ["host-lapsed", "host-failing", "host-failing"]);
-    // Free for whoever proves it now.
-    let theirs = scene.claim(&other, NAME).await;
-    publish(&scene.house, &theirs);
-    assert_eq!(scene.verify(&other, &theirs).await.status, 200);
-    refused(&scene.verify(&shop, &host).await, 400, "does not hold the value");
     scene.end().await;
 }

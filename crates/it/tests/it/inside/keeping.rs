@@ -230,3 +230,17 @@ async fn art28_3_e_a_right_whose_day_is_over_is_counted_as_late_and_stays_in_the
     house.until_empty().await;
     assert!(house.mx.received().iter().all(|one| one.to == [ADA]));
 }
+
+/// GDPR Art. 28(3)(e): passed on, and not again by whoever looks at the same moment.
+#[tokio::test]
+async fn a_right_is_passed_on_once_when_two_look_at_once() {
+    let house = House::new().await;
+    exercise(&house, ADA).await;
+    reachable(&house).await;
+    house.clock.advance(HOUR);
+    tokio::join!(try_again(&house), try_again(&house));
+    house.mx.wait_for_recipient("privacy@dest.example", 1).await;
+    house.until_empty().await;
+    assert_eq!(house.mx.received().iter().filter(|one| one.to == ["privacy@dest.example"]).count(), 1);
+    assert_eq!(forwarded(&house).await, [true]);
+}

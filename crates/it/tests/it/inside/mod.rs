@@ -1,9 +1,11 @@
 //! A node in the test's own process: every crate of the product, real sockets, a clock and a DNS that tests move.
 
+mod aging;
 mod at_random;
 mod canaries;
 mod canary_forms;
 mod chunking;
+mod credentials;
 mod decisions;
 mod delivery;
 mod desk;

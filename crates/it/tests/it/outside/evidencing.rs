@@ -89,6 +89,10 @@ async fn art7_1_the_words_shown_are_exported_when_newer_ones_are_in_use_and_ever
     let sha256 = model::ids::hex(digest::digest(&digest::SHA256, &words).as_ref());
     assert_eq!(record["dpv:hasNotice"]["schema:sha256"], sha256);
     assert_eq!(record["dpv:hasNotice"]["schema:version"], 3);
+    // Who processes is who signed the agreement, and where, what the instruction says.
+    assert_eq!(record["dpv:hasDataProcessor"][0]["dpv:hasName"], "The operator of this demo");
+    let stored = &record["dpv:hasProcess"][0]["dpv:hasStorageCondition"][0];
+    assert_eq!((&stored["dpv:hasLocation"], &record["dpv:hasJurisdiction"]), (&json!(["loc:EEA"]), &json!("loc:EEA")));
     let readme = fs::read_to_string(inner.join("README.txt")).unwrap();
     assert!(readme.contains("Nothing is missing"), "{readme}");
 

@@ -15,6 +15,7 @@ mod full_disk;
 mod harness;
 mod hosts;
 mod importing;
+mod keying;
 mod keys;
 mod kills;
 mod ledger;

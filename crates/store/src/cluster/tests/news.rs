@@ -2,6 +2,7 @@
 
 use super::house::{House, Node, address, shared, shop, until};
 use crate::NewCredential;
+use crate::permission::{Exercised, Right};
 use crate::spool::Start;
 use gate::{Facts, Rule, Verdict};
 use model::agreement::AgreementState;
@@ -198,6 +199,32 @@ async fn credentials_and_controllers_made_on_one_node_serve_on_the_other() {
     ));
     for node in [&one, &two, &one, &two] {
         node.store.sign_agreement(controller, None).await.unwrap();
+    }
+    close([one, two]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn gdpr_28_3_e_a_wish_is_taken_in_hand_by_one_node_and_by_another_when_that_one_has_gone() {
+    let house = House::new().await;
+    let (one, two) = two_nodes(&house).await;
+    let controller = one.authority().controller();
+    let wish = async |name: &str| {
+        let tag = one.store.tag_of(controller, &address(name)).unwrap();
+        match one.store.exercise_right(controller, tag, Right::Access, None).await.unwrap() {
+            Exercised::Now(id) => id,
+            Exercised::Before(id) => panic!("{id:?} is a wish of before"),
+        }
+    };
+    let claims = async |id| {
+        let (first, second) = tokio::join!(one.store.claim_wish(controller, id), two.store.claim_wish(controller, id));
+        [first.unwrap(), second.unwrap()]
+    };
+    for name in ["ada", "bob", "cem", "dan", "eve", "flo", "gus", "hal", "ida", "jon"] {
+        let id = wish(name).await;
+        assert_eq!(claims(id).await.into_iter().filter(|claimed| *claimed).count(), 1);
+        assert_eq!(claims(id).await, [false, false]);
+        one.store.wish_forwarded(controller, id).await.unwrap();
+        assert_eq!(claims(id).await, [false, false]);
     }
     close([one, two]).await;
 }

@@ -1,4 +1,4 @@
-//! Names in force, in memory: each connection, request and marketing message asks for one.
+//! Names that are served, in memory: each connection, request and marketing message asks for one.
 
 use super::*;
 use parking_lot::RwLock;
@@ -8,7 +8,7 @@ use std::sync::Arc;
 /// Names read at once.
 const PAGE: i64 = 1_000;
 
-/// A name in force.
+/// A name that is served: in force, or retired.
 #[derive(Clone, Debug)]
 pub struct HostInForce {
     /// Its id.
@@ -21,6 +21,8 @@ pub struct HostInForce {
     pub address: Arc<str>,
     /// Its certificate, once there is one.
     pub certificate: Option<KeptCertificate>,
+    /// Since when it is in force no more.
+    pub retired: Option<Timestamp>,
     revision: i64,
 }
 
@@ -52,7 +54,7 @@ impl KeptCertificate {
     }
 }
 
-/// All names in force, as of one look.
+/// All names that are served, as of one look.
 #[derive(Default, Debug)]
 pub struct HostBook {
     by_name: HashMap<Arc<str>, Arc<HostInForce>>,
@@ -66,20 +68,25 @@ impl HostBook {
         self.by_name.get(name)
     }
 
-    /// Is a name by this id in force?
-    #[must_use]
-    pub fn has(&self, controller: ControllerId, id: HostId) -> bool {
-        self.of(controller).iter().any(|host| host.id == id)
-    }
-
     fn of(&self, controller: ControllerId) -> &[Arc<HostInForce>] {
         self.by_controller.get(&controller).map_or(&[], Vec::as_slice)
     }
 
-    /// The one under which a controller's pages are reached now: of those whose certificate holds, the oldest.
+    /// The one under which a controller's pages are reached now: of those in force whose certificate holds, the oldest.
     #[must_use]
     pub fn reached(&self, controller: ControllerId, now: Timestamp) -> Option<&Arc<HostInForce>> {
-        self.of(controller).iter().find(|host| host.certificate.as_ref().is_some_and(|kept| kept.holds(now)))
+        let holds = |host: &HostInForce| host.certificate.as_ref().is_some_and(|kept| kept.holds(now));
+        self.of(controller).iter().find(|host| host.retired.is_none() && holds(host))
+    }
+
+    /// Of several controllers the one who proved the name has it: nobody else's pages are there from that moment on.
+    fn put(&mut self, host: &Arc<HostInForce>) {
+        self.by_controller.entry(host.controller).or_default().push(Arc::clone(host));
+        // In force before retired, and retired later before earlier.
+        let rank = |host: &HostInForce| (host.retired.is_none(), host.retired);
+        if self.named(&host.name).is_none_or(|known| rank(known) < rank(host)) {
+            self.by_name.insert(Arc::clone(&host.name), Arc::clone(host));
+        }
     }
 }
 
@@ -92,7 +99,7 @@ pub(crate) struct Shelf {
 }
 
 impl Store {
-    /// Names in force.
+    /// Names that are served.
     #[must_use]
     pub fn host_book(&self) -> Arc<HostBook> {
         Arc::clone(&self.shelf.book.read())
@@ -112,7 +119,7 @@ impl Store {
         self.vault.open_for_controller(host.controller.0, KEY, &kept.sealed)
     }
 
-    /// Reads what is in force anew: other nodes change it, too.
+    /// Reads what is served anew: other nodes change it, too.
     ///
     /// # Errors
     /// Those of the engine; what was in memory stays.
@@ -120,18 +127,21 @@ impl Store {
         let _turn = self.shelf.turn.lock().await;
         let (before, mut book, mut above) = (self.host_book(), HostBook::default(), 0);
         loop {
-            let rows = self.found(&sql::HOSTS_IN_FORCE, vec![above.into(), PAGE.into()]).await?;
+            let rows = self.found(&sql::HOSTS_SERVED, vec![above.into(), PAGE.into()]).await?;
             let count = rows.len();
             for mut row in rows {
                 let (id, controller) = (HostId(row.number()?), ControllerId(row.number()?));
-                let (name, revision) = (row.text()?, row.number()?);
+                let (name, revision, retired) = (row.text()?, row.number()?, row.moment_if_any()?);
                 above = id.0;
-                let host = match before.named(&name) {
-                    Some(known) if known.id == id && known.revision == revision => Arc::clone(known),
-                    _ => Arc::new(self.host_in_force(id, controller, &name, revision).await?),
-                };
-                book.by_name.insert(Arc::clone(&host.name), Arc::clone(&host));
-                book.by_controller.entry(controller).or_default().push(host);
+                let same = |known: &HostInForce| (known.id, known.revision, known.retired) == (id, revision, retired);
+                book.put(&match before.named(&name) {
+                    Some(known) if same(known) => Arc::clone(known),
+                    _ => {
+                        let certificate = self.kept_certificate(controller, id).await?;
+                        let (name, address) = (Arc::from(name.as_str()), Arc::from(format!("https://{name}")));
+                        Arc::new(HostInForce { id, controller, name, address, certificate, retired, revision })
+                    }
+                });
             }
             if count < usize::try_from(PAGE).unwrap_or(usize::MAX) {
                 break;
@@ -141,20 +151,12 @@ impl Store {
         Ok(())
     }
 
-    async fn host_in_force(
-        &self,
-        id: HostId,
-        controller: ControllerId,
-        name: &str,
-        revision: i64,
-    ) -> Result<HostInForce> {
+    async fn kept_certificate(&self, controller: ControllerId, id: HostId) -> Result<Option<KeptCertificate>> {
         let rows = self.found(&sql::HOST_CERTIFICATE, vec![controller.0.into(), id.0.into()]).await?;
         let read = |mut row: Columns| {
             let (revision, starts, ends) = (row.number()?, row.moment()?, row.moment()?);
             Ok::<_, Error>(KeptCertificate { revision, starts, ends, chain: row.octets()?, sealed: row.octets()? })
         };
-        let certificate = rows.into_iter().next().map(read).transpose()?;
-        let address = Arc::from(format!("https://{name}"));
-        Ok(HostInForce { id, controller, name: Arc::from(name), address, certificate, revision })
+        rows.into_iter().next().map(read).transpose()
     }
 }

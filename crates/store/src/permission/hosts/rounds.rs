@@ -79,6 +79,31 @@ impl Store {
         Ok(verified)
     }
 
+    /// Forgets names that have been retired for so long, and those that somebody else has proven meanwhile, of which
+    /// their former controllers are told in the same commit.
+    ///
+    /// # Errors
+    /// Those of the engine.
+    pub async fn forget_hosts(&self, retired_for: Duration, limit: usize) -> Result<()> {
+        let since = self.now().micros().saturating_sub(i64::try_from(retired_for.as_micros()).unwrap_or(i64::MAX));
+        let values = vec![since.into(), i64::try_from(limit).unwrap_or(i64::MAX).into()];
+        let rows = self.found(&sql::HOSTS_OVER, values).await?;
+        let some = !rows.is_empty();
+        for mut row in rows {
+            let (id, controller, name) = (HostId(row.number()?), ControllerId(row.number()?), row.text()?);
+            let (retired, is_of_another) = (row.moment()?, row.number()? > 0);
+            let values = vec![controller.0.into(), id.0.into(), retired.into()];
+            let word = if is_of_another { "taken" } else { "forgotten" };
+            let mut writes = writes(controller, id, word, Step::new(&sql::HOST_FORGET, values));
+            if is_of_another {
+                let text = format!("{name}: another controller proved by DNS that the name is his");
+                writes.steps.push(self.told(controller, "host-taken", id.0, &text)?);
+            }
+            self.act(EventType::HostChanged, writes).await?;
+        }
+        if some { self.refresh_hosts().await } else { Ok(()) }
+    }
+
     /// Names in force whose record is to be looked for by now.
     ///
     /// # Errors
@@ -143,7 +168,7 @@ impl Store {
         Ok(())
     }
 
-    /// Names in force for which a certificate is to be ordered by now.
+    /// Names that are served and for which a certificate is to be ordered by now.
     ///
     /// # Errors
     /// Those of the engine.
@@ -171,7 +196,7 @@ impl Store {
         self.note(host.controller, host.id, Step::new(&sql::HOST_ORDER, values)).await
     }
 
-    /// What the authority will ask for on the name, and what every node answers then. False when it is not in force.
+    /// What the authority will ask for on the name, and what every node answers then. False when it is not served.
     ///
     /// # Errors
     /// Those of the engine.
@@ -180,7 +205,7 @@ impl Store {
         self.note(host.controller, host.id, Step::new(&sql::HOST_CHALLENGE, values)).await
     }
 
-    /// A certificate was issued. False when the name is not in force any more: then it is not kept.
+    /// A certificate was issued. False when the name is not served any more: then it is not kept.
     ///
     /// # Errors
     /// Those of the engine.

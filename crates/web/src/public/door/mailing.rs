@@ -107,7 +107,8 @@ pub(super) async fn tell_held(api: &Api, owner: &Owner, reference: &str, why: &s
 }
 
 /// Wishes that a request could not pass on are tried again until their 24 hours are over (law.md R16; GDPR Art.
-/// 28(3)(e)). Those that are late are counted in the log; their controller still finds them by the API.
+/// 28(3)(e)); of several nodes one mails a wish. Those that are late are counted in the log; their controller still
+/// finds them by the API.
 ///
 /// # Errors
 /// Those of the store; calling again later is safe.
@@ -122,7 +123,9 @@ pub async fn forward_wishes(store: &Arc<Store>, submission: &Arc<Submission>) ->
             let Ok(owner) = Owner::load(&api, controller).await else { continue };
             let reference = store.public_id(wish.id);
             let (right, address) = (wish.right, wish.address.as_deref());
-            if forward(&api, &Wish { owner: &owner, right, address, reference: &reference }).await {
+            if store.claim_wish(controller, wish.id).await?
+                && forward(&api, &Wish { owner: &owner, right, address, reference: &reference }).await
+            {
                 store.wish_forwarded(controller, wish.id).await?;
             }
         }

@@ -152,7 +152,8 @@ async fn wish(api: &Api, token: &str, right: Right, visit: &Visit) -> Result<Res
                 Exercised::Now(id) => {
                     let reference = api.store().public_id(id);
                     let wish = mailing::Wish { owner: &owner, right, address, reference: &reference };
-                    if mailing::forward_now(api, &wish).await {
+                    let claimed = api.store().claim_wish(link.controller, id).await.map_err(fault)?;
+                    if claimed && mailing::forward_now(api, &wish).await {
                         api.store().wish_forwarded(link.controller, id).await.map_err(fault)?;
                     }
                     reference
