@@ -5,6 +5,7 @@
 //! Never: an address in a column in clear, or anything of one controller seen by another.
 
 mod agreements;
+mod choosing;
 mod consents;
 mod documents;
 mod evidence;
@@ -21,6 +22,7 @@ mod suppressions;
 mod wishes;
 
 pub use agreements::{AgreementView, Concluded};
+pub use choosing::Chosen;
 pub use consents::{Act, Confirming, Decision, Evidenced, Leaving, Renewed};
 #[cfg(test)]
 pub(crate) use consents::{leave_basis, put_basis};

@@ -80,7 +80,7 @@ async fn art5_1_e_a_timeline_goes_when_its_streams_terms_say_so_and_not_before()
 }
 
 /// Everything that GDPR Art. 13 asks for.
-fn notice() -> Value {
+pub(super) fn notice() -> Value {
     json!({
         "version": 1, "language": "en", "title": "How we use your address", "dated": "2026-01-01",
         "short": "We send you our newsletter until you say stop.",

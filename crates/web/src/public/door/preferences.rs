@@ -1,7 +1,7 @@
 //! `/p/{token}`: the person's own page.
 //!
 //! Invariants: a purpose that is ticked there is consented to by the person himself, with the words shown there; one
-//! that is not is withdrawn; what he said in a complaint or an objection is not lifted by a tick (`architecture.md`
+//! that is not is withdrawn, in the same commit; what he said in a complaint or an objection is not lifted by a tick (`architecture.md`
 //! §10); "unsubscribe from all" is one button.
 
 use axum::extract::{Path, Request, State};
@@ -12,7 +12,7 @@ use model::basis::BasisKind;
 use model::person::SuppressionScope;
 use model::{ControllerId, ListId, PurposeId, Timestamp};
 use std::time::Duration;
-use store::permission::{Act, Leaving, Link, LinkTarget, Method, Preference, Standing};
+use store::permission::{Act, Chosen, Leaving, Link, LinkTarget, Method, Preference, Standing};
 
 use super::fields::Fields;
 use super::leave::leave;
@@ -186,28 +186,31 @@ async fn save(api: &Api, link: &Link, sent: &Fields, visit: Visit) -> Result<Vis
     let details = details.to_string();
     let act = Act { method: Method::Page, notice: words.map(|words| words.notice), form: None, details: &details };
     let wanted = |row: &Row| sent.all("purpose").any(|field| field == row.field);
-    // What takes away comes first.
-    for row in rows.iter().filter(|row| row.choice == Choice::On && !wanted(row)) {
-        store.leave(link.controller, link.tag, Leaving::Purpose(row.id), &act).await.map_err(fault)?;
-    }
+    let owner = Owner::load(api, link.controller).await?;
+    let is_new = |row: &&Row| owner.may_collect(api) && row.choice == Choice::Off && wanted(row);
+    let given: Vec<PurposeId> = rows.iter().filter(is_new).map(|row| row.id).collect();
+    // A purpose that is switched off may rest on something all the same, which his leaving everything has stopped: the
+    // first tick lifts that, so all that he left unticked ends with it (GDPR Art. 7(3)).
+    let stands = |id: PurposeId| standing.bases.iter().any(|basis| basis.purpose == id && basis.withdrawn.is_none());
+    let has_left = standing.suppressions.iter().any(|entry| entry.scope == SuppressionScope::Marketing);
+    let is_left = |row: &&Row| {
+        let ends = row.choice == Choice::On || stands(row.id) || (has_left && !given.is_empty());
+        ends && !wanted(row)
+    };
+    let left: Vec<PurposeId> = rows.iter().filter(is_left).map(|row| row.id).collect();
+    let ticked = Chosen { given: &given, left: &left };
+    store.choose(link.controller, link.tag, ticked, &act).await.map_err(fault)?;
     for row in &rows {
         for (list, field, _, choice) in &row.topics {
             let on = sent.all("topic").any(|sent| sent == field);
-            let (tag, scope) = (link.tag, SuppressionScope::List(*list));
             match (choice, on) {
                 (Choice::On, false) => {
-                    store.leave(link.controller, tag, Leaving::List(*list), &act).await.map_err(fault)?;
+                    store.leave(link.controller, link.tag, Leaving::List(*list), &act).await.map_err(fault)?;
                 }
-                (Choice::Off, true) => drop(store.come_back(link.controller, tag, scope).await.map_err(fault)?),
+                (Choice::Off, true) => drop(store.come_back(link.controller, link.tag, *list).await.map_err(fault)?),
                 _ => {}
             }
         }
-    }
-    let owner = Owner::load(api, link.controller).await?;
-    let given = rows.iter().filter(|row| owner.may_collect(api) && row.choice == Choice::Off && wanted(row));
-    for row in given {
-        store.come_back(link.controller, link.tag, SuppressionScope::Marketing).await.map_err(fault)?;
-        store.consent(link.controller, link.tag, row.id, &act).await.map_err(fault)?;
     }
     let preference = Preference {
         language: sent.first("language").and_then(Language::from_tag).unwrap_or(visit.language).tag().to_owned(),
