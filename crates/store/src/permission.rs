@@ -27,7 +27,7 @@ pub use consents::{Act, Confirming, Decision, Evidenced, Leaving, Renewed};
 #[cfg(test)]
 pub(crate) use consents::{leave_basis, put_basis};
 pub use documents::{Document, DocumentKind, NewDocument, NewSignature, Side, Signature};
-pub use evidence::{ConsentAct, Disclosure, Opening, commitment};
+pub use evidence::{ActDecision, ActFacts, ConsentAct, Disclosure, Opening, Recorder, commitment};
 pub use forms::{Form, FormState, NewForm};
 pub(crate) use hosts::Shelf;
 pub use hosts::{

@@ -132,8 +132,9 @@ async fn gdpr_5_2_what_did_not_happen_leaves_no_leaf() {
     store.withdraw_basis(shop, PurposeId::of_stream(news), &person(2), &Act::by(Method::Api)).await.unwrap();
     assert_eq!(leaves(&store).await, before + 4);
     // What was refused did not: neither the basis above, nor this one against his wish.
-    let refused = store.record_basis(shop, PurposeId::of_stream(news), &person(2), CONSENT, &Act::by(Method::Api));
-    assert!(matches!(refused.await, Err(Error::Withdrawn)));
+    let (stranger, by) = (person(2), Act::by(Method::Api));
+    let refused = store.record_basis(shop, PurposeId::of_stream(news), &stranger, CONSENT, &by).await;
+    assert!(matches!(refused, Err(Error::Withdrawn)));
     assert_eq!(leaves(&store).await, before + 4);
 }
 

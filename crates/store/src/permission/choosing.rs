@@ -4,7 +4,7 @@
 //! the person left out; one leaf says both. Never: a complaint or an objection lifted by a tick.
 
 use super::consents::{coming_back, giving, leaving, rows};
-use super::evidence::Kept;
+use super::evidence::{ActFacts, Kept};
 use super::*;
 use model::PurposeId;
 use model::ids::EventId;
@@ -36,7 +36,8 @@ impl Store {
         }
         let secret = self.secret_of(controller, tag).await?;
         let (at, event) = (self.now(), EventId(crypto::random()?));
-        let kept = Kept { controller, tag, secret: secret.as_ref(), event, at, act };
+        let facts = ActFacts::consent(true);
+        let kept = Kept { controller, tag, secret: secret.as_ref(), event, at, act, facts };
         let left = chosen.left.iter().map(|purpose| (*purpose, "withdrawn"));
         let said: Vec<_> = chosen.given.iter().map(|purpose| (*purpose, "given")).chain(left).collect();
         let evidence = self.evidence(&kept, &said).await?;

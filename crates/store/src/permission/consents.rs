@@ -5,7 +5,7 @@
 //! (`architecture.md` §10). Every withdrawal ends the bases and is kept, however often it is said. The time of a step
 //! is the server's.
 
-use super::evidence::Kept;
+use super::evidence::{ActFacts, Kept, Recorder};
 use super::*;
 use crate::accounts::{NewBasis, Verified};
 use crate::engine::{BasisRow, PersonQuery};
@@ -125,7 +125,9 @@ impl Store {
             expires: basis.expires,
         };
         let event = EventId(crypto::random()?);
-        let kept = Kept { controller, tag, secret: Some(&secret), event, at: now, act };
+        let is_confirmed = basis.confirmed == Verified::Yes;
+        let facts = ActFacts { basis: Some(basis.kind), confirmed: is_confirmed, by: Recorder::Controller };
+        let kept = Kept { controller, tag, secret: Some(&secret), event, at: now, act, facts };
         let is_marketing = self.purpose(controller, purpose).is_none_or(|known| known.kind.is_marketing());
         let mut writes = put_basis(&row, is_marketing);
         writes.event = Some(event.0);
@@ -180,7 +182,7 @@ impl Store {
             })
             .collect();
         let event = EventId(crypto::random()?);
-        let kept = Kept { controller, tag, secret: Some(&secret), event, at, act };
+        let kept = Kept { controller, tag, secret: Some(&secret), event, at, act, facts: ActFacts::consent(false) };
         let mut steps = vec![Step::new(
             &sql::CONFIRMATION_INSERT,
             vec![
@@ -265,7 +267,8 @@ impl Store {
     ) -> Result<bool> {
         let secret = self.secret_of(controller, tag).await?;
         let (at, event) = (self.now(), EventId(crypto::random()?));
-        let kept = Kept { controller, tag, secret: secret.as_ref(), event, at, act };
+        let facts = ActFacts::consent(true);
+        let kept = Kept { controller, tag, secret: secret.as_ref(), event, at, act, facts };
         let said: Vec<_> = purposes.iter().map(|purpose| (*purpose, "given")).collect();
         let evidence = self.evidence(&kept, &said).await?;
         steps.extend(evidence.steps);
@@ -284,7 +287,9 @@ impl Store {
     pub async fn leave(&self, controller: ControllerId, tag: RecipientTag, from: Leaving, act: &Act<'_>) -> Result<()> {
         let secret = self.secret_of(controller, tag).await?;
         let (at, event) = (self.now(), EventId(crypto::random()?));
-        let kept = Kept { controller, tag, secret: secret.as_ref(), event, at, act };
+        let by = if act.method == Method::Api { Recorder::Controller } else { Recorder::Page };
+        let facts = ActFacts::withdrawal(by);
+        let kept = Kept { controller, tag, secret: secret.as_ref(), event, at, act, facts };
         let (scope, purpose) = match from {
             Leaving::Purpose(purpose) => (SuppressionScope::Purpose(purpose), purpose),
             Leaving::List(list) => (SuppressionScope::List(list), PurposeId(list.0)),

@@ -88,6 +88,10 @@ pub struct EventView {
     pub event: EventId,
     /// What else is evidence: JSON. Nothing when it does not open any more.
     pub details: Option<String>,
+    /// What it is; nothing for what was kept before that was, or when it does not open any more.
+    pub facts: Option<ActFacts>,
+    /// The words that the purpose had then.
+    pub text: Option<String>,
 }
 
 impl Store {
@@ -210,8 +214,10 @@ fn event(mut row: Columns, secret: Option<&Secret>) -> Result<EventView> {
     let event = EventId(row.array()?);
     let sealed = row.octets()?;
     // What was damaged is not shown, and what is whole beside it is.
-    let details = secret
-        .and_then(|secret| crypto::open(&secret.wrap, &super::evidence::context(id), &sealed, "evidence").ok())
-        .and_then(|plain| String::from_utf8(plain).ok());
-    Ok(EventView { purpose, what, at, method, notice, form, batch, event, details })
+    let opened = secret.and_then(|secret| super::evidence::unsealed(secret, id, &sealed));
+    let (details, facts, text) = match opened {
+        Some(opened) => (Some(opened.details), opened.facts, opened.text),
+        None => (None, None, None),
+    };
+    Ok(EventView { purpose, what, at, method, notice, form, batch, event, details, facts, text })
 }

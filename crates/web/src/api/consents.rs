@@ -44,11 +44,28 @@ pub(crate) struct ConsentRequest {
     /// What he did: a box he ticked, a button he pressed, a signature. Needed for a record that is evidence.
     #[serde(default)]
     action: Option<Action>,
-    /// What else you know of it, to be kept as evidence under the person's own key.
+    /// What else you know of it, to be kept as evidence under the person's own key: as your word. Names that evidence
+    /// has for what it saw itself (`action`, `controller`, `withdrawal` and others) are refused.
     #[serde(default)]
     #[schema(value_type = Object)]
     details: Option<serde_json::Map<String, serde_json::Value>>,
 }
+
+/// Names of details that are said by a typed field, or by a page of ours that saw it (GDPR Art. 5(1)(d), 7(1)).
+const RESERVED: [&str; 12] = [
+    "action",
+    "basis",
+    "by",
+    "confirmed",
+    "controller",
+    "form",
+    "language",
+    "page",
+    "soft_opt_in",
+    "source",
+    "subject",
+    "withdrawal",
+];
 
 /// How a person said so.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Deserialize, Serialize, ToSchema)]
@@ -187,6 +204,11 @@ pub(crate) async fn post_consent(
     }
     if let Some(defect) = asked.action.and_then(Action::defect) {
         return Err(Problem::field("action", defect));
+    }
+    let is_reserved = |name: &&&str| asked.details.as_ref().is_some_and(|details| details.contains_key(**name));
+    if let Some(name) = RESERVED.iter().find(is_reserved) {
+        let fault = format!("the name {name} is that of something evidence says itself; choose another one");
+        return Err(Problem::field("details", fault));
     }
     let notice = match &asked.notice {
         Some(text) => Some(notice(&api, &authority, text).await?),
