@@ -40,7 +40,7 @@ pub use self::export::{Echo, ReportFormat, ReportWriter};
 pub use self::fate::{Column, Contact, Details, Field, Fields, Quarantined, Reason, RowFate};
 pub use self::format::{Comments, Delimiter, Encoding, Format, HeaderRow, Input};
 pub use self::mapping::Mapping;
-pub use self::provenance::{Collected, ConfirmedClaim, Evidence, Given, Method, Provenance};
+pub use self::provenance::{Collected, ConfirmedClaim, CustomerFacts, Evidence, Given, Method, Provenance};
 pub use self::reader::{FileDigest, Finished, ImportReader, Opened, Settings};
 pub use self::release::release;
 pub use self::report::{Problem, Report, What};

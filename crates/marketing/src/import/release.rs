@@ -23,7 +23,7 @@ const PAGE: usize = 256;
 const PAGES: usize = 2;
 
 /// The columns that the rows are written in again.
-const COLUMNS: [Field; 9] = [
+const COLUMNS: [Field; 10] = [
     Field::Email,
     Field::GivenAt,
     Field::Method,
@@ -33,6 +33,7 @@ const COLUMNS: [Field; 9] = [
     Field::Purpose,
     Field::Language,
     Field::Confirmed,
+    Field::SoftOptIn,
 ];
 
 /// Lets the waiting rows of an import go, as far as `plan` says what they lack. `plan` is of any format: of it only
@@ -130,7 +131,9 @@ fn cell(row: &Value, field: Field) -> String {
             Some(false) => "no".to_owned(),
             None => moment(&row["confirmed"]),
         },
-        Field::Method | Field::Source | Field::Notice | Field::Basis | Field::Language => text(field.as_str()),
+        Field::Method | Field::Source | Field::Notice | Field::Basis | Field::Language | Field::SoftOptIn => {
+            text(field.as_str())
+        }
         Field::Attribute => String::new(),
     }
 }
@@ -171,7 +174,7 @@ mod tests {
         let row = json!({"address": "\"a,b\"@dest.example", "source": "the \"fair\"",
             "given_us": 1_740_787_200_000_000_i64, "purposes": ["news", "offers"], "confirmed": false});
         let expected = "\"\"\"a,b\"\"@dest.example\",\"2025-03-01T00:00:00Z\",\"\",\"the \"\"fair\"\"\",\"\",\"\",\
-                        \"news;offers\",\"\",\"no\"\r\n";
+                        \"news;offers\",\"\",\"no\",\"\"\r\n";
         assert_eq!(line(&row), expected);
     }
 }

@@ -232,6 +232,7 @@ fn about(store: &Store, controller: ControllerId, known: &Provenance, purposes: 
         "method": known.method.map(super::Method::as_str),
         "notice": known.notice.as_deref(),
         "basis": known.basis.map(model::basis::BasisKind::as_str),
+        "soft_opt_in": known.customer.words(),
         "collected_from_us": from,
         "collected_until_us": until,
         "purposes": names,

@@ -73,6 +73,8 @@ pub(crate) struct Asked {
     notice: Option<String>,
     /// The lawful basis: consent, soft-opt-in, contract, legal-obligation.
     basis: Option<String>,
+    /// Of a soft opt-in, beside the method existing_customer: similar-products, opt-out-at-collection (both are needed).
+    soft_opt_in: Option<String>,
     /// The first day on which they were collected.
     collected_from: Option<String>,
     /// The last day.
@@ -288,6 +290,7 @@ impl Asked {
             method: self.method.clone(),
             notice: self.notice.clone(),
             basis: self.basis.clone(),
+            soft_opt_in: self.soft_opt_in.clone(),
             collected_from: self.collected_from.clone(),
             collected_until: self.collected_until.clone(),
             map: list(&self.map),

@@ -36,6 +36,9 @@ pub(crate) struct ReleaseRequest {
     /// The lawful basis: consent, soft-opt-in, contract, legal-obligation.
     #[serde(default)]
     basis: Option<String>,
+    /// Of a soft opt-in, beside the method existing_customer: similar-products, opt-out-at-collection (both are needed).
+    #[serde(default)]
+    soft_opt_in: Option<String>,
     /// The first day on which they were collected.
     #[serde(default)]
     collected_from: Option<String>,
@@ -55,6 +58,7 @@ impl ReleaseRequest {
             method: self.method,
             notice: self.notice,
             basis: self.basis,
+            soft_opt_in: self.soft_opt_in,
             collected_from: self.collected_from,
             collected_until: self.collected_until,
             ..Words::default()
