@@ -56,7 +56,14 @@ pub async fn release(store: &Arc<Store>, from: BatchId, plan: Plan, tell: &Tell)
             header: HeaderRow::First,
         },
         mapping: Some(mapping),
-        purposes: if plan.purposes.is_empty() { purposes(store, controller, &view.about) } else { plan.purposes },
+        // What no instruction covers any more is not among them: those rows wait on.
+        purposes: if plan.purposes.is_empty() {
+            let mut meant = purposes(store, controller, &view.about);
+            meant.retain(|id| plan.within.contains(id));
+            meant
+        } else {
+            plan.purposes
+        },
         mode: Mode::Write,
         ..plan
     };

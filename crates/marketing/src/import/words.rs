@@ -93,6 +93,7 @@ impl Words {
             mapping: self.mapping()?,
             settings: Settings::new(provenance, dates, key),
             purposes: self.purposes(store, controller)?,
+            within: store.purposes_within(controller, None),
             mode,
         })
     }

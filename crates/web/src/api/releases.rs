@@ -13,7 +13,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 
-use crate::api::imports::{batch, told};
+use crate::api::imports::{batch, told, within};
 use crate::api::{Api, body, json, store_failed, to_the_end};
 use crate::listener::Patience;
 use crate::problem::Problem;
@@ -111,7 +111,8 @@ pub(crate) async fn post_release(
     // The rows are read from the store: of the plan only what is said of them all counts.
     let format = Format::PlainList { comments: Comments::None };
     let plan = asked.words().plan(&store, controller, store.now(), format, Mode::Write);
-    let plan = plan.map_err(|fault| Problem::field(fault.field, fault.fault))?;
+    let mut plan = plan.map_err(|fault| Problem::field(fault.field, fault.fault))?;
+    plan.within = within(&api, &authority, &plan.purposes)?;
     // Bounded by the rows that wait; the nonce is told once.
     Patience::lift_for(&parts.extensions);
     to_the_end(async move {

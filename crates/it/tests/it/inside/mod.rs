@@ -3,6 +3,7 @@
 mod at_random;
 mod canaries;
 mod canary_forms;
+mod collecting;
 mod deciding;
 mod decisions;
 mod delivery;
