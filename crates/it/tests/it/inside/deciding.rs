@@ -10,13 +10,13 @@ const FORM: [(&str, &str); 1] = [("Content-Type", "application/x-www-form-urlenc
 const MARKETING: [&str; 2] = ["newsletter", "offers"];
 
 /// A node whose controller has two marketing streams and a form, and its people, who consented to both.
-struct Desk {
-    house: House,
-    shop: Tenant,
+pub(super) struct Desk {
+    pub(super) house: House,
+    pub(super) shop: Tenant,
 }
 
 impl Desk {
-    async fn new() -> Self {
+    pub(super) async fn new() -> Self {
         let house = House::new().await;
         let (store, shop) = (&house.store, house.shop.clone());
         store.create_stream(shop.controller, "offers", StreamKind::Marketing, "offers").await.unwrap();
@@ -84,7 +84,7 @@ impl Desk {
     }
 
     /// What the gate says of both streams to a person: `queued`, or the rule.
-    async fn gate(&self, to: &str) -> [String; 2] {
+    pub(super) async fn gate(&self, to: &str) -> [String; 2] {
         let mut said = Vec::new();
         for stream in MARKETING {
             let body = letter(Some(stream), &self.shop.from, &[to]);
