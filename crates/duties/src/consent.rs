@@ -133,7 +133,8 @@ impl Recorded {
         Ok(Self { controller, tag, purpose, acts, basis, import, subject })
     }
 
-    /// What is recorded: as the newest act by which it was given says; older ones did not say it, and imports have none.
+    /// What is recorded: as the newest act by which it was given says; older ones did not say it, and imports have
+    /// none.
     fn kind(&self) -> BasisKind {
         let said = self.acts.iter().rev().filter(|act| self.decided(act) == Some("given"));
         let said = said.map(|act| act.facts.and_then(|facts| facts.basis)).next().flatten();

@@ -1,7 +1,7 @@
 //! What a person chooses on his own page, all of it in one commit (GDPR Art. 7(2), (3)).
 //!
-//! Invariants: what is not ticked is withdrawn in the commit that gives what is ticked, so that no tick brings back what
-//! the person left out; one leaf says both. Never: a complaint or an objection lifted by a tick.
+//! Invariants: what is not ticked is withdrawn in the commit that gives what is ticked, so that no tick brings back
+//! what the person left out; one leaf says both. Never: a complaint or an objection lifted by a tick.
 
 use super::consents::{coming_back, giving, leaving, rows};
 use super::evidence::{ActFacts, Kept};

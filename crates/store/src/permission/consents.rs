@@ -99,8 +99,8 @@ impl Store {
     /// Records why a person may be mailed for a purpose (GDPR Art. 6, 7), on the controller's word.
     ///
     /// # Errors
-    /// [`Error::Withdrawn`] when the person withdrew it earlier, or his own wish (an opt-out, a complaint, an objection)
-    /// stands against it: only he takes that back; [`Error::Erased`] when he was erased.
+    /// [`Error::Withdrawn`] when the person withdrew it earlier, or his own wish (an opt-out, a complaint, an
+    /// objection) stands against it: only he takes that back; [`Error::Erased`] when he was erased.
     pub async fn record_basis(
         &self,
         controller: ControllerId,

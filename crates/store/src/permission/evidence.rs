@@ -4,8 +4,8 @@
 //! HMAC-SHA-256(blind, SHA-256(statement)); the blind comes of the person's ledger key for this one leaf, so it opens
 //! no other, and none opens once the key is gone. The statement is not kept: the rows give it again, octet for octet,
 //! and rows that were changed give another one, which the leaf does not commit to. Version 2 says besides what is
-//! recorded (consent or another basis, confirmed or not), who recorded it, about whom, and which words each purpose had;
-//! rows of version 1 still give statements of version 1.
+//! recorded (consent or another basis, confirmed or not), who recorded it, about whom, and which words each purpose
+//! had; rows of version 1 still give statements of version 1.
 //! Never: an address in a statement.
 
 #[cfg(test)]

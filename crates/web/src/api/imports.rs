@@ -74,7 +74,7 @@ pub(crate) struct Asked {
     notice: Option<String>,
     /// The lawful basis: consent, soft-opt-in, contract, legal-obligation.
     basis: Option<String>,
-    /// Of a soft opt-in, beside the method existing_customer: similar-products, opt-out-at-collection (both are needed).
+    /// Of a soft opt-in, beside the method existing_customer: similar-products, opt-out-at-collection (both needed).
     soft_opt_in: Option<String>,
     /// The first day on which they were collected.
     collected_from: Option<String>,

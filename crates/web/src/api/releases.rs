@@ -36,7 +36,7 @@ pub(crate) struct ReleaseRequest {
     /// The lawful basis: consent, soft-opt-in, contract, legal-obligation.
     #[serde(default)]
     basis: Option<String>,
-    /// Of a soft opt-in, beside the method existing_customer: similar-products, opt-out-at-collection (both are needed).
+    /// Of a soft opt-in, beside the method existing_customer: similar-products, opt-out-at-collection (both needed).
     #[serde(default)]
     soft_opt_in: Option<String>,
     /// The first day on which they were collected.

@@ -1,10 +1,10 @@
-//! The record of a basis that is no consent: a contract, a soft opt-in, a legal obligation, a legitimate interest. It is
-//! written as what it is, with a type of its own; nothing in it says that anybody consented.
+//! The record of a basis that is no consent: a contract, a soft opt-in, a legal obligation, a legitimate interest. It
+//! is written as what it is, with a type of its own; nothing in it says that anybody consented.
 //!
 //! Never: a term of consent (`dpv:Consent…`, GDPR Art. 6(1)(a), 7).
 
 use super::json_ld::{context, iri_part, moment, parties};
-use super::{ConsentEvidence, RecordError};
+use super::{ConsentEvidence, PurposeDecision, RecordError};
 use crate::document::canonical;
 use model::basis::BasisKind;
 use serde_json::{Map, Value, json};
@@ -29,7 +29,10 @@ pub fn json_ld_of_basis(evidence: &ConsentEvidence, kind: BasisKind) -> Result<V
     put("dpv:hasDataProcessor", parties(std::slice::from_ref(&evidence.processor), "dpv:DataProcessor"));
     put("dpv:hasApplicableLaw", json!("legal-eu:law-GDPR"));
     put("dpv:hasLegalBasis", json!(term(kind)));
-    let purpose = |one: &super::PurposeDecision| json!({ "@type": ["dpv:Purpose", one.kind.as_str()], "dct:identifier": one.id, "dct:description": one.text });
+    let purpose = |one: &PurposeDecision| {
+        let kinds = ["dpv:Purpose", one.kind.as_str()];
+        json!({ "@type": kinds, "dct:identifier": one.id, "dct:description": one.text })
+    };
     put("dpv:hasPurpose", Value::Array(evidence.purposes.iter().map(purpose).collect()));
     if let Some(notice) = &evidence.notice {
         let shown = json!({ "@type": "dpv:PrivacyNotice", "schema:version": notice.version,

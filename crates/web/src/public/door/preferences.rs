@@ -1,8 +1,8 @@
 //! `/p/{token}`: the person's own page.
 //!
 //! Invariants: a purpose that is ticked there is consented to by the person himself, with the words shown there; one
-//! that is not is withdrawn, in the same commit; what he said in a complaint or an objection is not lifted by a tick (`architecture.md`
-//! §10); "unsubscribe from all" is one button.
+//! that is not is withdrawn, in the same commit; what he said in a complaint or an objection is not lifted by a tick
+//! (`architecture.md` §10); "unsubscribe from all" is one button.
 
 use axum::extract::{Path, Request, State};
 use axum::response::Response;
