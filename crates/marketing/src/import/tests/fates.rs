@@ -157,14 +157,14 @@ fn malformed_values_name_the_column_and_the_reason() {
         ("a@example.com,,,,,,,perhaps,", 8, Field::Confirmed, Reason::ConfirmedInvalid),
     ];
     for (row, number, field, why) in cases {
-        let fates = csv(&format!("{FULL}{row}\n"));
+        let fates = csv(&format!("{FULL}{row},\n"));
         let column = Some(Column { number: Some(number), field: Some(field) });
         assert_eq!(fates, [RowFate::Malformed { line: 2, column, reason: why }], "{row}");
     }
-    let many = format!("{FULL}a@example.com,,,,,,,,{}\n", "x;".repeat(33));
+    let many = format!("{FULL}a@example.com,,,,,,,,{},\n", "x;".repeat(33));
     assert_eq!(reason(&csv(&many)[0]), Reason::TooManyPurposes);
     // The twin: none of them wrong.
-    let fine = format!("{FULL}a@example.com,29.2.2020,Double Opt-In,x,y,Einwilligung,de,1,{}\n", "x;".repeat(32));
+    let fine = format!("{FULL}a@example.com,29.2.2020,Double Opt-In,x,y,Einwilligung,de,1,{},\n", "x;".repeat(32));
     assert_eq!(told(&csv(&fine)), [(2, "contact")]);
 }
 
