@@ -2,14 +2,16 @@
 //! ISO/IEC TS 27560).
 //!
 //! Invariants: the words are those that were shown, also when newer ones are in use; what is handed over is told to the
-//! log before; the person is named by a reference.
+//! log before; the person is named by a reference that his acts name too. What the controller told is marked as told,
+//! and nothing in it is read as if it had been seen here; a basis that is no consent is exported as what it is.
 //! Never: an address in the file.
 
 use crate::document::canonical::Sha256;
 use crate::document::consent_record::{
-    ActShown, Action, By, ChoiceShown, Confirmed, ConsentEvidence, Decision, EvidenceFile, EvidenceFileError,
-    FormShown, Freedom, Method, NoticeShown, PartyShown, PurposeDecision, PurposeKind, RecordError, Status,
-    StatusEvent, Storage, SubjectReference, json_ld, refuse_as_evidence,
+    About, ActShown, Action, By, ChoiceShown, Confirmed, ConsentEvidence, Decision, Defect, EvidenceFile,
+    EvidenceFileError, FormShown, Freedom, Grade, Method, NoticeShown, PartyShown, PurposeDecision, PurposeKind,
+    RecordError, Standing, Status, StatusEvent, Storage, SubjectReference, json_ld, json_ld_of_basis,
+    refuse_as_evidence,
 };
 use crate::document::instruction::RetentionClass;
 use crate::document::notice::LanguageTag;
@@ -17,12 +19,13 @@ use crate::document::terms::{DataCategory, PlainCategory, Region};
 use crate::error::Error;
 use crate::{operator, profile};
 use mail::address::Address;
+use model::basis::BasisKind;
 use model::ids::EventId;
 use model::{ControllerId, DocumentId, PurposeId, RecipientTag, Timestamp};
 use serde_json::Value;
 use std::collections::BTreeSet;
 use store::Store;
-use store::permission::{BasisView, ConsentAct, ImportedEvidence, Method as Way};
+use store::permission::{ActDecision, BasisView, ConsentAct, ImportedEvidence, Method as Way, Recorder};
 
 /// Why there is no file.
 #[derive(Debug, thiserror::Error)]
@@ -58,6 +61,8 @@ struct Recorded {
     acts: Vec<ConsentAct>,
     basis: Option<BasisView>,
     import: Option<ImportedEvidence>,
+    /// How the person is named.
+    subject: String,
 }
 
 /// Makes the file.
@@ -74,11 +79,15 @@ pub async fn export(
     let recorded = Recorded::load(store, controller, tag, purpose).await?;
     let planned = store.plan_disclosure(controller, tag).await?.ok_or(NotExported::NothingRecorded)?;
     let (evidence, notices) = recorded.evidence(store).await?;
-    let defects = refuse_as_evidence(&evidence);
-    let record = json_ld(&evidence)?;
+    let mut defects = refuse_as_evidence(&evidence);
+    defects.extend(recorded.first_version());
+    let (about, record) = match recorded.kind() {
+        BasisKind::Consent => (About::Consent, json_ld(&evidence)?),
+        kind => (About::OtherBasis(kind.as_str()), json_ld_of_basis(&evidence, kind)?),
+    };
     let (mut acts, mut events) = (Vec::new(), Vec::new());
     for act in &recorded.acts {
-        let decisions: Vec<&str> = act.decisions.iter().map(|(_, decision)| decision.as_str()).collect();
+        let decisions: Vec<&str> = act.decisions.iter().map(|one| one.word.as_str()).collect();
         let about = format!("{} ({})", decisions.join(", "), act.method);
         acts.push(ActShown { about, opening: Some((act.opening.statement.clone(), act.opening.blind)) });
         events.push((act.event, act.at));
@@ -88,6 +97,7 @@ pub async fn export(
         events.push((event, at));
     }
     let file = EvidenceFile {
+        about,
         record: &record,
         notices: &notices,
         acts: &acts,
@@ -110,7 +120,7 @@ impl Recorded {
         tag: RecipientTag,
         purpose: PurposeId,
     ) -> Result<Self, NotExported> {
-        let is_about = |act: &ConsentAct| act.decisions.iter().any(|(about, _)| about.0 == 0 || *about == purpose);
+        let is_about = |act: &ConsentAct| act.decisions.iter().any(|one| one.purpose.0 == 0 || one.purpose == purpose);
         let mut acts = store.consent_acts(controller, tag).await?;
         acts.retain(is_about);
         let standing = store.decided(controller, tag).await?;
@@ -120,7 +130,27 @@ impl Recorded {
         if acts.is_empty() && basis.is_none() {
             return Err(NotExported::NothingRecorded);
         }
-        Ok(Self { controller, tag, purpose, acts, basis, import })
+        let subject = store.evidence_subject(controller, tag).await?.ok_or(NotExported::NothingRecorded)?;
+        Ok(Self { controller, tag, purpose, acts, basis, import, subject })
+    }
+
+    /// What is recorded: as the newest act by which it was given says; older ones did not say it, and imports have
+    /// none.
+    fn kind(&self) -> BasisKind {
+        let said = self.acts.iter().rev().filter(|act| self.decided(act) == Some("given"));
+        let said = said.map(|act| act.facts.and_then(|facts| facts.basis)).next().flatten();
+        said.or_else(|| self.basis.as_ref().map(|basis| basis.kind)).unwrap_or(BasisKind::Consent)
+    }
+
+    /// What statements of version 1 do not say.
+    fn first_version(&self) -> Option<Defect> {
+        self.acts.iter().any(|act| act.facts.is_none()).then(|| Defect {
+            field: "acts".to_owned(),
+            grade: Grade::Unverified,
+            article: "GDPR Art. 7(1)",
+            sentence: "an act is of version 1: the log does not say about whom it was, of which kind, who recorded it, \
+                       nor the purpose's words, which are those of today",
+        })
     }
 
     async fn import_leaf(&self, store: &Store) -> Result<Option<(EventId, Timestamp)>, NotExported> {
@@ -136,7 +166,7 @@ impl Recorded {
     }
 
     fn decided<'a>(&self, act: &'a ConsentAct) -> Option<&'a str> {
-        act.decisions.iter().find(|(about, _)| *about == self.purpose).map(|(_, word)| word.as_str())
+        act.decisions.iter().find(|one| one.purpose == self.purpose).map(|one| one.word.as_str())
     }
 
     /// What was sent with the form, where a mail asked to confirm it.
@@ -153,7 +183,9 @@ impl Recorded {
         let given = self.given();
         let asked = given.and_then(|given| self.asked(given));
         let first = asked.or(given);
-        let details = first.map(|act| Details::read(&act.details)).unwrap_or_default();
+        // What the controller told says nothing but what a typed field of the API can say.
+        let is_told = first.is_none_or(is_told);
+        let details = first.map(|act| Details::read(&act.details, is_told)).unwrap_or_default();
         let own = given.map_or_else(|| self.basis.as_ref().and_then(|basis| basis.notice), |given| given.notice);
         let (notice, notices) = self.words(store, own).await?;
         let purposes = self.purposes(store, first);
@@ -172,7 +204,7 @@ impl Recorded {
         };
         let evidence = ConsentEvidence {
             record_id,
-            subject: SubjectReference(store.person_id(self.controller, self.tag)),
+            subject: SubjectReference(self.subject.clone()),
             controllers: vec![controller],
             recipients: vec![processor.name.clone()],
             processor,
@@ -180,12 +212,15 @@ impl Recorded {
             purposes,
             notice,
             personal_data: [PlainCategory::Email, PlainCategory::Permission].map(DataCategory::Plain).to_vec(),
-            jurisdiction: only(&storage.regions),
+            // Of what was only told, nobody here knows under which law.
+            jurisdiction: if is_told { None } else { only(&storage.regions) },
             storage,
             withdrawal_shown: details.withdrawal.clone(),
             method,
             action,
-            freedom: Freedom::Free,
+            freedom: if is_told { Freedom::Unknown } else { Freedom::Free },
+            told_by: if is_told { By::Controller } else { By::Subject },
+            standing: self.standing(given),
             given_at: first.map(|act| act.at).or_else(|| self.basis.as_ref().map(|basis| basis.given)),
             expires_at: self.basis.as_ref().and_then(|basis| basis.expires),
             confirmation: given
@@ -196,11 +231,20 @@ impl Recorded {
         Ok((evidence, notices))
     }
 
+    /// Was it confirmed, by the newest act or else by what stands?
+    fn standing(&self, given: Option<&ConsentAct>) -> Standing {
+        let said = given.and_then(|act| act.facts).map(|facts| facts.confirmed);
+        let stands = || self.basis.as_ref().is_some_and(|basis| basis.confirmed.is_some());
+        if said.unwrap_or_else(stands) { Standing::Confirmed } else { Standing::Unconfirmed }
+    }
+
     fn method(&self, act: &ConsentAct, is_confirmed: bool) -> Method {
         if is_confirmed {
             return Method::DoubleOptIn;
         }
         match Way::from_word(&act.method) {
+            // A form of the controller's own, which nobody here saw.
+            Some(Way::Form) if is_told(act) => Method::Api,
             Some(Way::Form | Way::Page | Way::OneClick | Way::Mail) => Method::Form,
             Some(Way::DoubleOptIn) => Method::DoubleOptIn,
             Some(Way::Paper) => Method::Paper,
@@ -214,21 +258,25 @@ impl Recorded {
     fn purposes(&self, store: &Store, act: Option<&ConsentAct>) -> Vec<PurposeDecision> {
         let decided = match act {
             Some(act) => act.decisions.clone(),
-            None => vec![(self.purpose, "given".to_owned())],
+            None => vec![ActDecision { purpose: self.purpose, word: "given".to_owned(), text: None }],
         };
-        let shown = |(id, word): &(PurposeId, String)| {
-            let known = store.purpose(self.controller, *id);
-            let text = known.as_ref().and_then(|known| known.text("en").or_else(|| known.texts.values().next()));
+        let is_told = act.is_none_or(is_told);
+        let shown = |one: &ActDecision| {
+            let known = store.purpose(self.controller, one.purpose);
+            let today = || {
+                let text = known.as_ref().and_then(|known| known.text("en"));
+                text.map(|text| format!("{}: {}", text.title, text.description)).unwrap_or_default()
+            };
             let is_marketing = known.as_ref().is_none_or(|known| known.kind.is_marketing());
             PurposeDecision {
-                id: store.public_id(*id),
-                text: text.map(|text| format!("{}: {}", text.title, text.description)).unwrap_or_default(),
+                id: store.public_id(one.purpose),
+                text: one.text.clone().unwrap_or_else(today),
                 kind: if is_marketing { PurposeKind::DirectMarketing } else { PurposeKind::Provision },
-                decision: if word == "refused" { Decision::Refused } else { Decision::Given },
-                choice: ChoiceShown::Separate,
+                decision: if one.word == "refused" { Decision::Refused } else { Decision::Given },
+                choice: if is_told { ChoiceShown::Unknown } else { ChoiceShown::Separate },
             }
         };
-        decided.iter().filter(|(id, word)| id.0 != 0 && word != "withdrawn").map(shown).collect()
+        decided.iter().filter(|one| one.purpose.0 != 0 && one.word != "withdrawn").map(shown).collect()
     }
 
     /// What happened before and since, beside the act itself.
@@ -236,7 +284,7 @@ impl Recorded {
         let mut events = Vec::new();
         let mut was_given = false;
         for act in &self.acts {
-            for (id, word) in &act.decisions {
+            for ActDecision { purpose: id, word, .. } in &act.decisions {
                 let status = match word.as_str() {
                     "requested" => Status::Requested,
                     "refused" => Status::Refused,
@@ -256,7 +304,7 @@ impl Recorded {
                 events.push(StatusEvent {
                     status,
                     at: act.at,
-                    by: by(&act.method),
+                    by: if is_told(act) { By::Controller } else { By::Subject },
                     method: act.method.clone(),
                     purposes,
                 });
@@ -354,10 +402,13 @@ fn only(regions: &[Region]) -> Option<Region> {
     }
 }
 
-fn by(method: &str) -> By {
-    match Way::from_word(method) {
-        Some(Way::Form | Way::Page | Way::OneClick | Way::Mail | Way::DoubleOptIn) => By::Subject,
-        Some(Way::Api | Way::Paper | Way::Verbal | Way::Import) | None => By::Controller,
+/// Is it the controller's word? Of an act of version 1 the way it came says so: a form of ours is named.
+fn is_told(act: &ConsentAct) -> bool {
+    match (act.facts, Way::from_word(&act.method)) {
+        (Some(facts), _) => facts.by == Recorder::Controller,
+        (None, Some(Way::Page | Way::OneClick | Way::Mail | Way::DoubleOptIn)) => false,
+        (None, Some(Way::Form)) => act.form.is_none(),
+        (None, Some(Way::Api | Way::Paper | Way::Verbal | Way::Import) | None) => true,
     }
 }
 
@@ -371,14 +422,15 @@ struct Details {
 }
 
 impl Details {
-    fn read(text: &str) -> Self {
+    fn read(text: &str, is_told: bool) -> Self {
         let value: Value = serde_json::from_str(text).unwrap_or_default();
         let word = |name: &str| value.get(name).and_then(Value::as_str).map(str::to_owned);
+        let seen = |name: &str| word(name).filter(|_| !is_told);
         Self {
             action: word("action"),
-            controller: word("controller"),
-            withdrawal: word("withdrawal"),
-            page: word("page"),
+            controller: seen("controller"),
+            withdrawal: seen("withdrawal"),
+            page: seen("page"),
         }
     }
 

@@ -3,14 +3,15 @@
 //!
 //! Invariants: a file only adds entries, by the rule that what a person wished stands; memory does not grow with the
 //! file, but for the first problems; no report repeats an address. Cells that a spreadsheet would take for formulas are
-//! made harmless.
+//! made harmless, and are read as they were: a list that was written out and taken in is the same list.
 //! Never: an entry lifted by a file.
 
 use crate::import::{
     Dates, FileFault, Format, ImportReader, Input, Mapping, OpenError, Opened, Provenance, Reason, Remember, RowFate,
-    Settings, push_cell,
+    Settings, push_cell, unguarded,
 };
 use crate::import::{Details, Field};
+use mail::address::Address;
 use model::person::{SuppressionReason, SuppressionScope};
 use model::{ControllerId, ListId, PurposeId, RecipientTag, Timestamp};
 use serde_json::{Value, json};
@@ -262,7 +263,7 @@ pub async fn take_in<R: Read + Send + 'static>(
 ) -> Result<TakenIn, NotTakenIn> {
     let (now, key) = (store.now(), store.import_key()?);
     let opening = tokio::task::spawn_blocking(move || open(file, said.format, now, key));
-    let mut reader = opening.await.map_err(|_| NotTakenIn::Broken)??;
+    let (mut reader, whose) = opening.await.map_err(|_| NotTakenIn::Broken)??;
     let (give, mut rows) = mpsc::channel(WAITING);
     let reading = tokio::task::spawn_blocking(move || {
         loop {
@@ -274,7 +275,7 @@ pub async fn take_in<R: Read + Send + 'static>(
     });
     let mut taken = TakenIn::default();
     while let Some(batch) = rows.recv().await {
-        let entries = understood(store, controller, said, &mut taken, batch);
+        let entries = understood(store, controller, (said, whose), &mut taken, batch);
         let changed = store.suppress_many(controller, &entries).await?;
         let added = changed.iter().filter(|changed| **changed).count() as u64;
         taken.added += added;
@@ -285,7 +286,31 @@ pub async fn take_in<R: Read + Send + 'static>(
     Ok(taken)
 }
 
-fn open<R: Read>(file: R, format: Format, now: Timestamp, key: [u8; 16]) -> Result<ImportReader<R>, OpenError> {
+/// Who wrote a file.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Written {
+    /// [`Sheet::Csv`].
+    Here,
+    /// Somebody.
+    Elsewhere,
+}
+
+impl Written {
+    /// The address that a cell means.
+    fn read(self, address: Address) -> Address {
+        if self == Self::Elsewhere {
+            return address;
+        }
+        let wire = address.to_wire();
+        let plain = unguarded(&wire);
+        // Without the guard it was an address when it was written.
+        if plain.len() == wire.len() { address } else { Address::parse(plain).unwrap_or(address) }
+    }
+}
+
+type Reader<R> = (ImportReader<R>, Written);
+
+fn open<R: Read>(file: R, format: Format, now: Timestamp, key: [u8; 16]) -> Result<Reader<R>, OpenError> {
     let opened = Opened::read(file, Input::of(format))?;
     let suggested = Mapping::suggest(opened.header());
     let mut mapping = Mapping::new();
@@ -304,14 +329,16 @@ fn open<R: Read>(file: R, format: Format, now: Timestamp, key: [u8; 16]) -> Resu
         remember: Remember { key, most: 0 },
         problems: 0,
     };
-    opened.import(&mapping, settings)
+    let is_ours = matches!(format, Format::Csv { .. }) && opened.header().join(",") == COLUMNS;
+    let whose = if is_ours { Written::Here } else { Written::Elsewhere };
+    Ok((opened.import(&mapping, settings)?, whose))
 }
 
 /// The entries of a slice; what is wrong with the others goes to the report.
 fn understood(
     store: &Store,
     controller: ControllerId,
-    said: Said,
+    (said, whose): (Said, Written),
     taken: &mut TakenIn,
     batch: Vec<RowFate>,
 ) -> Vec<NewSuppression> {
@@ -331,6 +358,7 @@ fn understood(
                 continue;
             }
         };
+        let address = whose.read(address);
         let scope = match cell(&details, SCOPE) {
             Some(text) => scope_from(store, controller, text),
             None => Some(said.scope),
@@ -357,4 +385,68 @@ pub const REASONS: &str = "controller, opt-out, complaint or objection";
 
 fn cell<'a>(details: &'a Details, name: &str) -> Option<&'a str> {
     details.attributes.iter().find(|(known, _)| **known == *name).map(|(_, value)| &**value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::import::Delimiter;
+    use proptest::prelude::*;
+
+    /// What comes in of a list with these addresses.
+    fn read(head: &str, addresses: &[Address]) -> Vec<String> {
+        let mut file = format!("{head}\r\n");
+        for address in addresses {
+            file.push_str("sup_1");
+            push_cell(&mut file, &address.to_wire());
+            file.push_str(",marketing,objection,2026-01-01T00:00:00Z,\r\n");
+        }
+        let format = Format::Csv { delimiter: Delimiter::Auto };
+        let (mut reader, whose) =
+            open(std::io::Cursor::new(file), format, Timestamp::from_seconds(1), [7; 16]).unwrap();
+        let mut found = Vec::new();
+        while let Some(batch) = reader.next_batch(7).unwrap() {
+            for fate in batch {
+                let address = fate.address().expect("an address").clone();
+                found.push(whose.read(address).to_wire());
+            }
+        }
+        found
+    }
+
+    fn wires(addresses: &[Address]) -> Vec<String> {
+        addresses.iter().map(Address::to_wire).collect()
+    }
+
+    #[test]
+    fn art21_3_an_address_that_looks_like_a_formula_comes_back_as_it_was_and_a_guarded_one_too() {
+        let texts =
+            ["=sum@dest.example", "'=sum@dest.example", "''+1@dest.example", "-x@dest.example", "'x@dest.example"];
+        let addresses = texts.map(|text| Address::parse(text).unwrap());
+        assert_eq!(read(COLUMNS, &addresses), wires(&addresses));
+        // Twin: what somebody else wrote is read as it stands.
+        let plain = Address::parse("'=sum@dest.example").unwrap();
+        let mut file = "email\r\n".to_owned();
+        file.push_str(&plain.to_wire());
+        let format = Format::Csv { delimiter: Delimiter::Auto };
+        let (mut reader, whose) =
+            open(std::io::Cursor::new(file), format, Timestamp::from_seconds(1), [7; 16]).unwrap();
+        let fate = reader.next_batch(7).unwrap().unwrap().remove(0);
+        assert_eq!(whose.read(fate.address().unwrap().clone()).to_wire(), plain.to_wire());
+    }
+
+    proptest! {
+        #[test]
+        fn rfc4180_a_list_that_was_written_out_comes_in_as_it_was(
+            locals in proptest::collection::vec("[-='+@＝a-z,;\"]{1,8}", 1..20)
+        ) {
+            let mut addresses: Vec<Address> = Vec::new();
+            for local in locals {
+                let quoted = format!("\"{}\"@dest.example", local.replace('"', "\\\""));
+                let plain = format!("{local}@dest.example");
+                addresses.extend([plain, quoted].iter().filter_map(|text| Address::parse(text).ok()));
+            }
+            prop_assert_eq!(read(COLUMNS, &addresses), wires(&addresses));
+        }
+    }
 }

@@ -10,7 +10,8 @@ use crate::vault::crypto;
 use mail::scram::{Keys, Proven};
 use model::event::EventType;
 use model::ids::hex;
-use model::{ControllerId, CredentialId, Stream, StreamId};
+use model::instruction::InstructionState;
+use model::{ControllerId, CredentialId, PurposeId, Stream, StreamId};
 use std::sync::Arc;
 
 /// A credential that was shown to be held by the caller, with the stream it speaks for (GDPR Art. 29).
@@ -170,6 +171,24 @@ impl Store {
             return None;
         }
         Some(Authority { credential: Arc::clone(credential), stream: Arc::clone(&credential.default_stream) })
+    }
+
+    /// For which purposes people may be recorded: those of the streams that the instruction in force covers (GDPR
+    /// Art. 28(3)(a)), and that the credential may use, where one speaks (Art. 29).
+    #[must_use]
+    pub fn purposes_within(&self, controller: ControllerId, speaker: Option<&Authority>) -> Vec<PurposeId> {
+        let (policy, now) = (self.policy.current(), self.now());
+        let known = policy.controller(controller);
+        let instruction = known.and_then(|known| known.instruction.as_ref());
+        let Some(instruction) = instruction.filter(|one| one.state == InstructionState::InForce && one.from <= now)
+        else {
+            return Vec::new();
+        };
+        let is_within = |stream: &&Arc<Stream>| {
+            instruction.streams.contains(&stream.id) && speaker.is_none_or(|speaker| speaker.credential.may_use(stream))
+        };
+        let streams = known.into_iter().flat_map(|known| &known.streams).filter(is_within);
+        streams.flat_map(|stream| stream.purposes.iter().copied()).collect()
     }
 
     /// A stream of a controller by name.

@@ -5,6 +5,7 @@
 //! Never: an address in a column in clear, or anything of one controller seen by another.
 
 mod agreements;
+mod choosing;
 mod consents;
 mod documents;
 mod evidence;
@@ -21,11 +22,12 @@ mod suppressions;
 mod wishes;
 
 pub use agreements::{AgreementView, Concluded};
+pub use choosing::Chosen;
 pub use consents::{Act, Confirming, Decision, Evidenced, Leaving, Renewed};
 #[cfg(test)]
 pub(crate) use consents::{leave_basis, put_basis};
 pub use documents::{Document, DocumentKind, NewDocument, NewSignature, Side, Signature};
-pub use evidence::{ConsentAct, Disclosure, Opening, commitment};
+pub use evidence::{ActDecision, ActFacts, ConsentAct, Disclosure, Opening, Recorder, commitment};
 pub use forms::{Form, FormState, NewForm};
 pub(crate) use hosts::Shelf;
 pub use hosts::{

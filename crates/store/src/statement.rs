@@ -79,7 +79,8 @@ use queued;
 
 /// A text that suppresses in a scope, from where the rows come and what is answered. What has run out gives way. What
 /// still stands gives way to something stronger: the person's own wish (GDPR Art. 7(3), 21) before a bounce or the
-/// controller's entry, never the other way round; something lasting before something that ends, never the other way
+/// controller's entry, never the other way round; among his wishes an erasure before an objection before a complaint
+/// before an opt-out, which alone a tick lifts; something lasting before something that ends, never the other way
 /// round.
 macro_rules! suppress {
     ($rows:literal, $answer:literal) => {
@@ -92,6 +93,10 @@ macro_rules! suppress {
             "WHERE (suppression.ends IS NOT NULL AND suppression.ends <= excluded.since) ",
             "OR (excluded.reason IN ('opt-out', 'complaint', 'objection', 'erasure') ",
             "AND suppression.reason NOT IN ('opt-out', 'complaint', 'objection', 'erasure') ",
+            "AND (excluded.ends IS NULL OR suppression.ends IS NOT NULL)) ",
+            "OR (((excluded.reason IN ('complaint', 'objection', 'erasure') AND suppression.reason = 'opt-out') ",
+            "OR (excluded.reason IN ('objection', 'erasure') AND suppression.reason = 'complaint') ",
+            "OR (excluded.reason = 'erasure' AND suppression.reason = 'objection')) ",
             "AND (excluded.ends IS NULL OR suppression.ends IS NOT NULL)) ",
             "OR (suppression.ends IS NOT NULL AND excluded.ends IS NULL ",
             "AND (excluded.reason IN ('opt-out', 'complaint', 'objection', 'erasure') ",

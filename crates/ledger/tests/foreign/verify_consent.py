@@ -84,6 +84,12 @@ def verify(file, vkey):
     record = json.loads(parts["record.jsonld"])
     if record["dpv:hasNotice"]["schema:sha256"] != words:
         raise Fault("the words are others")
+    person = record["dpv:hasDataSubject"]["dct:identifier"]
+    for name in parts:
+        if name.startswith("act-") and name.endswith(".json"):
+            act = json.loads(parts[name])
+            if act["v"] >= 2 and act["subject"] != person:
+                raise Fault(name + " is about another person")
     blinds = listed(parts, "blinds.txt")
     for about, blind in blinds.items():
         receipt = "export.tlog-proof" if about == "SHA256SUMS" else about.replace(".json", ".tlog-proof")

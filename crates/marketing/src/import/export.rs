@@ -175,16 +175,29 @@ fn words(fields: Fields) -> Vec<&'static str> {
     fields.iter().map(super::Field::as_str).collect()
 }
 
+/// What stands before a cell that a spreadsheet would take for a formula.
+const HARMLESS: char = '\'';
+
+/// Does a cell get [`HARMLESS`]? One that has it already gets another: otherwise two cells would be written as one.
+fn is_guarded(cell: &str) -> bool {
+    is_formula(cell.trim_start_matches(HARMLESS))
+}
+
+/// What [`push_cell`] was given, of what a reader made of it.
+pub(crate) fn unguarded(cell: &str) -> &str {
+    cell.strip_prefix(HARMLESS).filter(|rest| is_guarded(rest)).unwrap_or(cell)
+}
+
 /// A comma and a cell: harmless in a spreadsheet, quoted where RFC 4180 §2 needs it.
 pub(crate) fn push_cell(out: &mut String, cell: &str) {
-    let formula = is_formula(cell);
+    let formula = is_guarded(cell);
     let quoted = cell.contains([',', '"', '\r', '\n', ';', '\t', '\'']);
     out.push(',');
     if quoted {
         out.push('"');
     }
     if formula {
-        out.push('\'');
+        out.push(HARMLESS);
     }
     for letter in cell.chars() {
         if letter == '"' {

@@ -31,13 +31,15 @@ pub enum Field {
     Confirmed,
     /// The purposes, separated by `;`, `|` or `,`.
     Purpose,
+    /// What a soft opt-in needs beside the sale: [`super::CustomerFacts`].
+    SoftOptIn,
     /// Something carried along.
     Attribute,
 }
 
 impl Field {
     /// All, in the order of their bits.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Email,
         Self::Language,
         Self::GivenAt,
@@ -47,6 +49,7 @@ impl Field {
         Self::Basis,
         Self::Confirmed,
         Self::Purpose,
+        Self::SoftOptIn,
         Self::Attribute,
     ];
 
@@ -63,6 +66,7 @@ impl Field {
             Self::Basis => "basis",
             Self::Confirmed => "confirmed",
             Self::Purpose => "purpose",
+            Self::SoftOptIn => "soft_opt_in",
             Self::Attribute => "attribute",
         }
     }
@@ -174,6 +178,9 @@ pub enum Reason {
     /// No known basis.
     #[error("not a known lawful basis")]
     BasisUnknown,
+    /// No known fact of a soft opt-in.
+    #[error("not a known fact of a soft opt-in")]
+    SoftOptInUnknown,
     /// Not in the form of a language tag.
     #[error("not a language tag")]
     LanguageInvalid,
@@ -218,6 +225,7 @@ impl Reason {
             Self::DateFuture => "date-future",
             Self::MethodUnknown => "method-unknown",
             Self::BasisUnknown => "basis-unknown",
+            Self::SoftOptInUnknown => "soft-opt-in-unknown",
             Self::LanguageInvalid => "language-invalid",
             Self::ConfirmedInvalid => "confirmed-invalid",
             Self::TooManyPurposes => "too-many-purposes",

@@ -13,8 +13,8 @@ use super::mapping::Bound;
 use super::provenance::basis_from;
 use super::split::Cells;
 use super::{
-    Column, ConfirmedClaim, Contact, Dates, Details, Field, Fields, Given, Method, PURPOSES_MAX, Provenance,
-    Quarantined, Reason, Remember, RowFate,
+    Column, ConfirmedClaim, Contact, CustomerFacts, Dates, Details, Field, Fields, Given, Method, PURPOSES_MAX,
+    Provenance, Quarantined, Reason, Remember, RowFate,
 };
 
 type Flaw = (Option<Column>, Reason);
@@ -126,6 +126,10 @@ impl Judge {
         if let Some(text) = self.cell(cells, Field::Basis) {
             let basis = basis_from(text).ok_or_else(|| self.flaw(Field::Basis, Reason::BasisUnknown))?;
             known.basis = Some(basis);
+        }
+        if let Some(text) = self.cell(cells, Field::SoftOptIn) {
+            let facts = CustomerFacts::from_words(text);
+            known.customer = facts.ok_or_else(|| self.flaw(Field::SoftOptIn, Reason::SoftOptInUnknown))?;
         }
         if let Some(text) = self.text(cells, Field::Source, &mut formulas) {
             known.source = Some(self.source.get(text));

@@ -109,6 +109,7 @@ const SYNONYMS: &[(Field, &[&str])] = &[
         ],
     ),
     (Field::Purpose, &["purpose", "purposes", "zweck", "zwecke"]),
+    (Field::SoftOptIn, &["softoptin", "softoptinfacts"]),
 ];
 
 /// Which column is what, by the names of the header.

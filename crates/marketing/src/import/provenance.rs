@@ -73,6 +73,50 @@ pub(super) fn basis_from(word: &str) -> Option<BasisKind> {
     })
 }
 
+/// What a soft opt-in needs beside the sale, which [`Method::ExistingCustomer`] is, and the opt-out in each message,
+/// which is the stream's (ePrivacy Art. 13(2)).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub struct CustomerFacts {
+    similar_products: bool,
+    opt_out_at_collection: bool,
+}
+
+impl CustomerFacts {
+    /// The words of both facts.
+    pub const WORDS: &'static str = "similar-products opt-out-at-collection";
+
+    /// From words parted by spaces, `;`, `|` or `,`; case and dashes do not matter. Nothing when one is not known.
+    #[must_use]
+    pub fn from_words(words: &str) -> Option<Self> {
+        let mut facts = Self::default();
+        for word in words.split([' ', ';', '|', ',']).filter(|word| !word.is_empty()) {
+            match fold(word).as_str() {
+                "similarproducts" => facts.similar_products = true,
+                "optoutatcollection" => facts.opt_out_at_collection = true,
+                _ => return None,
+            }
+        }
+        Some(facts)
+    }
+
+    /// Are both said?
+    #[must_use]
+    pub const fn is_whole(self) -> bool {
+        self.similar_products && self.opt_out_at_collection
+    }
+
+    /// The words of what is said; nothing where nothing is.
+    #[must_use]
+    pub const fn words(self) -> Option<&'static str> {
+        match (self.similar_products, self.opt_out_at_collection) {
+            (true, true) => Some(Self::WORDS),
+            (true, false) => Some("similar-products"),
+            (false, true) => Some("opt-out-at-collection"),
+            (false, false) => None,
+        }
+    }
+}
+
 /// A span of time in which the addresses of a file were collected, both ends within it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Collected {
@@ -133,6 +177,8 @@ pub struct Provenance {
     pub notice: Option<Arc<str>>,
     /// The lawful basis.
     pub basis: Option<BasisKind>,
+    /// What is said of a soft opt-in.
+    pub customer: CustomerFacts,
     /// For what. May be empty: then the list that takes the contacts says it.
     pub purposes: Arc<[Box<str>]>,
 }
@@ -149,6 +195,16 @@ impl Provenance {
             (self.notice.is_none(), Field::Notice),
             (self.basis.is_none(), Field::Basis),
         ];
+        // ePrivacy Art. 13(2): each of the conditions, or none of it. An address that was not collected in a sale stays
+        // out, whatever else is said of it.
+        if self.basis == Some(BasisKind::SoftOptIn) {
+            if self.method != Some(Method::ExistingCustomer) {
+                missing.insert(Field::Method);
+            }
+            if !self.customer.is_whole() {
+                missing.insert(Field::SoftOptIn);
+            }
+        }
         for (_, field) in parts.into_iter().filter(|(lacks, _)| *lacks) {
             missing.insert(field);
         }
@@ -160,6 +216,9 @@ impl Provenance {
     /// # Errors
     /// What is known, as it was, when something is missing ([`Provenance::missing`]).
     pub fn complete(self) -> Result<Evidence, Self> {
+        if !self.missing().is_empty() {
+            return Err(self);
+        }
         match self {
             Self {
                 source: Some(source),
@@ -168,6 +227,7 @@ impl Provenance {
                 notice: Some(notice),
                 basis: Some(basis),
                 purposes,
+                ..
             } => Ok(Evidence { source, given, method, notice, basis, purposes }),
             known => Err(known),
         }

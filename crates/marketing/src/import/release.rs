@@ -23,7 +23,7 @@ const PAGE: usize = 256;
 const PAGES: usize = 2;
 
 /// The columns that the rows are written in again.
-const COLUMNS: [Field; 9] = [
+const COLUMNS: [Field; 10] = [
     Field::Email,
     Field::GivenAt,
     Field::Method,
@@ -33,6 +33,7 @@ const COLUMNS: [Field; 9] = [
     Field::Purpose,
     Field::Language,
     Field::Confirmed,
+    Field::SoftOptIn,
 ];
 
 /// Lets the waiting rows of an import go, as far as `plan` says what they lack. `plan` is of any format: of it only
@@ -55,7 +56,14 @@ pub async fn release(store: &Arc<Store>, from: BatchId, plan: Plan, tell: &Tell)
             header: HeaderRow::First,
         },
         mapping: Some(mapping),
-        purposes: if plan.purposes.is_empty() { purposes(store, controller, &view.about) } else { plan.purposes },
+        // What no instruction covers any more is not among them: those rows wait on.
+        purposes: if plan.purposes.is_empty() {
+            let mut meant = purposes(store, controller, &view.about);
+            meant.retain(|id| plan.within.contains(id));
+            meant
+        } else {
+            plan.purposes
+        },
         mode: Mode::Write,
         ..plan
     };
@@ -130,7 +138,9 @@ fn cell(row: &Value, field: Field) -> String {
             Some(false) => "no".to_owned(),
             None => moment(&row["confirmed"]),
         },
-        Field::Method | Field::Source | Field::Notice | Field::Basis | Field::Language => text(field.as_str()),
+        Field::Method | Field::Source | Field::Notice | Field::Basis | Field::Language | Field::SoftOptIn => {
+            text(field.as_str())
+        }
         Field::Attribute => String::new(),
     }
 }
@@ -171,7 +181,7 @@ mod tests {
         let row = json!({"address": "\"a,b\"@dest.example", "source": "the \"fair\"",
             "given_us": 1_740_787_200_000_000_i64, "purposes": ["news", "offers"], "confirmed": false});
         let expected = "\"\"\"a,b\"\"@dest.example\",\"2025-03-01T00:00:00Z\",\"\",\"the \"\"fair\"\"\",\"\",\"\",\
-                        \"news;offers\",\"\",\"no\"\r\n";
+                        \"news;offers\",\"\",\"no\",\"\"\r\n";
         assert_eq!(line(&row), expected);
     }
 }

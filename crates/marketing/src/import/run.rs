@@ -89,6 +89,9 @@ pub struct Plan {
     pub settings: Settings,
     /// For what, where a row does not say it: purposes of the controller.
     pub purposes: Vec<PurposeId>,
+    /// The purposes for which anything may be recorded at all: those that the instruction in force covers, and the
+    /// credential may use (GDPR Art. 28(3)(a), 29). A row that names another waits.
+    pub within: Vec<PurposeId>,
     /// Is anything written?
     pub mode: Mode,
 }
@@ -118,7 +121,7 @@ pub enum ImportError {
     #[error(transparent)]
     File(#[from] FileFault),
     /// A purpose that is not the controller's, or a list.
-    #[error("the purpose does not exist or has ended, or is a list below one")]
+    #[error("the purpose does not exist or has ended, is a list below one, or no instruction in force covers it")]
     Purpose,
     /// Somebody could not be told what became of a row.
     #[error("the report could not be written: {0}")]
@@ -157,14 +160,16 @@ pub async fn run<R>(
 where
     R: Read + Send + 'static,
 {
-    let Plan { controller, input, mapping, settings, purposes, mode } = plan;
+    let Plan { controller, input, mapping, settings, purposes, within, mode } = plan;
     store.may_import(controller).await?;
-    if !purposes.iter().all(|id| store.purposes(controller).iter().any(|known| known.id == *id)) {
+    let mut covered = store.purposes(controller);
+    covered.retain(|known| within.contains(&known.id));
+    if !purposes.iter().all(|id| covered.iter().any(|known| known.id == *id)) {
         return Err(ImportError::Purpose);
     }
     let notices = Notices::new(store, store.documents(controller, DocumentKind::Notice).await?);
     let about = about(store, controller, &settings.provenance, &purposes);
-    let origins = Origins::new(store.purposes(controller), notices, &settings.provenance, purposes);
+    let origins = Origins::new(covered, notices, &settings.provenance, purposes);
     let (opened, fates) = Reading::open(reader, input, mapping, settings, Arc::clone(tell)).await?;
     let work = Work { store: Arc::clone(store), controller, tell: Arc::clone(tell) };
     let packer = Packer::new(Arc::clone(store), controller, origins, notes);
@@ -232,6 +237,7 @@ fn about(store: &Store, controller: ControllerId, known: &Provenance, purposes: 
         "method": known.method.map(super::Method::as_str),
         "notice": known.notice.as_deref(),
         "basis": known.basis.map(model::basis::BasisKind::as_str),
+        "soft_opt_in": known.customer.words(),
         "collected_from_us": from,
         "collected_until_us": until,
         "purposes": names,

@@ -17,8 +17,8 @@ use model::Timestamp;
 use model::basis::BasisKind;
 
 use super::{
-    Collected, Contact, Dates, Delimiter, Finished, Format, Given, ImportReader, Input, Mapping, Method, OpenError,
-    Opened, Provenance, Reason, RowFate, Settings,
+    Collected, Contact, CustomerFacts, Dates, Delimiter, Finished, Format, Given, ImportReader, Input, Mapping, Method,
+    OpenError, Opened, Provenance, Reason, RowFate, Settings,
 };
 
 /// 2026-01-01T00:00:00Z.
@@ -34,6 +34,7 @@ fn whole() -> Provenance {
         method: Some(Method::Form),
         notice: Some(Arc::from("notice 3")),
         basis: Some(BasisKind::Consent),
+        customer: CustomerFacts::default(),
         purposes: Arc::from([]),
     }
 }

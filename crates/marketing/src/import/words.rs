@@ -9,8 +9,8 @@ use model::{ControllerId, PurposeId, Timestamp};
 use store::Store;
 
 use super::{
-    Collected, Comments, DateOrder, Dates, Delimiter, Encoding, Field, Format, Given, HeaderRow, Input, Mapping,
-    Method, Mode, Plan, Provenance, Settings,
+    Collected, Comments, CustomerFacts, DateOrder, Dates, Delimiter, Encoding, Field, Format, Given, HeaderRow, Input,
+    Mapping, Method, Mode, Plan, Provenance, Settings,
 };
 
 /// What is said. Whatever a row says itself stands before it.
@@ -27,6 +27,8 @@ pub struct Words {
     pub notice: Option<String>,
     /// [`BasisKind`] word.
     pub basis: Option<String>,
+    /// [`CustomerFacts`] words.
+    pub soft_opt_in: Option<String>,
     /// The first day on which they were collected, with the last one.
     pub collected_from: Option<String>,
     /// The last day.
@@ -91,6 +93,7 @@ impl Words {
             mapping: self.mapping()?,
             settings: Settings::new(provenance, dates, key),
             purposes: self.purposes(store, controller)?,
+            within: store.purposes_within(controller, None),
             mode,
         })
     }
@@ -141,6 +144,10 @@ impl Words {
             basis: match self.basis.as_deref().map(BasisKind::from_word) {
                 Some(None) => return wrong("basis", "expected consent, soft-opt-in, contract or legal-obligation"),
                 known => known.flatten(),
+            },
+            customer: match self.soft_opt_in.as_deref().map(CustomerFacts::from_words) {
+                Some(None) => return wrong("soft_opt_in", format!("expected words of: {}", CustomerFacts::WORDS)),
+                known => known.flatten().unwrap_or_default(),
             },
             purposes: Arc::from([]),
         })

@@ -119,7 +119,11 @@ fn verify(arguments: &Verify) -> anyhow::Result<()> {
     }
     let words = read.notice.map_or("no words are known".to_owned(), |sha256| format!("words {sha256}"));
     let (receipts, origin) = (read.claims.len(), key.name());
-    say(&format!("ok {origin}: {receipts} receipts, {opened} opened, {words}, by {whose}"));
+    let unbound = match read.unbound {
+        0 => String::new(),
+        acts => format!(", {acts} of version 1, which do not say about whom they are"),
+    };
+    say(&format!("ok {origin}: {receipts} receipts, {opened} opened{unbound}, {words}, by {whose}"));
     Ok(())
 }
 

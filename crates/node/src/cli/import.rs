@@ -77,6 +77,10 @@ struct Said {
     /// The lawful basis: consent, soft-opt-in, contract, legal-obligation.
     #[arg(long, value_name = "WORD")]
     basis: Option<String>,
+    /// Of a soft opt-in, beside the method existing_customer: similar-products, opt-out-at-collection (both are needed;
+    /// ePrivacy Art. 13(2)).
+    #[arg(long, value_name = "WORDS")]
+    soft_opt_in: Option<String>,
     /// The first day on which they were collected.
     #[arg(long, value_name = "DATE", requires = "collected_until")]
     collected_from: Option<String>,
@@ -89,7 +93,7 @@ struct Said {
 #[derive(clap::Args, Debug)]
 struct Form {
     /// Which column is what: FIELD=COLUMN, with email, language, given_at, method, source, notice, basis, confirmed,
-    /// purpose for FIELD. Without any, columns are taken by their usual names.
+    /// purpose, soft_opt_in for FIELD. Without any, columns are taken by their usual names.
     #[arg(long, value_name = "FIELD=COLUMN")]
     map: Vec<String>,
     /// csv, jsonl or list. Without it, by the name and the first octets.
@@ -181,6 +185,7 @@ impl Arguments {
             method: said.method.clone(),
             notice: said.notice.clone(),
             basis: said.basis.clone(),
+            soft_opt_in: said.soft_opt_in.clone(),
             collected_from: said.collected_from.clone(),
             collected_until: said.collected_until.clone(),
             map: form.map.clone(),

@@ -128,10 +128,15 @@ async fn gdpr_5_2_what_did_not_happen_leaves_no_leaf() {
     ));
     let stranger = store.withdraw_basis(shop, PurposeId::of_stream(news), &person(2), &Act::by(Method::Api)).await;
     assert!(!stranger.unwrap(), "nothing stood");
-    // That he does not wish it did happen; said again, it does not.
+    // That he does not wish it did happen, and as often as he says so.
     assert_eq!(leaves(&store).await, before + 3);
     store.withdraw_basis(shop, PurposeId::of_stream(news), &person(2), &Act::by(Method::Api)).await.unwrap();
-    assert_eq!(leaves(&store).await, before + 3);
+    assert_eq!(leaves(&store).await, before + 4);
+    // What was refused did not: neither the basis above, nor this one against his wish.
+    let (stranger, by) = (person(2), Act::by(Method::Api));
+    let refused = store.record_basis(shop, PurposeId::of_stream(news), &stranger, CONSENT, &by).await;
+    assert!(matches!(refused, Err(Error::Withdrawn)));
+    assert_eq!(leaves(&store).await, before + 4);
 }
 
 #[tokio::test]

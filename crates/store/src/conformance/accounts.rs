@@ -138,6 +138,7 @@ pub(super) async fn tell_of_persons(engine: &dyn Engine) {
     let withdraw = Change::Rows(crate::permission::leave_basis(SHOP, tag(200), 3, at(3)));
     let restrict = |kind| Change::Restrict { controller: SHOP, tag: tag(200), kind, at: at(4) };
     let changes = vec![
+        Change::Rows(crate::permission::put_basis(&basis, true)),
         suppression("delivery", "hard-bounce", at(1), Some(at(50))),
         // Of two that end, the older stays …
         suppression("delivery", "hard-bounce", at(2), Some(at(90))),
@@ -146,14 +147,13 @@ pub(super) async fn tell_of_persons(engine: &dyn Engine) {
         // and a lasting one is not replaced by anything.
         suppression("all", "objection", at(5), None),
         suppression("all", "hard-bounce", at(6), Some(at(7))),
-        Change::Rows(crate::permission::put_basis(&basis)),
         withdraw.clone(),
         withdraw,
         restrict("restricted"),
         restrict("erased"),
         restrict("restricted"),
     ];
-    assert_eq!(engine.change(silent(changes)).await.unwrap(), [1, 0, 1, 1, 0, 1, 1, 0, 1, 1, 0]);
+    assert_eq!(engine.change(silent(changes)).await.unwrap(), [1, 1, 0, 1, 1, 0, 1, 0, 1, 1, 0]);
 
     let many: Vec<_> = (0..100).map(|n| question(SHOP, n)).chain([question(OTHER, 200), question(SHOP, 200)]).collect();
     let persons = engine.persons(many).await.unwrap();
@@ -170,25 +170,46 @@ pub(super) async fn tell_of_persons(engine: &dyn Engine) {
     assert_eq!(person.slot, None);
 
     // GDPR Art. 7(3): what was withdrawn is not put back by recording it anew …
-    assert_eq!(engine.change(silent(vec![Change::Rows(crate::permission::put_basis(&basis))])).await.unwrap(), [0]);
+    assert_eq!(
+        engine.change(silent(vec![Change::Rows(crate::permission::put_basis(&basis, true))])).await.unwrap(),
+        [0]
+    );
     let persons = engine.persons(vec![question(SHOP, 200)]).await.unwrap();
     assert_eq!(persons[0].basis.as_ref().unwrap().withdrawn, Some(at(3)));
-    // … while one that stands is replaced.
-    let first = BasisRow { purpose: 4, confirmed: None, ..basis };
+    // … while one that stands is replaced,
+    let first = BasisRow { tag: tag(201), purpose: 4, confirmed: None, ..basis };
     let second = BasisRow { confirmed: Some(at(9)), ..first.clone() };
-    assert_eq!(
-        engine
-            .change(silent(vec![
-                Change::Rows(crate::permission::put_basis(&first)),
-                Change::Rows(crate::permission::put_basis(&second))
-            ]))
-            .await
-            .unwrap(),
-        [1, 1]
-    );
-    let asked = crate::engine::PersonQuery { purpose: 4, ..question(SHOP, 200) };
+    let put = |row: &BasisRow| Change::Rows(crate::permission::put_basis(row, true));
+    assert_eq!(engine.change(silent(vec![put(&first), put(&second)])).await.unwrap(), [1, 1]);
+    let asked = crate::engine::PersonQuery { purpose: 4, ..question(SHOP, 201) };
     let persons = engine.persons(vec![asked]).await.unwrap();
     assert_eq!(persons[0].basis.as_ref().unwrap().confirmed, Some(at(9)));
+    tell_of_words_against_a_wish(engine, &first).await;
+}
+
+/// GDPR Art. 7(3), 21(3): while the person's own wish stands, nobody else's word makes a basis where it reaches.
+async fn tell_of_words_against_a_wish(engine: &dyn Engine, basis: &BasisRow) {
+    let wishes = [
+        // Scope, reason: does a basis for marketing come in, and one for other mail?
+        ("marketing", "opt-out", 0, 1),
+        ("marketing", "complaint", 0, 1),
+        ("all", "objection", 0, 0),
+        ("purpose:4", "opt-out", 0, 0),
+        ("purpose:5", "opt-out", 1, 1),
+        ("list:4", "opt-out", 1, 1),
+        ("marketing", "controller", 1, 1),
+        ("delivery", "hard-bounce", 1, 1),
+    ];
+    for (n, (scope, reason, marketing, other)) in wishes.into_iter().enumerate() {
+        for (person, is_marketing, comes) in [(230 + n, true, marketing), (240 + n, false, other)] {
+            let tag = tag(u8::try_from(person).unwrap());
+            let Change::Suppress(wish) = suppression(scope, reason, at(1), None) else { unreachable!() };
+            let wish = Change::Suppress(SuppressionRow { tag, ..wish });
+            let put = crate::permission::put_basis(&BasisRow { tag, ..basis.clone() }, is_marketing);
+            let touched = engine.change(silent(vec![wish, Change::Rows(put)])).await.unwrap();
+            assert_eq!(touched, [1, comes], "{scope} by {reason}, marketing: {is_marketing}");
+        }
+    }
 }
 
 /// GDPR Art. 7(3), 21: a person's own wish is stronger than a bounce or the controller's entry, and what lasts is
@@ -202,7 +223,15 @@ pub(super) async fn tell_of_wishes(engine: &dyn Engine) {
         (("hard-bounce", ending), ("complaint", ending), 1),
         (("objection", lasting), ("controller", lasting), 0),
         (("complaint", lasting), ("hard-bounce", ending), 0),
-        (("opt-out", lasting), ("objection", lasting), 0),
+        // Only he lifts an opt-out with a tick, so what he said in a complaint or an objection goes before it.
+        (("opt-out", lasting), ("objection", lasting), 1),
+        (("opt-out", lasting), ("complaint", lasting), 1),
+        (("complaint", lasting), ("objection", lasting), 1),
+        (("objection", lasting), ("opt-out", lasting), 0),
+        (("objection", lasting), ("complaint", lasting), 0),
+        (("complaint", lasting), ("opt-out", lasting), 0),
+        (("objection", lasting), ("erasure", lasting), 1),
+        (("opt-out", lasting), ("complaint", ending), 0),
         (("complaint", ending), ("controller", lasting), 0),
         (("complaint", ending), ("opt-out", lasting), 1),
         (("hard-bounce", ending), ("controller", lasting), 1),
@@ -211,7 +240,7 @@ pub(super) async fn tell_of_wishes(engine: &dyn Engine) {
         (("erasure", lasting), ("controller", lasting), 0),
     ];
     for (n, (before, then, replaces)) in pairs.into_iter().enumerate() {
-        let person = 210 + u8::try_from(n).unwrap();
+        let person = 160 + u8::try_from(n).unwrap();
         let row = |(reason, until): (&str, _), since| {
             let (scope, reason) = ("all".to_owned(), reason.to_owned());
             Change::Suppress(SuppressionRow {

@@ -1,10 +1,11 @@
 //! Consent: asked for, given, confirmed, withdrawn; each step kept as evidence (GDPR Art. 7(1), law.md R5).
 //!
 //! Invariants: only the person's own confirmation replaces what he withdrew, and lifts his opt-out from that purpose
-//! alone; what he said in a complaint, in an objection or for all marketing stays (`architecture.md` §10). The time of
-//! a step is the server's.
+//! alone, if it is not later than it; what he said in a complaint, in an objection or for all marketing stays
+//! (`architecture.md` §10). Every withdrawal ends the bases and is kept, however often it is said. The time of a step
+//! is the server's.
 
-use super::evidence::Kept;
+use super::evidence::{ActFacts, Kept, Recorder};
 use super::*;
 use crate::accounts::{NewBasis, Verified};
 use crate::engine::{BasisRow, PersonQuery};
@@ -98,7 +99,8 @@ impl Store {
     /// Records why a person may be mailed for a purpose (GDPR Art. 6, 7), on the controller's word.
     ///
     /// # Errors
-    /// [`Error::Withdrawn`] when the person withdrew it earlier; [`Error::Erased`] when he was erased.
+    /// [`Error::Withdrawn`] when the person withdrew it earlier, or his own wish (an opt-out, a complaint, an
+    /// objection) stands against it: only he takes that back; [`Error::Erased`] when he was erased.
     pub async fn record_basis(
         &self,
         controller: ControllerId,
@@ -123,8 +125,11 @@ impl Store {
             expires: basis.expires,
         };
         let event = EventId(crypto::random()?);
-        let kept = Kept { controller, tag, secret: Some(&secret), event, at: now, act };
-        let mut writes = put_basis(&row);
+        let is_confirmed = basis.confirmed == Verified::Yes;
+        let facts = ActFacts { basis: Some(basis.kind), confirmed: is_confirmed, by: Recorder::Controller };
+        let kept = Kept { controller, tag, secret: Some(&secret), event, at: now, act, facts };
+        let is_marketing = self.purpose(controller, purpose).is_none_or(|known| known.kind.is_marketing());
+        let mut writes = put_basis(&row, is_marketing);
         writes.event = Some(event.0);
         let evidence = self.evidence(&kept, &[(purpose, "given")]).await?;
         writes.detail = evidence.sha256;
@@ -145,25 +150,11 @@ impl Store {
         act: &Act<'_>,
     ) -> Result<bool> {
         let tag = self.vault.tag(controller, address)?;
-        let stood = self.basis_stands(controller, tag, purpose).await?;
-        self.leave(controller, tag, Leaving::Purpose(purpose), act).await?;
-        if stood && self.basis_stands(controller, tag, purpose).await? {
-            // What he wished before stands as it was, and then nothing was written: the basis ends all the same.
-            let (secret, at, event) = (self.secret_of(controller, tag).await?, self.now(), EventId(crypto::random()?));
-            let kept = Kept { controller, tag, secret: secret.as_ref(), event, at, act };
-            let evidence = self.evidence(&kept, &[(purpose, "withdrawn")]).await?;
-            let mut writes = leave_basis(controller.0, tag.0, purpose.0, at);
-            (writes.detail, writes.event) = (evidence.sha256, Some(event.0));
-            writes.steps.extend(evidence.steps);
-            self.act(EventType::BasisWithdrawn, writes).await?;
-        }
-        Ok(stood)
-    }
-
-    async fn basis_stands(&self, controller: ControllerId, tag: RecipientTag, purpose: PurposeId) -> Result<bool> {
         let query = PersonQuery { controller: controller.0, purpose: purpose.0, tag: tag.0 };
         let person = self.engine.persons(vec![query]).await?.pop();
-        Ok(person.and_then(|person| person.basis).is_some_and(|basis| basis.withdrawn.is_none()))
+        let stood = person.and_then(|person| person.basis).is_some_and(|basis| basis.withdrawn.is_none());
+        self.leave(controller, tag, Leaving::Purpose(purpose), act).await?;
+        Ok(stood)
     }
 
     /// Keeps that a person was asked to confirm, unless that was done lately. Nothing when it was, or when he was
@@ -191,7 +182,7 @@ impl Store {
             })
             .collect();
         let event = EventId(crypto::random()?);
-        let kept = Kept { controller, tag, secret: Some(&secret), event, at, act };
+        let kept = Kept { controller, tag, secret: Some(&secret), event, at, act, facts: ActFacts::consent(false) };
         let mut steps = vec![Step::new(
             &sql::CONFIRMATION_INSERT,
             vec![
@@ -265,8 +256,8 @@ impl Store {
         Ok(if given { Renewed::Done(purposes) } else { Renewed::Before(purposes) })
     }
 
-    /// The person himself consents on his own page (or by confirming): in force when it returns.
-    pub(super) async fn give(
+    /// The person confirms: in force when it returns.
+    async fn give(
         &self,
         controller: ControllerId,
         tag: RecipientTag,
@@ -276,30 +267,14 @@ impl Store {
     ) -> Result<bool> {
         let secret = self.secret_of(controller, tag).await?;
         let (at, event) = (self.now(), EventId(crypto::random()?));
-        let kept = Kept { controller, tag, secret: secret.as_ref(), event, at, act };
-        let evidence = if act.notice.is_some() { Evidence::Complete } else { Evidence::Unverified };
-        for purpose in purposes {
-            let row = BasisRow {
-                controller: controller.0,
-                tag: tag.0,
-                purpose: purpose.0,
-                kind: BasisKind::Consent.as_str().into(),
-                evidence: evidence.as_str().into(),
-                notice: act.notice.map(|id| id.0),
-                batch: None,
-                given: at,
-                confirmed: Some(at),
-                withdrawn: None,
-                expires: None,
-            };
-            steps.push(Step::new(&sql::BASIS_RENEW, basis_values(&row)));
-            let scope = write_scope(SuppressionScope::Purpose(*purpose));
-            let lift = vec![controller.0.into(), tag.0.into(), scope.into()];
-            steps.push(Step::new(&sql::OPT_OUT_LIFT, lift));
-        }
+        let facts = ActFacts::consent(true);
+        let kept = Kept { controller, tag, secret: secret.as_ref(), event, at, act, facts };
         let said: Vec<_> = purposes.iter().map(|purpose| (*purpose, "given")).collect();
         let evidence = self.evidence(&kept, &said).await?;
         steps.extend(evidence.steps);
+        for purpose in purposes {
+            steps.extend(giving(&kept, *purpose));
+        }
         let writes = rows(controller, tag, event, evidence.sha256, steps);
         self.act(EventType::BasisRecorded, writes).await
     }
@@ -312,40 +287,78 @@ impl Store {
     pub async fn leave(&self, controller: ControllerId, tag: RecipientTag, from: Leaving, act: &Act<'_>) -> Result<()> {
         let secret = self.secret_of(controller, tag).await?;
         let (at, event) = (self.now(), EventId(crypto::random()?));
-        let kept = Kept { controller, tag, secret: secret.as_ref(), event, at, act };
+        let by = if act.method == Method::Api { Recorder::Controller } else { Recorder::Page };
+        let facts = ActFacts::withdrawal(by);
+        let kept = Kept { controller, tag, secret: secret.as_ref(), event, at, act, facts };
         let (scope, purpose) = match from {
             Leaving::Purpose(purpose) => (SuppressionScope::Purpose(purpose), purpose),
             Leaving::List(list) => (SuppressionScope::List(list), PurposeId(list.0)),
             Leaving::Marketing => (SuppressionScope::Marketing, PurposeId(0)),
         };
-        let mut steps = vec![Step::new(
-            &sql::OPT_OUT,
-            vec![
-                controller.0.into(),
-                tag.0.into(),
-                write_scope(scope).into(),
-                SuppressionReason::OptOut.as_str().into(),
-                at.into(),
-                Value::Null,
-                Value::Null,
-            ],
-        )];
-        let who = || vec![controller.0.into(), tag.0.into()];
-        match from {
-            Leaving::Purpose(purpose) => {
-                let values = [who(), vec![purpose.0.into(), at.into()]].concat();
-                steps.push(Step::new(&sql::BASIS_LEAVE, values));
-            }
-            Leaving::Marketing => {
-                steps.push(Step::new(&sql::BASIS_LEAVE_ALL, [who(), vec![at.into()]].concat()));
-            }
-            Leaving::List(_) => {}
-        }
+        // Evidence first: whatever stood before, the word is kept and the bases end (GDPR Art. 5(2), 7(3)).
         let evidence = self.evidence(&kept, &[(purpose, "withdrawn")]).await?;
-        steps.extend(evidence.steps);
+        let mut steps = evidence.steps;
+        match from {
+            Leaving::Purpose(purpose) => steps.extend(leaving(&kept, purpose)),
+            Leaving::Marketing => {
+                let values = vec![controller.0.into(), tag.0.into(), at.into()];
+                steps.push(Step::new(&sql::BASIS_LEAVE_ALL, values));
+                steps.push(opting_out(&kept, scope));
+            }
+            Leaving::List(_) => steps.push(opting_out(&kept, scope)),
+        }
         let writes = rows(controller, tag, event, evidence.sha256, steps);
         self.act(EventType::BasisWithdrawn, writes).await.map(drop)
     }
+}
+
+/// The person's own consent comes into force, and his earlier opt-out from that purpose is lifted.
+pub(super) fn giving(kept: &Kept<'_>, purpose: PurposeId) -> [Step; 2] {
+    let evidence = if kept.act.notice.is_some() { Evidence::Complete } else { Evidence::Unverified };
+    let row = BasisRow {
+        controller: kept.controller.0,
+        tag: kept.tag.0,
+        purpose: purpose.0,
+        kind: BasisKind::Consent.as_str().into(),
+        evidence: evidence.as_str().into(),
+        notice: kept.act.notice.map(|id| id.0),
+        batch: None,
+        given: kept.at,
+        confirmed: Some(kept.at),
+        withdrawn: None,
+        expires: None,
+    };
+    let scope = SuppressionScope::Purpose(purpose);
+    let mut values = basis_values(&row);
+    values.push(write_scope(scope).into());
+    [Step::new(&sql::BASIS_RENEW, values), coming_back(kept.controller, kept.tag, scope, kept.at)]
+}
+
+/// A purpose ends for a person: what it rested on, and by his wish.
+pub(super) fn leaving(kept: &Kept<'_>, purpose: PurposeId) -> [Step; 2] {
+    let values = vec![kept.controller.0.into(), kept.tag.0.into(), purpose.0.into(), kept.at.into()];
+    [Step::new(&sql::BASIS_LEAVE, values), opting_out(kept, SuppressionScope::Purpose(purpose))]
+}
+
+fn opting_out(kept: &Kept<'_>, scope: SuppressionScope) -> Step {
+    Step::new(
+        &sql::OPT_OUT,
+        vec![
+            kept.controller.0.into(),
+            kept.tag.0.into(),
+            write_scope(scope).into(),
+            SuppressionReason::OptOut.as_str().into(),
+            kept.at.into(),
+            Value::Null,
+            Value::Null,
+        ],
+    )
+}
+
+/// An opt-out in one scope is taken back by what the person said then.
+pub(super) fn coming_back(controller: ControllerId, tag: RecipientTag, scope: SuppressionScope, at: Timestamp) -> Step {
+    let values = vec![controller.0.into(), tag.0.into(), write_scope(scope).into(), at.into()];
+    Step::new(&sql::OPT_OUT_LIFT, values)
 }
 
 pub(super) fn rows(
@@ -366,8 +379,12 @@ pub(super) fn rows(
     }
 }
 
-/// A basis in the place of the one before, unless the person withdrew that.
-pub(crate) fn put_basis(row: &BasisRow) -> Writes {
+/// A basis in the place of the one before, unless the person withdrew that, or his wish stands against it.
+pub(crate) fn put_basis(row: &BasisRow, is_marketing: bool) -> Writes {
+    let mut values = basis_values(row);
+    values.push(write_scope(SuppressionScope::Purpose(PurposeId(row.purpose))).into());
+    let all = if is_marketing { write_scope(SuppressionScope::Marketing) } else { String::new() };
+    values.push(all.into());
     let kind = row.kind.as_bytes();
     let given = row.given.micros().to_be_bytes();
     Writes {
@@ -377,11 +394,12 @@ pub(crate) fn put_basis(row: &BasisRow) -> Writes {
         what: "basis",
         event: None,
         detail: crypto::sha256_of_fields(&[&row.purpose.to_be_bytes(), kind, &given, row.evidence.as_bytes()]),
-        steps: vec![Step::new(&sql::BASIS_PUT, basis_values(row))],
+        steps: vec![Step::new(&sql::BASIS_PUT, values)],
     }
 }
 
 /// Withdraws a basis alone; the first withdrawal's time stays.
+#[cfg(test)]
 pub(crate) fn leave_basis(controller: i64, tag: [u8; 16], purpose: i64, at: Timestamp) -> Writes {
     let values = vec![controller.into(), tag.into(), purpose.into(), at.into()];
     Writes {

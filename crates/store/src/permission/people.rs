@@ -5,7 +5,7 @@ use crate::facts::read_scope;
 use model::basis::{BasisKind, Evidence};
 use model::ids::EventId;
 use model::person::{SuppressionReason, SuppressionScope};
-use model::{BatchId, DocumentId, FormId, PurposeId, Timestamp};
+use model::{BatchId, DocumentId, FormId, ListId, PurposeId, Timestamp};
 
 /// Everything that is recorded of what a person decided.
 #[derive(Clone, Debug, Default)]
@@ -88,6 +88,10 @@ pub struct EventView {
     pub event: EventId,
     /// What else is evidence: JSON. Nothing when it does not open any more.
     pub details: Option<String>,
+    /// What it is; nothing for what was kept before that was, or when it does not open any more.
+    pub facts: Option<ActFacts>,
+    /// The words that the purpose had then.
+    pub text: Option<String>,
 }
 
 impl Store {
@@ -148,33 +152,14 @@ impl Store {
         self.act(EventType::PreferenceChanged, writes).await.map(drop)
     }
 
-    /// The person himself consents to a purpose on his own page; his earlier opt-out from it is lifted.
+    /// The person himself takes back his opt-out from a list; never one that he made by complaint or objection.
     ///
     /// # Errors
     /// Those of the engine.
-    pub async fn consent(
-        &self,
-        controller: ControllerId,
-        tag: RecipientTag,
-        purpose: PurposeId,
-        act: &Act<'_>,
-    ) -> Result<()> {
-        self.give(controller, tag, &[purpose], act, Vec::new()).await.map(drop)
-    }
-
-    /// The person himself takes back an opt-out in one scope; never one that he made by complaint or objection.
-    ///
-    /// # Errors
-    /// Those of the engine.
-    pub async fn come_back(
-        &self,
-        controller: ControllerId,
-        tag: RecipientTag,
-        scope: SuppressionScope,
-    ) -> Result<bool> {
-        let scope = crate::facts::write_scope(scope);
-        let detail = crypto::sha256_of_fields(&[b"come back", scope.as_bytes()]);
-        let lift = Step::new(&sql::OPT_OUT_LIFT, vec![controller.0.into(), tag.0.into(), scope.into()]);
+    pub async fn come_back(&self, controller: ControllerId, tag: RecipientTag, list: ListId) -> Result<bool> {
+        let scope = SuppressionScope::List(list);
+        let detail = crypto::sha256_of_fields(&[b"come back", crate::facts::write_scope(scope).as_bytes()]);
+        let lift = super::consents::coming_back(controller, tag, scope, self.now());
         let event = EventId(crypto::random()?);
         let writes = super::consents::rows(controller, tag, event, detail, vec![lift]);
         self.act(EventType::PreferenceChanged, writes).await
@@ -229,8 +214,10 @@ fn event(mut row: Columns, secret: Option<&Secret>) -> Result<EventView> {
     let event = EventId(row.array()?);
     let sealed = row.octets()?;
     // What was damaged is not shown, and what is whole beside it is.
-    let details = secret
-        .and_then(|secret| crypto::open(&secret.wrap, &super::evidence::context(id), &sealed, "evidence").ok())
-        .and_then(|plain| String::from_utf8(plain).ok());
-    Ok(EventView { purpose, what, at, method, notice, form, batch, event, details })
+    let opened = secret.and_then(|secret| super::evidence::unsealed(secret, id, &sealed));
+    let (details, facts, text) = match opened {
+        Some(opened) => (Some(opened.details), opened.facts, opened.text),
+        None => (None, None, None),
+    };
+    Ok(EventView { purpose, what, at, method, notice, form, batch, event, details, facts, text })
 }

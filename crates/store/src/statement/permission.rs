@@ -47,16 +47,22 @@ statements! { PERMISSION:
     /// A person's bases.
     BASES_OF(2) = "SELECT purpose, kind, given, confirmed, withdrawn, expires, evidence, notice, batch FROM basis \
         WHERE controller = ?1 AND tag = ?2 ORDER BY purpose";
-    /// Records a basis in the place of the one before.
-    BASIS_PUT(11) = "INSERT INTO basis (controller, tag, purpose, kind, given, confirmed, withdrawn, expires, \
-        evidence, notice, batch) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) \
+    /// Records a basis in the place of the one before, on the controller's word: not while the person's own wish stands
+    /// against it, in the purpose's scope (?12), for all marketing (?13; empty for other mail) or for everything.
+    BASIS_PUT(13) = "INSERT INTO basis (controller, tag, purpose, kind, given, confirmed, withdrawn, expires, \
+        evidence, notice, batch) SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11 WHERE NOT EXISTS (SELECT 1 FROM \
+        suppression AS wish WHERE wish.controller = ?1 AND wish.tag = ?2 AND wish.scope IN (?12, ?13, 'all') \
+        AND wish.reason IN ('opt-out', 'complaint', 'objection', 'erasure')) \
         ON CONFLICT (controller, tag, purpose) DO UPDATE \
         SET kind = excluded.kind, given = excluded.given, confirmed = excluded.confirmed, \
         withdrawn = excluded.withdrawn, expires = excluded.expires, evidence = excluded.evidence, \
         notice = excluded.notice, batch = excluded.batch, origin = excluded.origin WHERE basis.withdrawn IS NULL";
-    /// The person himself consents (anew): in the place of whatever was before. An older word never replaces a newer.
-    BASIS_RENEW(11) = "INSERT INTO basis (controller, tag, purpose, kind, given, confirmed, withdrawn, expires, \
-        evidence, notice, batch) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) \
+    /// The person himself consents (anew): in the place of whatever was before. An older word never replaces a newer,
+    /// nor an opt-out (from the purpose, ?12, or from all marketing) that is later than it.
+    BASIS_RENEW(12) = "INSERT INTO basis (controller, tag, purpose, kind, given, confirmed, withdrawn, expires, \
+        evidence, notice, batch) SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11 WHERE NOT EXISTS (SELECT 1 FROM \
+        suppression AS wish WHERE wish.controller = ?1 AND wish.tag = ?2 AND wish.scope IN (?12, 'marketing', 'all') \
+        AND wish.reason IN ('opt-out', 'complaint', 'objection', 'erasure') AND wish.since > ?5) \
         ON CONFLICT (controller, tag, purpose) DO UPDATE \
         SET kind = excluded.kind, given = excluded.given, confirmed = excluded.confirmed, \
         withdrawn = excluded.withdrawn, expires = excluded.expires, evidence = excluded.evidence, \
@@ -68,11 +74,13 @@ statements! { PERMISSION:
     /// Withdraws all of a person's consents.
     BASIS_LEAVE_ALL(3) = "UPDATE basis SET withdrawn = ?3 WHERE controller = ?1 AND tag = ?2 AND withdrawn IS NULL";
 
-    /// The person opts out in a scope.
-    OPT_OUT(7) = suppress!("VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)", "");
-    /// The person himself takes an opt-out back, in this scope alone, and none that he made by complaint or objection.
-    OPT_OUT_LIFT(3) = "DELETE FROM suppression WHERE controller = ?1 AND tag = ?2 AND scope = ?3 \
-        AND reason = 'opt-out'";
+    /// The person opts out in a scope. Of two opt-outs the later time counts: no consent between them lifts it.
+    OPT_OUT(7) = suppress!("VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        " OR (suppression.reason = 'opt-out' AND excluded.reason = 'opt-out' AND excluded.since > suppression.since)");
+    /// The person himself takes an opt-out back by what he said at a moment (?4): in this scope alone, none that is
+    /// later, and none that he made by complaint or objection.
+    OPT_OUT_LIFT(4) = "DELETE FROM suppression WHERE controller = ?1 AND tag = ?2 AND scope = ?3 \
+        AND reason = 'opt-out' AND since <= ?4";
     /// The controller takes back what he or a bounce said; never what a person wished.
     SUPPRESSION_LIFT(3) = "DELETE FROM suppression WHERE controller = ?1 AND tag = ?2 AND scope = ?3 \
         AND reason IN ('controller', 'hard-bounce')";

@@ -6,9 +6,11 @@
 
 use axum::Json;
 use axum::extract::{Request, State};
+use duties::document::basis::{Fact, SoftOptIn};
 use http::StatusCode;
 use model::DocumentId;
 use model::basis::{BasisKind, Evidence};
+use model::stream::OptOut;
 use serde::{Deserialize, Serialize};
 use store::permission::{Act, DocumentKind, Method};
 use store::{Authority, NewBasis, Verified};
@@ -44,11 +46,47 @@ pub(crate) struct ConsentRequest {
     /// What he did: a box he ticked, a button he pressed, a signature. Needed for a record that is evidence.
     #[serde(default)]
     action: Option<Action>,
-    /// What else you know of it, to be kept as evidence under the person's own key: at most 32
-    /// members, and 4 KiB of JSON.
+    /// Of a soft opt-in, and needed for one: in which sale, and what was offered (ePrivacy Art. 13(2)).
+    #[serde(default)]
+    soft_opt_in: Option<Sale>,
+    /// What else you know of it, to be kept as evidence under the person's own key: as your word, at most 32 members,
+    /// and 4 KiB of JSON. Names that evidence has for what it saw itself (`action`, `controller`, `withdrawal` and
+    /// others) are refused.
     #[serde(default)]
     details: Option<json::Anything>,
 }
+
+/// The conditions of a soft opt-in, but for the last: an opt-out in each message, which is the stream's.
+#[derive(Clone, Deserialize, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"sale": "order 17", "similar_products": true, "opt_out_at_collection": true}))]
+pub(crate) struct Sale {
+    /// Reference to the sale, or to its negotiation, in which the address was obtained. Never an address.
+    sale: json::Line,
+    /// Is the mail about products or services of your own that are similar to those sold?
+    similar_products: bool,
+    /// Could the person opt out, free and easily, when his address was collected?
+    opt_out_at_collection: bool,
+}
+
+/// Octets of a reference to a sale.
+const SALE_OCTETS_MAX: usize = 256;
+
+/// Names of details that are said by a typed field, or by a page of ours that saw it (GDPR Art. 5(1)(d), 7(1)).
+const RESERVED: [&str; 12] = [
+    "action",
+    "basis",
+    "by",
+    "confirmed",
+    "controller",
+    "form",
+    "language",
+    "page",
+    "soft_opt_in",
+    "source",
+    "subject",
+    "withdrawal",
+];
 
 /// How a person said so.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Deserialize, Serialize, ToSchema)]
@@ -189,14 +227,30 @@ pub(crate) async fn post_consent(
     if let Some(defect) = asked.action.and_then(Action::defect) {
         return Err(Problem::field("action", defect));
     }
+    if let Some(sale) = &asked.soft_opt_in {
+        if asked.kind != Kind::SoftOptIn {
+            return Err(Problem::field("soft_opt_in", "is said of a basis of that kind alone"));
+        }
+        // GDPR Art. 5(1)(c): a reference is enough.
+        if sale.sale.len() > SALE_OCTETS_MAX || sale.sale.contains('@') {
+            return Err(Problem::field("soft_opt_in.sale", "is a reference of at most 256 octets, and no address"));
+        }
+    }
+    let is_reserved = |name: &&&str| asked.details.as_ref().is_some_and(|details| details.0.contains_key(**name));
+    if let Some(name) = RESERVED.iter().find(is_reserved) {
+        let fault = format!("the name {name} is that of something evidence says itself; choose another one");
+        return Err(Problem::field("details", fault));
+    }
     let notice = match &asked.notice {
         Some(text) => Some(notice(&api, &authority, text).await?),
         None => None,
     };
-    let evidence = match (notice, asked.action) {
-        (Some(_), Some(_)) => Evidence::Complete,
-        _ => Evidence::Unverified,
+    let is_whole = match asked.kind {
+        // ePrivacy Art. 13(2): each of its four conditions, or none of it. No act of the person is asked for.
+        Kind::SoftOptIn => is_soft_opt_in(asked.soft_opt_in.as_ref(), authority.stream().terms.opt_out),
+        Kind::Consent | Kind::Contract => asked.action.is_some(),
     };
+    let evidence = if notice.is_some() && is_whole { Evidence::Complete } else { Evidence::Unverified };
     let basis = NewBasis { evidence, ..basis(asked.kind, asked.confirmed) };
     let details = details(&asked);
     to_the_end(async move {
@@ -282,10 +336,28 @@ const fn method(means: Means) -> Method {
     }
 }
 
+/// Are all four conditions there? That the seller is who mails is why a controller has an account of his own.
+fn is_soft_opt_in(sale: Option<&Sale>, opt_out: OptOut) -> bool {
+    let shown = |is_so: bool| if is_so { Fact::Shown } else { Fact::NotShown };
+    sale.is_some_and(|sale| {
+        let facts = SoftOptIn {
+            sale_reference: sale.sale.to_string(),
+            same_controller: Fact::Shown,
+            similar_products: shown(sale.similar_products),
+            opt_out_at_collection: shown(sale.opt_out_at_collection),
+            opt_out_in_each_message: shown(opt_out != OptOut::None),
+        };
+        facts.complete().is_ok()
+    })
+}
+
 fn details(asked: &ConsentRequest) -> String {
     let mut details = asked.details.clone().unwrap_or_default().0;
     if let Some(action) = asked.action {
         details.insert("action".to_owned(), serde_json::json!(action));
+    }
+    if let Some(sale) = &asked.soft_opt_in {
+        details.insert("soft_opt_in".to_owned(), serde_json::json!(sale));
     }
     serde_json::Value::Object(details).to_string()
 }
@@ -311,6 +383,21 @@ mod tests {
             "consent.json",
             &Consent { stream: "newsletter".to_owned(), state: Standing::Recorded, evidence: Some(Shown::Complete) },
         );
+    }
+
+    #[test]
+    fn eprivacy13_2_of_16_combinations_only_the_full_one_is_a_soft_opt_in() {
+        for bits in 0..16_u8 {
+            let said = |bit: u8| bits & (1 << bit) != 0;
+            let sale = Sale {
+                sale: if said(0) { "order 17" } else { " " }.to_owned().into(),
+                similar_products: said(1),
+                opt_out_at_collection: said(2),
+            };
+            let opt_out = if said(3) { OptOut::OneClick } else { OptOut::None };
+            assert_eq!(is_soft_opt_in(Some(&sale), opt_out), bits == 15, "{bits:04b}");
+        }
+        assert!(!is_soft_opt_in(None, OptOut::OneClick));
     }
 
     #[test]

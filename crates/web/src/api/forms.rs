@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use utoipa::ToSchema;
 
+use crate::api::imports::within;
 use crate::api::{Api, body, json, store_failed, to_the_end};
 use crate::problem::Problem;
 
@@ -86,6 +87,7 @@ pub(crate) async fn post_form(
         asked.purposes.iter().map(|name| api.store().purpose_named(controller, name)).collect();
     let purposes = purposes.filter(|purposes| !purposes.is_empty());
     let purposes = purposes.ok_or_else(|| Problem::field("purposes", "names no purpose, or one that is not there"))?;
+    within(&api, &authority, &purposes)?;
     let intro: BTreeMap<String, String> = asked.intro.0.into_iter().collect();
     to_the_end(async move {
         let draft = FormDraft { name: &asked.name, purposes: &purposes, notices: &asked.notices, intro: &intro };

@@ -14,15 +14,16 @@ use axum::body::Body;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, Request, State};
 use bytes::{Buf, Bytes};
+use gate::Rule;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use http::{HeaderMap, StatusCode};
 use http_body_util::BodyExt;
 use marketing::import::{Format, ImportError, Imported, Mode, Plan, Tell, Words, format_from, run};
-use model::BatchId;
+use model::{BatchId, PurposeId};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use store::Store;
 use store::permission::ImportView;
+use store::{Authority, Store};
 use tokio::sync::mpsc;
 use utoipa::{IntoParams, ToSchema};
 
@@ -61,6 +62,8 @@ pub(crate) struct Asked {
     notice: Option<String>,
     /// The lawful basis: consent, soft-opt-in, contract, legal-obligation.
     basis: Option<String>,
+    /// Of a soft opt-in, beside the method existing_customer: similar-products, opt-out-at-collection (both needed).
+    soft_opt_in: Option<String>,
     /// The first day on which they were collected.
     collected_from: Option<String>,
     /// The last day.
@@ -154,7 +157,8 @@ pub(crate) async fn post_import(
     let mode = if asked.dry_run { Mode::DryRun } else { Mode::Write };
     let store = api.store();
     let plan = asked.words().plan(store, authority.controller(), store.now(), format, mode);
-    let plan = plan.map_err(|fault| Problem::field(fault.field, fault.fault))?;
+    let mut plan = plan.map_err(|fault| Problem::field(fault.field, fault.fault))?;
+    plan.within = within(&api, &authority, &plan.purposes)?;
     // Its time is bounded by the file: by what a row takes, and by how it comes (`feed`). The nonce is told once.
     Patience::lift_for(&parts.extensions);
     to_the_end(async move {
@@ -164,6 +168,19 @@ pub(crate) async fn post_import(
         imported.map(|imported| (status, Json(imported)))
     })
     .await
+}
+
+/// The purposes for which this credential may record people, `asked` among them.
+pub(crate) fn within(api: &Api, authority: &Authority, asked: &[PurposeId]) -> Result<Vec<PurposeId>, Problem> {
+    let (store, controller) = (api.store(), authority.controller());
+    let within = store.purposes_within(controller, Some(authority));
+    // A list is covered with its purpose.
+    let root = |id: &PurposeId| store.purpose(controller, *id).map_or(*id, |purpose| purpose.id);
+    let Some(other) = asked.iter().map(root).find(|id| !within.contains(id)) else { return Ok(within) };
+    // GDPR Art. 28(3)(a) before Art. 29: what is instructed is asked first.
+    let is_instructed = store.purposes_within(controller, None).contains(&other);
+    let rule = if is_instructed { Rule::CredentialScope } else { Rule::OperationNotInstructed };
+    Err(Problem::refused(rule, api.base_url()))
 }
 
 async fn take_in(api: &Api, plan: Plan, body: Body, turn: &Arc<Held>) -> Result<Value, Problem> {
@@ -283,6 +300,7 @@ impl Asked {
             method: self.method.clone(),
             notice: self.notice.clone(),
             basis: self.basis.clone(),
+            soft_opt_in: self.soft_opt_in.clone(),
             collected_from: self.collected_from.clone(),
             collected_until: self.collected_until.clone(),
             map: list(&self.map),

@@ -13,7 +13,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 
-use crate::api::imports::{batch, told};
+use crate::api::imports::{batch, told, within};
 use crate::api::{Api, body, json, store_failed, to_the_end};
 use crate::listener::Patience;
 use crate::problem::Problem;
@@ -39,6 +39,9 @@ pub(crate) struct ReleaseRequest {
     /// The lawful basis: consent, soft-opt-in, contract, legal-obligation.
     #[serde(default)]
     basis: Option<json::Line>,
+    /// Of a soft opt-in, beside the method existing_customer: similar-products, opt-out-at-collection (both needed).
+    #[serde(default)]
+    soft_opt_in: Option<json::Line>,
     /// The first day on which they were collected.
     #[serde(default)]
     collected_from: Option<json::Line>,
@@ -59,6 +62,7 @@ impl ReleaseRequest {
             method: self.method.map(String::from),
             notice: self.notice.map(String::from),
             basis: self.basis.map(String::from),
+            soft_opt_in: self.soft_opt_in.map(String::from),
             collected_from: self.collected_from.map(String::from),
             collected_until: self.collected_until.map(String::from),
             ..Words::default()
@@ -112,7 +116,8 @@ pub(crate) async fn post_release(
     // The rows are read from the store: of the plan only what is said of them all counts.
     let format = Format::PlainList { comments: Comments::None };
     let plan = asked.words().plan(&store, controller, store.now(), format, Mode::Write);
-    let plan = plan.map_err(|fault| Problem::field(fault.field, fault.fault))?;
+    let mut plan = plan.map_err(|fault| Problem::field(fault.field, fault.fault))?;
+    plan.within = within(&api, &authority, &plan.purposes)?;
     // Bounded by the rows that wait; the nonce is told once.
     Patience::lift_for(&parts.extensions);
     to_the_end(async move {

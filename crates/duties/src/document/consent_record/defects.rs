@@ -1,6 +1,6 @@
 //! Why a record is no evidence of consent (GDPR Art. 7(1)): what it lacks, and what makes the consent itself invalid.
 
-use super::{Action, ChoiceShown, ConsentEvidence, Decision, Freedom, Method, Status};
+use super::{Action, By, ChoiceShown, ConsentEvidence, Decision, Freedom, Method, Standing, Status};
 use crate::document::terms::blank;
 
 /// Days in which a confirmation counts.
@@ -90,6 +90,15 @@ fn how(evidence: &ConsentEvidence, list: &mut List) {
     let conditional = evidence.freedom == Freedom::Conditional;
     let sentence = "something was made to depend on the consent";
     list.when(conditional, "freedom", Grade::Invalid, "GDPR Art. 7(4)", sentence);
+    // GDPR Art. 7(1), (4): what nobody here saw is the controller's word, and says so.
+    let told = evidence.told_by != By::Subject;
+    let sentence = "the controller told it: the platform did not see the person do it";
+    list.when(told, "told_by", Grade::Unverified, "GDPR Art. 7(1)", sentence);
+    let unknown = evidence.freedom == Freedom::Unknown;
+    let sentence = "it is not known whether something depended on the consent";
+    list.when(unknown, "freedom", Grade::Unverified, "GDPR Art. 7(4)", sentence);
+    let unconfirmed = evidence.standing == Standing::Unconfirmed;
+    list.lacks(unconfirmed, "standing", "the person did not confirm it");
     let form = matches!(evidence.method, Method::Form | Method::DoubleOptIn);
     list.lacks(form && evidence.source.is_none(), "source", "it is not known on which form consent was given");
     if evidence.method == Method::DoubleOptIn {
@@ -137,7 +146,10 @@ fn to_what(evidence: &ConsentEvidence, list: &mut List) {
         let bundled = purpose.choice == ChoiceShown::Together && evidence.purposes.len() > 1;
         let sentence = "the purpose could not be decided by itself";
         let path = format!("purposes[{index}].choice");
-        list.when(bundled, path, Grade::Invalid, "GDPR Art. 7(2), recital 43", sentence);
+        list.when(bundled, path.as_str(), Grade::Invalid, "GDPR Art. 7(2), recital 43", sentence);
+        let unknown = purpose.choice == ChoiceShown::Unknown;
+        let sentence = "it is not known whether the purpose could be decided by itself";
+        list.when(unknown, path, Grade::Unverified, "GDPR Art. 7(2), recital 43", sentence);
     }
     let none = !evidence.purposes.iter().any(|purpose| purpose.decision == Decision::Given);
     list.lacks(!evidence.purposes.is_empty() && none, "purposes", "every purpose was refused");

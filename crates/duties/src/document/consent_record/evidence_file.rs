@@ -44,9 +44,20 @@ pub enum EvidenceFileError {
     Archive,
 }
 
+/// What the record is a record of.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum About {
+    /// Of a consent.
+    Consent,
+    /// Of a basis that is no consent, as its words say.
+    OtherBasis(&'static str),
+}
+
 /// What a file is made of.
 #[derive(Clone, Copy, Debug)]
 pub struct EvidenceFile<'a> {
+    /// What the record is of.
+    pub about: About,
     /// The record.
     pub record: &'a [u8],
     /// The words shown: first those that the record names, if it names any.
@@ -120,7 +131,11 @@ impl EvidenceFile<'_> {
     }
 
     fn readme(&self) -> String {
-        let mut text = ABOUT.to_owned();
+        let mut text = match self.about {
+            About::Consent => "EVIDENCE OF ONE CONSENT\n\n".to_owned(),
+            About::OtherBasis(kind) => format!("RECORD OF A BASIS THAT IS NO CONSENT: {kind}\n\n"),
+        };
+        text.push_str(ABOUT);
         text.push_str("\nWHAT THE RECEIPTS SHOW\n\n");
         for (index, act) in self.acts.iter().enumerate() {
             let plain: String = act.about.chars().map(|one| if one.is_control() { ' ' } else { one }).collect();
@@ -128,6 +143,11 @@ impl EvidenceFile<'_> {
         }
         let _ = writeln!(text, "{EXPORT}  what is listed in SHA256SUMS was handed over");
         text.push_str("\nWHAT THE RECORD IS WORTH\n\n");
+        if let About::OtherBasis(kind) = self.about {
+            let _ =
+                writeln!(text, "This is no consent, and shows none. It shows that this basis was recorded: {kind}.");
+            return text;
+        }
         let worst = self.defects.iter().map(|defect| defect.grade).max();
         text.push_str(match worst {
             None => "Nothing is missing: it shows who consented, when, how, to what and to whom.\n",
@@ -191,15 +211,17 @@ fn archive<'a>(entries: impl Iterator<Item = (String, &'a [u8])>) -> zip::result
 }
 
 const ABOUT: &str = "\
-EVIDENCE OF ONE CONSENT
-
-record.jsonld     the record, JSON-LD after ISO/IEC TS 27560:2023 in the words of the
-                  W3C Data Privacy Vocabulary (https://w3id.org/dpv). The person is
-                  named by a reference that only the controller can resolve.
+record.jsonld     the record, JSON-LD in the words of the W3C Data Privacy Vocabulary
+                  (https://w3id.org/dpv), of a consent after ISO/IEC TS 27560:2023. The
+                  person is named by a reference that only the controller can resolve.
 notice.txt        the exact words that were shown, byte for byte; notice-2.txt and so
                   on: those of other acts. Without them nobody knows the words.
 act-N.json        what one act was: canonical JSON (RFC 8785), as the log committed to
-                  it at the time of the act. \"notice\" is the SHA-256 of the words.
+                  it at the time of the act. \"notice\" is the SHA-256 of the words. Since
+                  version 2 (\"v\"): \"subject\" names the person as the record does,
+                  \"basis\" is what was recorded, \"by\" who recorded it (a page of the
+                  platform, or the controller, whose word it is), \"words\" the SHA-256 of
+                  the purpose's words. Version 1 does not say these.
 act-N.tlog-proof  the receipt of that act: that its leaf stands in the controller's
                   log, in the format of C2SP tlog-proof (https://c2sp.org/tlog-proof).
 blinds.txt        one secret for each leaf, without which nobody can tell what a leaf
@@ -226,6 +248,8 @@ By hand:
        openssl dgst -sha256 -binary act-1.json |
            openssl dgst -sha256 -mac HMAC -macopt hexkey:BLIND
    \"id\" of the leaf is \"event\" of act-N.json.
+   The person: \"subject\" of each act-N.json of version 2 is \"dct:identifier\" under
+   \"dpv:hasDataSubject\" in record.jsonld.
 5. An import's leaf has no act-N.json: it opens with the nonce of the receipt that the
    controller was given when he imported.
 6. A later checkpoint of the same log, or one that a witness signed, shows that the log

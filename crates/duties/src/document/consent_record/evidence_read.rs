@@ -33,6 +33,12 @@ pub enum EvidenceFault {
     /// A list cannot be read.
     #[error("{0} cannot be read")]
     Unreadable(String),
+    /// An act of somebody else.
+    #[error("{0} is about another person than the record")]
+    OtherPerson(String),
+    /// A record that says more than its act.
+    #[error("{0} is no consent, and the record says that it is one")]
+    OtherBasis(String),
     /// The words are not those of the record or of an act.
     #[error("the words that {0} names are not in the file")]
     OtherWords(String),
@@ -64,6 +70,8 @@ pub struct EvidenceRead {
     pub log_key: String,
     /// What the receipts must show.
     pub claims: Vec<Claim>,
+    /// Acts whose statements are of version 1: they do not say about whom they are.
+    pub unbound: usize,
 }
 
 type Parts = BTreeMap<String, Vec<u8>>;
@@ -93,8 +101,10 @@ pub fn read_evidence(octets: &[u8]) -> Result<EvidenceRead, EvidenceFault> {
         return Err(EvidenceFault::OtherWords(RECORD.to_owned()));
     }
     let key = part(&parts, KEY)?;
+    let record: Value = serde_json::from_slice(record).map_err(|_| unreadable(RECORD))?;
     Ok(EvidenceRead {
-        record: serde_json::from_slice(record).map_err(|_| unreadable(RECORD))?,
+        unbound: bound(&parts, &record)?,
+        record,
         notice,
         log_key: String::from_utf8_lossy(key).trim().to_owned(),
         claims: claims(&parts)?,
@@ -126,6 +136,33 @@ fn claims(parts: &Parts) -> Result<Vec<Claim>, EvidenceFault> {
         return Err(EvidenceFault::Missing(EXPORT.to_owned()));
     }
     Ok(claims)
+}
+
+/// Every act is about the person whom the record names, and a record of consent rests on one. How many acts do not say
+/// about whom they are.
+fn bound(parts: &Parts, record: &Value) -> Result<usize, EvidenceFault> {
+    let person = record.pointer("/dpv:hasDataSubject/dct:identifier").and_then(Value::as_str);
+    let is_consent = record.get("@type").and_then(Value::as_str) == Some("dpv:ConsentRecord");
+    let (mut unbound, mut last) = (0, None);
+    let names = (1..=parts.len()).map(|number| format!("act-{number}.json"));
+    for name in names.filter(|name| parts.contains_key(name)) {
+        let act: Value =
+            serde_json::from_slice(part(parts, &name)?).map_err(|_| EvidenceFault::Unreadable(name.clone()))?;
+        if act.get("v").and_then(Value::as_u64).is_none_or(|version| version < 2) {
+            unbound += 1;
+        } else if person.is_none() || act.get("subject").and_then(Value::as_str) != person {
+            return Err(EvidenceFault::OtherPerson(name));
+        }
+        let decisions = act.get("decisions").and_then(Value::as_array).into_iter().flatten();
+        if decisions.into_iter().any(|one| one.get("decision").and_then(Value::as_str) == Some("given")) {
+            let basis = act.get("basis").and_then(Value::as_str).map(str::to_owned);
+            last = basis.map(|basis| (name, basis));
+        }
+    }
+    match last {
+        Some((name, basis)) if is_consent && basis != "consent" => Err(EvidenceFault::OtherBasis(name)),
+        _ => Ok(unbound),
+    }
 }
 
 /// The event of an act, whose words must be there.

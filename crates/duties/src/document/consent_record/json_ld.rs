@@ -3,7 +3,7 @@
 //! The context stands in the file, so nothing is loaded when it is read. Several values are an array, never a repeated
 //! name. The bytes are canonical JSON: one record, one hash.
 
-use super::{ConsentEvidence, Decision, NoticeShown, PartyShown, PurposeDecision, Status, StatusEvent};
+use super::{By, ConsentEvidence, Decision, NoticeShown, PartyShown, PurposeDecision, Standing, Status, StatusEvent};
 use crate::document::CanonicalError;
 use crate::document::canonical;
 use crate::document::terms::{DataCategory, Language, PlainCategory, SpecialCategory};
@@ -71,7 +71,7 @@ pub fn json_ld(evidence: &ConsentEvidence) -> Result<Vec<u8>, RecordError> {
 }
 
 /// Prefixes as in the vocabulary's own files, and which names stand for references and moments.
-fn context() -> Value {
+pub(super) fn context() -> Value {
     json!({
         "dct": "http://purl.org/dc/terms/",
         "dpv": "https://w3id.org/dpv#",
@@ -95,7 +95,7 @@ fn context() -> Value {
     })
 }
 
-fn parties(shown: &[PartyShown], role: &str) -> Value {
+pub(super) fn parties(shown: &[PartyShown], role: &str) -> Value {
     let one = |party: &PartyShown| {
         let kinds = ["dpv:Organisation", role];
         let mut one = Map::new();
@@ -186,7 +186,12 @@ fn act(
     ids: &[&str],
     base: &str,
 ) -> Result<Value, RecordError> {
-    let status = if decision == Decision::Given { Status::Given } else { Status::Refused };
+    let status = match (decision, evidence.standing) {
+        (Decision::Refused, _) => Status::Refused,
+        // Asked for, and not confirmed: nothing is given yet.
+        (Decision::Given, Standing::Unconfirmed) => Status::Requested,
+        (Decision::Given, Standing::Confirmed) => Status::Given,
+    };
     let label = |text: &str| text.to_owned();
     let mut how =
         vec![label(evidence.method.label(Language::English)), label(evidence.action.label(Language::English))];
@@ -194,8 +199,12 @@ fn act(
         how.push(format!("confirmed by the person {}", moment(confirmed.confirmed_at)?));
     }
     let mut value = Map::new();
-    value.insert("@type".into(), json!([status.as_str(), "dpv:ExplicitlyExpressedConsent"]));
-    value.insert("dpv:isIndicatedBy".into(), json!("dpv:DataSubject"));
+    // Explicit is what the person was seen to do, and confirmed.
+    let is_explicit = evidence.told_by == By::Subject && evidence.standing == Standing::Confirmed;
+    let kinds =
+        if is_explicit { vec![status.as_str(), "dpv:ExplicitlyExpressedConsent"] } else { vec![status.as_str()] };
+    value.insert("@type".into(), json!(kinds));
+    value.insert("dpv:isIndicatedBy".into(), json!(evidence.told_by.as_str()));
     value.insert("dpv:hasIndicationMethod".into(), json!(how.join("; ")));
     value.insert("dpv:isIndicatedAtTime".into(), json!(moment(at)?));
     value.insert("dpv:hasPurpose".into(), purposes(ids.iter().copied(), base));
@@ -228,7 +237,7 @@ fn purposes<'a>(ids: impl Iterator<Item = &'a str>, base: &str) -> Value {
 }
 
 /// Seconds in UTC, `2026-05-31T10:00:00Z`.
-fn moment(at: Timestamp) -> Result<String, RecordError> {
+pub(super) fn moment(at: Timestamp) -> Result<String, RecordError> {
     let at = jiff::Timestamp::from_second(at.seconds()).map_err(|_| RecordError::OutsideCalendar)?;
     Ok(at.to_string())
 }
@@ -282,7 +291,7 @@ const fn special_term(category: SpecialCategory) -> &'static str {
 }
 
 /// RFC 3986 §2.3: unreserved characters as they are, others in percent form.
-fn iri_part(text: &str) -> String {
+pub(super) fn iri_part(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for byte in text.bytes() {
         if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {

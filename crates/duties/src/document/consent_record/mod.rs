@@ -3,6 +3,7 @@
 //!
 //! Never: the person's address. The record names him by an opaque reference; who holds the key to it can join both.
 
+mod basis_record;
 mod defects;
 mod evidence_file;
 mod evidence_read;
@@ -10,8 +11,9 @@ mod json_ld;
 #[cfg(test)]
 mod tests;
 
+pub use basis_record::json_ld_of_basis;
 pub use defects::{Defect, Grade, refuse_as_evidence};
-pub use evidence_file::{ActShown, Contents, EvidenceFile, EvidenceFileError};
+pub use evidence_file::{About, ActShown, Contents, EvidenceFile, EvidenceFileError};
 pub use evidence_read::{Claim, EvidenceFault, EvidenceRead, read_evidence};
 pub use json_ld::{RecordError, json_ld};
 
@@ -52,6 +54,10 @@ pub struct ConsentEvidence {
     pub action: Action,
     /// Was something else made to depend on it?
     pub freedom: Freedom,
+    /// By whom it is known: the person, who acted on a page of the platform, or the controller, who told it.
+    pub told_by: By,
+    /// Did the person confirm it?
+    pub standing: Standing,
     /// When, by the server's clock.
     pub given_at: Option<Timestamp>,
     /// When it ends by itself.
@@ -129,6 +135,8 @@ words! {
         Separate = "separate", "by itself", "einzeln";
         /// With others by one action.
         Together = "together", "with others by one action", "mit anderen in einem";
+        /// Nobody here saw it.
+        Unknown = "unknown", "not known", "nicht bekannt";
     }
 }
 
@@ -200,6 +208,18 @@ words! {
         Free = "free", "nothing depended on it", "nichts hing davon ab";
         /// Something did.
         Conditional = "conditional", "something depended on it", "etwas hing davon ab";
+        /// Nobody here saw it.
+        Unknown = "unknown", "not known", "nicht bekannt";
+    }
+}
+
+words! {
+    /// Is it confirmed?
+    pub enum Standing {
+        /// By the person, or on the controller's word.
+        Confirmed = "confirmed", "confirmed", "bestätigt";
+        /// It was not: it carries no marketing.
+        Unconfirmed = "unconfirmed", "not confirmed", "nicht bestätigt";
     }
 }
 

@@ -1,14 +1,16 @@
 //! Evidence of consent: what is refused, how it reads in the words of the vocabulary, and the file to hand on.
 
 use super::{
-    ActShown, Action, By, ChoiceShown, Confirmed, ConsentEvidence, Contents, Decision, EvidenceFault, EvidenceFile,
-    EvidenceFileError, FormShown, Freedom, Grade, Method, NoticeShown, PartyShown, PurposeDecision, PurposeKind,
-    Status, StatusEvent, Storage, SubjectReference, json_ld, read_evidence, refuse_as_evidence,
+    About, ActShown, Action, By, ChoiceShown, Confirmed, ConsentEvidence, Contents, Decision, EvidenceFault,
+    EvidenceFile, EvidenceFileError, FormShown, Freedom, Grade, Method, NoticeShown, PartyShown, PurposeDecision,
+    PurposeKind, Standing, Status, StatusEvent, Storage, SubjectReference, json_ld, json_ld_of_basis, read_evidence,
+    refuse_as_evidence,
 };
 use crate::document::canonical::Sha256;
 use crate::document::notice::LanguageTag;
 use crate::document::terms::{DataCategory, PlainCategory, Region, SpecialCategory};
 use model::Timestamp;
+use model::basis::BasisKind;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use std::io::{Cursor, Read};
@@ -52,6 +54,8 @@ fn full() -> ConsentEvidence {
         method: Method::DoubleOptIn,
         action: Action::TickedBox,
         freedom: Freedom::Free,
+        told_by: By::Subject,
+        standing: Standing::Confirmed,
         given_at: Some(at(0)),
         expires_at: None,
         confirmation: Some(Confirmed { asked_at: at(1), confirmed_at: at(3_600) }),
@@ -97,6 +101,10 @@ const TAKEN: &[(Change, &str, Grade)] = &[
     (|one| one.action = Action::Silence, "action", Grade::Invalid),
     (|one| one.action = Action::Unknown, "action", Grade::Incomplete),
     (|one| one.freedom = Freedom::Conditional, "freedom", Grade::Invalid),
+    (|one| one.freedom = Freedom::Unknown, "freedom", Grade::Unverified),
+    (|one| one.told_by = By::Controller, "told_by", Grade::Unverified),
+    (|one| one.standing = Standing::Unconfirmed, "standing", Grade::Incomplete),
+    (|one| one.purposes[0].choice = ChoiceShown::Unknown, "purposes[0].choice", Grade::Unverified),
     (|one| one.source = None, "source", Grade::Incomplete),
     (|one| one.confirmation = None, "confirmation", Grade::Incomplete),
     (
@@ -286,7 +294,7 @@ fn shown(about: &str, statement: &[u8]) -> ActShown {
 
 fn contents(record: &[u8], notices: &[Vec<u8>], acts: &[ActShown]) -> Result<Contents, EvidenceFileError> {
     let (log_key, blind, defects) = ("log+00000000+AQ==", [9; 32], &[][..]);
-    EvidenceFile { record, notices, acts, log_key, blind, defects }.contents()
+    EvidenceFile { about: About::Consent, record, notices, acts, log_key, blind, defects }.contents()
 }
 
 fn statement(words: &[u8]) -> Vec<u8> {
@@ -371,6 +379,43 @@ fn art7_1_other_words_than_those_shown_make_no_file() {
     let acts = [shown("given", &statement(b"other words"))];
     let file = contents(&record, &[NOTICE.to_vec()], &acts).unwrap().file(&["a".into(), "b".into()]).unwrap();
     assert_eq!(read_evidence(&file).unwrap_err(), EvidenceFault::OtherWords("act-1.json".into()));
+}
+
+#[test]
+fn art7_1_an_act_about_somebody_else_or_of_another_kind_makes_no_evidence() {
+    let read = |act: &Value| {
+        let acts = [shown("given", &act.to_string().into_bytes())];
+        let contents = contents(&json_ld(&full()).unwrap(), &[NOTICE.to_vec()], &acts).unwrap();
+        read_evidence(&contents.file(&["a".into(), "b".into()]).unwrap())
+    };
+    let act = json!({"event": "0a0b", "v": 2, "subject": "sub_19c2", "basis": "consent",
+        "decisions": [{"decision": "given", "purpose": "newsletter"}]});
+    assert_eq!(read(&act).unwrap().unbound, 0);
+    let with = |name: &str, value: Value| {
+        let mut act = act.clone();
+        act[name] = value;
+        read(&act)
+    };
+    assert_eq!(with("subject", json!("sub_bob")).unwrap_err(), EvidenceFault::OtherPerson("act-1.json".into()));
+    assert_eq!(with("subject", Value::Null).unwrap_err(), EvidenceFault::OtherPerson("act-1.json".into()));
+    assert_eq!(with("basis", json!("contract")).unwrap_err(), EvidenceFault::OtherBasis("act-1.json".into()));
+    // A statement of version 1 says neither, and is counted.
+    assert_eq!(with("v", json!(1)).unwrap().unbound, 1);
+}
+
+#[test]
+fn art6_1_another_basis_has_a_record_of_its_own_that_speaks_of_no_consent() {
+    for (kind, term) in [
+        (BasisKind::Contract, "eu-gdpr:A6-1-b"),
+        (BasisKind::LegalObligation, "eu-gdpr:A6-1-c"),
+        (BasisKind::LegitimateInterest, "eu-gdpr:A6-1-f"),
+        (BasisKind::SoftOptIn, "postern:eprivacy-13-2"),
+    ] {
+        let record = json_ld_of_basis(&full(), kind).unwrap();
+        let read: Value = serde_json::from_slice(&record).unwrap();
+        assert_eq!((&read["@type"], &read["dpv:hasLegalBasis"]), (&json!("postern:BasisRecord"), &json!(term)));
+        assert!(!String::from_utf8(record).unwrap().contains("dpv:Consent"));
+    }
 }
 
 proptest! {

@@ -5,7 +5,7 @@ use super::house::{ADA, BOB, HOUR, House, Tenant, address, events, http_told, la
 use mail::reply::ReceivedReply;
 use std::path::Path;
 use std::time::Duration;
-use store::permission::{Act, Method};
+use store::permission::{Act, Chosen, Method};
 use testkit::mx::{Conduct, Stage};
 use testkit::smtp::SmtpClient;
 
@@ -260,7 +260,8 @@ async fn rfc5965_rfc9477_a_complaint_stops_marketing_for_that_person_and_no_conf
     let (store, controller) = (&house.store, house.shop.controller);
     let tag = store.tag_of(controller, &address(ADA)).unwrap();
     let purpose = model::PurposeId::of_stream(house.shop.newsletter);
-    store.consent(controller, tag, purpose, &Act::by(Method::DoubleOptIn)).await.unwrap();
+    let given = Chosen { given: &[purpose], left: &[] };
+    store.choose(controller, tag, given, &Act::by(Method::DoubleOptIn)).await.unwrap();
     assert_eq!(may_write(&house, "newsletter", ADA).await, Err("suppressed".to_owned()));
 }
 

@@ -58,6 +58,20 @@ fn changed(folder: &Path, file: &Path, part: &str) -> PathBuf {
     to
 }
 
+/// The file with the record changed, and its sums mended.
+async fn forge(folder: &Path, file: &Path, from: &str, to: &str) -> PathBuf {
+    let forged = folder.join("forged.zip");
+    let script = "import hashlib,sys,zipfile\n\
+        a=zipfile.ZipFile(sys.argv[1]); p={n:a.read(n) for n in a.namelist()}\n\
+        p['record.jsonld']=p['record.jsonld'].replace(sys.argv[3].encode(),sys.argv[4].encode())\n\
+        names=[l.split('  ')[1] for l in p['SHA256SUMS'].decode().splitlines()]\n\
+        p['SHA256SUMS']=''.join(hashlib.sha256(p[n]).hexdigest()+'  '+n+'\\n' for n in names).encode()\n\
+        o=zipfile.ZipFile(sys.argv[2],'w')\n\
+        [o.writestr(n,b) for n,b in p.items()]; o.close()\n";
+    run_python(&["-c", script, word(file), word(&forged), from, to]).await.good();
+    forged
+}
+
 async fn foreign(file: &Path, vkey: &str) -> Said {
     let script = binary::workspace().join("crates/ledger/tests/foreign/verify_consent.py");
     run_python(&[word(&script), word(file), vkey.trim()]).await
@@ -110,19 +124,19 @@ async fn art7_1_the_words_shown_are_exported_when_newer_ones_are_in_use_and_ever
         assert_ne!(foreign(&changed, &vkey).await.code, 0, "{part}");
     }
     // A forger who also mends the sums does not have the log's word for it.
-    let forged = folder.path().join("forged.zip");
-    let script = "import hashlib,sys,zipfile\n\
-        a=zipfile.ZipFile(sys.argv[1]); p={n:a.read(n) for n in a.namelist()}\n\
-        p['record.jsonld']=p['record.jsonld'].replace(b'newsletter',b'everything')\n\
-        names=[l.split('  ')[1] for l in p['SHA256SUMS'].decode().splitlines()]\n\
-        p['SHA256SUMS']=''.join(hashlib.sha256(p[n]).hexdigest()+'  '+n+'\\n' for n in names).encode()\n\
-        o=zipfile.ZipFile(sys.argv[2],'w')\n\
-        [o.writestr(n,b) for n,b in p.items()]; o.close()\n";
-    run_python(&["-c", script, word(&file), word(&forged)]).await.good();
+    let forged = forge(folder.path(), &file, "newsletter", "everything").await;
     let said = run_postern(&["consent", "verify", word(&forged), "--key", vkey.trim()]).await.refusal();
     assert!(said.contains("this is not what was kept"), "{said}");
     let said = foreign(&forged, &vkey).await;
     assert_eq!(said.out.trim(), "fault: the log says that SHA256SUMS is not what was kept");
+
+    // Nor does one who says that it was somebody else: each act names the person.
+    let subject = record["dpv:hasDataSubject"]["dct:identifier"].as_str().unwrap();
+    let other = forge(folder.path(), &file, subject, &subject.replace(|c: char| c.is_ascii_digit(), "f")).await;
+    let said = run_postern(&["consent", "verify", word(&other), "--key", vkey.trim()]).await.refusal();
+    assert!(said.contains("act-1.json is about another person"), "{said}");
+    let said = foreign(&other, &vkey).await;
+    assert_eq!(said.out.trim(), "fault: act-1.json is about another person");
 
     // Of whom nothing is recorded, or for what nothing is, there is no file.
     for (email, purpose, status) in
@@ -162,4 +176,66 @@ async fn art7_1_the_command_line_exports_what_was_withdrawn_too() {
     let other = fs::read_to_string(other.join("log.vkey")).unwrap();
     let said = run_postern(&["consent", "verify", word(&file), "--key", other.trim()]).await.refusal();
     assert!(said.contains("is not right"), "{said}");
+}
+
+/// What is exported of a person whose basis the controller told so: the record and the README.
+async fn told(demo: &Demo, folder: &Path, email: &str, basis: &Value) -> (Value, String) {
+    let words = json!({"name": "told", "version": 1, "language": "en", "text": "We write to you."});
+    let notice: Value = serde_json::from_slice(&post(demo, "/v1/notices", &words).await.body).unwrap();
+    let mut body = json!({"email": email, "stream": "newsletter", "confirmed": true, "notice": notice["id"]});
+    body.as_object_mut().unwrap().extend(basis.as_object().unwrap().clone());
+    let answer = post(demo, "/v1/consents", &body).await;
+    assert_eq!(answer.status, 201, "{}", answer.text());
+    let answer = post(demo, "/v1/consents/export", &json!({"email": email, "purpose": "newsletter"})).await;
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    let file = folder.join("told.zip");
+    fs::write(&file, &answer.body).unwrap();
+    let vkey = fs::read_to_string(demo.log().join("log.vkey")).unwrap();
+    let said = run_postern(&["consent", "verify", word(&file), "--key", vkey.trim()]).await.good();
+    assert!(!said.contains("version 1"), "{said}");
+    foreign(&file, &vkey).await.good();
+    let inner = parts(folder, &file);
+    let record = serde_json::from_slice(&fs::read(inner.join("record.jsonld")).unwrap()).unwrap();
+    let act: Value = serde_json::from_slice(&fs::read(inner.join("act-1.json")).unwrap()).unwrap();
+    assert_eq!((&act["v"], &act["by"], &act["basis"]), (&json!(2), &json!("controller"), &basis["kind"]));
+    (record, fs::read_to_string(inner.join("README.txt")).unwrap())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn art7_1_what_is_no_consent_is_never_exported_as_one_and_what_was_told_is_marked_as_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let demo = Demo::start(Place::below(folder.path())).await;
+    for (email, kind, term) in [
+        ("contract@dest.example", "contract", "eu-gdpr:A6-1-b"),
+        ("customer@dest.example", "soft-opt-in", "postern:eprivacy-13-2"),
+    ] {
+        let basis = json!({"kind": kind, "action": "signature", "method": "paper"});
+        let (record, readme) = told(&demo, folder.path(), email, &basis).await;
+        assert_eq!((&record["@type"], &record["dpv:hasLegalBasis"]), (&json!("postern:BasisRecord"), &json!(term)));
+        assert!(!record.to_string().contains("Consent"), "{record}");
+        assert!(readme.contains("This is no consent") && !readme.contains("Nothing is missing"), "{readme}");
+    }
+    // Consent on the controller's word is his word; unconfirmed it is not given.
+    for (email, confirmed, status) in
+        [("told@dest.example", true, "dpv:ConsentGiven"), ("unconfirmed@dest.example", false, "dpv:ConsentRequested")]
+    {
+        let basis = json!({"kind": "consent", "confirmed": confirmed, "action": "checkbox-ticked", "method": "form"});
+        let (record, readme) = told(&demo, folder.path(), email, &basis).await;
+        assert_eq!(record["dpv:hasLegalBasis"], "eu-gdpr:A6-1-a");
+        assert_eq!(record["dpv:hasConsentStatus"][0]["@type"], json!([status]));
+        assert_eq!(record["dpv:hasConsentStatus"][0]["dpv:isIndicatedBy"], "dpv:DataController");
+        assert!(record["dpv:hasConsentControl"].is_null() && record["dpv:hasJurisdiction"].is_null(), "{record}");
+        assert!(readme.contains("the controller told it") && !readme.contains("Nothing is missing"), "{readme}");
+        assert_eq!(readme.contains("the person did not confirm it"), !confirmed, "{readme}");
+    }
+    // What a page of ours would say of itself cannot be told.
+    for name in ["controller", "withdrawal", "action", "page"] {
+        let body = json!({"email": "told@dest.example", "stream": "newsletter", "kind": "consent", "confirmed": true,
+            "details": {name: "Totally Other Ltd"}});
+        let answer = post(&demo, "/v1/consents", &body).await;
+        assert_eq!(answer.status, 400, "{}", answer.text());
+    }
+    let free = json!({"email": "told@dest.example", "stream": "newsletter", "kind": "consent", "confirmed": true,
+        "details": {"till": 4}});
+    assert_eq!(post(&demo, "/v1/consents", &free).await.status, 201, "twin: what else is known is kept");
 }

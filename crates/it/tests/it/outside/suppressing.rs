@@ -154,6 +154,8 @@ async fn a_list_goes_in_as_a_file_with_each_fault_by_its_line_and_comes_out_harm
     let mut demo = Demo::start(Place::on_sqlite(folder.path())).await;
     let ours = Door { demo: &demo, key: demo.text("/api_key").to_owned() };
     ours.suppress("wish@dest.example", "marketing", "objection").await;
+    ours.suppress("=sum@dest.example", "marketing", "objection").await;
+    ours.suppress("'=sum@dest.example", "marketing", "opt-out").await;
     let file = "email,scope,reason\r\n\
         one@dest.example,all,controller\r\n\
         WISH@Dest.example,marketing,controller\r\n\
@@ -189,6 +191,10 @@ async fn a_list_goes_in_as_a_file_with_each_fault_by_its_line_and_comes_out_harm
         assert!(!cell.trim_start_matches('"').starts_with(['=', '+', '-', '@']), "{cell}");
     }
     assert_eq!(text.lines().count(), ours.list("").await.len() + 1);
+    // Art. 21(3): the list that came out is the list that goes in, whatever addresses look like.
+    let back = ours.import("", "text/csv", &text).await;
+    assert_eq!((&back["added"], &back["faulty"]), (&json!(0), &json!(0)), "{back}");
+    assert_eq!(back["unchanged"], json!(text.lines().count() - 1), "{back}");
     let objects = ours.ask("GET", "/v1/suppressions/export?format=jsonl&scope=delivery", "text/plain", b"").await;
     let objects: Vec<Value> = objects.text().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let expected = ["one@dest.example", "seven@dest.example", "six@dest.example", "three@dest.example"];

@@ -16,7 +16,7 @@ use serde_json::{Map, Value, json};
 use store::Store;
 use store::permission::Document;
 
-use super::super::{Evidence as Stated, Field, Fields, Method, Provenance};
+use super::super::{CustomerFacts, Evidence as Stated, Field, Fields, Method, Provenance};
 
 /// Ways of saying it that are remembered together. When a file has more, its rows so far are written first.
 const ORIGINS_MAX: usize = 16_384;
@@ -204,6 +204,9 @@ impl Origins {
         }
         if self.defaults.method != Some(said.method) {
             fields.insert("method".to_owned(), json!(said.method.as_str()));
+        }
+        if said.basis == BasisKind::SoftOptIn && !self.defaults.customer.is_whole() {
+            fields.insert("soft_opt_in".to_owned(), json!(CustomerFacts::WORDS));
         }
         (!fields.is_empty()).then(|| Arc::from(Value::Object(fields).to_string()))
     }

@@ -12,7 +12,7 @@ use store::Store;
 use store::permission::{ImportFate, ImportedBasis, ImportedPerson, WaitingRow};
 use tokio::sync::mpsc;
 
-use super::super::{ConfirmedClaim, Contact, Details, Fields, Given, Method, Provenance, RowFate};
+use super::super::{ConfirmedClaim, Contact, CustomerFacts, Details, Fields, Given, Method, Provenance, RowFate};
 use super::origins::{Meaning, Origin, Origins};
 use super::{ImportError, Notes};
 
@@ -216,6 +216,11 @@ fn contact_row(contact: &Contact) -> String {
         method: Some(evidence.method),
         notice: Some(evidence.notice),
         basis: Some(evidence.basis),
+        // Whole for a contact: without it the row would wait for it.
+        customer: match evidence.basis {
+            BasisKind::SoftOptIn => CustomerFacts::from_words(CustomerFacts::WORDS).unwrap_or_default(),
+            _ => CustomerFacts::default(),
+        },
         purposes: evidence.purposes,
     };
     row_of(&contact.address.to_wire(), &known, &contact.details)
@@ -236,6 +241,7 @@ fn row_of(address: &str, known: &Provenance, details: &Details) -> String {
         "method": known.method.map(Method::as_str),
         "notice": known.notice.as_deref(),
         "basis": known.basis.map(BasisKind::as_str),
+        "soft_opt_in": known.customer.words(),
         "purposes": purposes,
         "language": details.language.as_deref(),
         "confirmed": confirmed,

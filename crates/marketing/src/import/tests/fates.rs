@@ -9,23 +9,57 @@ use super::super::{
 };
 use super::*;
 
-const FULL: &str = "email,given_at,method,source,notice,basis,language,confirmed,purpose\n";
+const FULL: &str = "email,given_at,method,source,notice,basis,language,confirmed,purpose,soft_opt_in\n";
 
 #[test]
 fn art7_1_a_row_that_says_everything_is_a_contact_with_its_own_evidence() {
-    let text = format!("{FULL}Ada@Example.com,2021-03-04T05:06:07Z,doi,fair,v2,soft-opt-in,de_AT,yes,news; offers\n");
+    let text = format!(
+        "{FULL}Ada@Example.com,2021-03-04T05:06:07Z,customer,fair,v2,soft-opt-in,de_AT,yes,news; offers,\
+         similar-products opt-out-at-collection\n"
+    );
     let fates = csv(&text);
     let contact = contact(&fates[0]);
     assert_eq!(contact.line, 2);
     assert_eq!(contact.address.normalised(), "ada@example.com");
     assert_eq!(&*contact.evidence.source, "fair");
     assert_eq!(contact.evidence.given, Given::At(Timestamp::from_seconds(1_614_834_367)));
-    assert_eq!(contact.evidence.method, Method::DoubleOptIn);
+    assert_eq!(contact.evidence.method, Method::ExistingCustomer);
     assert_eq!(&*contact.evidence.notice, "v2");
     assert_eq!(contact.evidence.basis, BasisKind::SoftOptIn);
     assert_eq!(contact.evidence.purposes.iter().map(|purpose| &**purpose).collect::<Vec<_>>(), ["news", "offers"]);
     assert_eq!(contact.details.language.as_deref(), Some("de-AT"));
     assert_eq!(contact.details.confirmed, Some(ConfirmedClaim::Yes));
+}
+
+/// ePrivacy Art. 13(2): sale, similar products, opt-out at collection; the fourth is the stream's, and the gate's.
+#[test]
+fn eprivacy13_2_a_soft_opt_in_waits_unless_each_of_its_conditions_is_said() {
+    for bits in 0..8_u8 {
+        let said = |bit: u8| bits & (1 << bit) != 0;
+        let method = if said(0) { "existing_customer" } else { "other" };
+        let words: Vec<&str> = ["similar-products", "opt-out-at-collection"]
+            .into_iter()
+            .zip([said(1), said(2)])
+            .filter_map(|(word, said)| said.then_some(word))
+            .collect();
+        let words = words.join(" ");
+        let text = format!("{FULL}ada@dest.example,2021-03-04,{method},shop,v2,soft-opt-in,,,news,{words}\n");
+        let fates = csv(&text);
+        let missing: Vec<Field> = match &fates[0] {
+            RowFate::Quarantine(row) => row.missing.iter().collect(),
+            RowFate::Contact(_) => Vec::new(),
+            other => panic!("{other:?}"),
+        };
+        let expected = [(!said(0), Field::Method), (!(said(1) && said(2)), Field::SoftOptIn)];
+        let expected: Vec<Field> = expected.into_iter().filter_map(|(lacks, field)| lacks.then_some(field)).collect();
+        assert_eq!(missing, expected, "{text}");
+        assert_eq!(missing.is_empty(), bits == 7);
+    }
+    let unknown = csv(&format!("{FULL}ada@dest.example,2021-03-04,customer,shop,v2,soft-opt-in,,,news,surely\n"));
+    assert!(matches!(unknown[0], RowFate::Malformed { reason: Reason::SoftOptInUnknown, .. }));
+    // Twin: consent needs none of it.
+    let consent = csv(&format!("{FULL}ada@dest.example,2021-03-04,other,shop,v2,consent,,,news,\n"));
+    assert_eq!(told(&consent), [(2, "contact")]);
 }
 
 #[test]
@@ -123,14 +157,14 @@ fn malformed_values_name_the_column_and_the_reason() {
         ("a@example.com,,,,,,,perhaps,", 8, Field::Confirmed, Reason::ConfirmedInvalid),
     ];
     for (row, number, field, why) in cases {
-        let fates = csv(&format!("{FULL}{row}\n"));
+        let fates = csv(&format!("{FULL}{row},\n"));
         let column = Some(Column { number: Some(number), field: Some(field) });
         assert_eq!(fates, [RowFate::Malformed { line: 2, column, reason: why }], "{row}");
     }
-    let many = format!("{FULL}a@example.com,,,,,,,,{}\n", "x;".repeat(33));
+    let many = format!("{FULL}a@example.com,,,,,,,,{},\n", "x;".repeat(33));
     assert_eq!(reason(&csv(&many)[0]), Reason::TooManyPurposes);
     // The twin: none of them wrong.
-    let fine = format!("{FULL}a@example.com,29.2.2020,Double Opt-In,x,y,Einwilligung,de,1,{}\n", "x;".repeat(32));
+    let fine = format!("{FULL}a@example.com,29.2.2020,Double Opt-In,x,y,Einwilligung,de,1,{},\n", "x;".repeat(32));
     assert_eq!(told(&csv(&fine)), [(2, "contact")]);
 }
 

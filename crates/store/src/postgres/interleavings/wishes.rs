@@ -87,7 +87,7 @@ async fn gdpr_7_3_a_basis_that_is_being_withdrawn_is_not_put_back() {
         expires: None,
     };
     let withdraw = Change::Rows(crate::permission::leave_basis(SHOP, tag(1), 3, at(3)));
-    let put = |confirmed| Change::Rows(crate::permission::put_basis(&BasisRow { confirmed, ..basis.clone() }));
+    let put = |confirmed| Change::Rows(crate::permission::put_basis(&BasisRow { confirmed, ..basis.clone() }, true));
     assert_eq!(two.one.change(vec![(put(None), None)]).await.unwrap(), [1]);
     // The withdrawal is in its transaction, the row not yet written.
     two.brake.say("BEGIN; SELECT 1 FROM basis FOR UPDATE").await;

@@ -1,9 +1,9 @@
 //! `/p/{token}`: the person's own page.
 //!
 //! Invariants: a purpose that is ticked there is consented to by the person himself, with the words shown there, where
-//! they speak of it (else the record is unverified); one
-//! that is not is withdrawn; what he said in a complaint or an objection is not lifted by a tick (`architecture.md`
-//! §10); "unsubscribe from all" is one button.
+//! they speak of it (else the record is unverified); one that is not is withdrawn, before or together with what is
+//! ticked; what he said in a complaint or an objection is not lifted by a tick (`architecture.md` §10); "unsubscribe
+//! from all" is one button.
 
 use axum::extract::{ConnectInfo, Path, Request, State};
 use axum::response::Response;
@@ -14,7 +14,7 @@ use model::person::SuppressionScope;
 use model::{ControllerId, DocumentId, ListId, PurposeId, Timestamp};
 use std::net::SocketAddr;
 use std::time::Duration;
-use store::permission::{Act, Form, FormState, Leaving, Link, LinkTarget, Method, Preference, Standing};
+use store::permission::{Act, Chosen, Form, FormState, Leaving, Link, LinkTarget, Method, Preference, Standing};
 
 use super::fields::Fields;
 use super::leave::leave;
@@ -202,35 +202,44 @@ async fn save(api: &Api, link: &Link, sent: &Fields, (visit, all): (Visit, bool)
     let details = details.to_string();
     let act = Act { method: Method::Page, notice: None, form: None, details: &details };
     let wanted = |row: &Row| sent.all("purpose").any(|field| field == row.field);
-    // What takes away comes first.
-    for row in rows.iter().filter(|row| row.choice == Choice::On && !wanted(row)) {
-        store.leave(link.controller, link.tag, Leaving::Purpose(row.id), &act).await.map_err(fault)?;
+    let owner = Owner::load(api, link.controller).await?;
+    let is_new = |row: &&Row| all && owner.may_collect(api) && row.choice == Choice::Off && wanted(row);
+    let given: Vec<PurposeId> = rows.iter().filter(is_new).map(|row| row.id).collect();
+    // A purpose that is switched off may rest on something all the same, which his leaving everything has stopped: the
+    // first tick lifts that, so all that he left unticked ends with it (GDPR Art. 7(3)).
+    let stands = |id: PurposeId| standing.bases.iter().any(|basis| basis.purpose == id && basis.withdrawn.is_none());
+    let has_left = standing.suppressions.iter().any(|entry| entry.scope == SuppressionScope::Marketing);
+    let is_left = |row: &&Row| {
+        let ends = row.choice == Choice::On || stands(row.id) || (has_left && !given.is_empty());
+        ends && !wanted(row)
+    };
+    let left: Vec<PurposeId> = rows.iter().filter(is_left).map(|row| row.id).collect();
+    // GDPR Art. 7(1): evidence of words that were shown, and that speak of this purpose; else there is none.
+    let forms = store.forms(link.controller).await.map_err(fault)?;
+    let notice_of = |id: &PurposeId| shown.filter(|notice| spoke_of(&forms, *notice, *id));
+    let (told, untold): (Vec<PurposeId>, Vec<PurposeId>) = given.iter().partition(|id| notice_of(id).is_some());
+    // What takes away goes with the first of them, and so before anything is lifted.
+    let ticks = [(told, left.as_slice(), shown), (untold, &[], None)];
+    for (given, left, notice) in &ticks {
+        let act = Act { notice: *notice, ..act };
+        store.choose(link.controller, link.tag, Chosen { given, left }, &act).await.map_err(fault)?;
     }
     for row in &rows {
         for (list, field, _, choice) in &row.topics {
             let on = sent.all("topic").any(|sent| sent == field);
-            let (tag, scope) = (link.tag, SuppressionScope::List(*list));
             match (choice, on) {
                 (Choice::On, false) => {
-                    store.leave(link.controller, tag, Leaving::List(*list), &act).await.map_err(fault)?;
+                    store.leave(link.controller, link.tag, Leaving::List(*list), &act).await.map_err(fault)?;
                 }
-                (Choice::Off, true) if all => drop(store.come_back(link.controller, tag, scope).await.map_err(fault)?),
+                (Choice::Off, true) if all => {
+                    store.come_back(link.controller, link.tag, *list).await.map_err(fault)?;
+                }
                 _ => {}
             }
         }
     }
     if !all {
         return Ok(visit);
-    }
-    let forms = store.forms(link.controller).await.map_err(fault)?;
-    let owner = Owner::load(api, link.controller).await?;
-    let given = rows.iter().filter(|row| owner.may_collect(api) && row.choice == Choice::Off && wanted(row));
-    for row in given {
-        store.come_back(link.controller, link.tag, SuppressionScope::Marketing).await.map_err(fault)?;
-        // GDPR Art. 7(1): evidence of words that were shown, and that speak of this purpose; else there is none.
-        let notice = shown.filter(|notice| spoke_of(&forms, *notice, row.id));
-        let act = Act { notice, ..act };
-        store.consent(link.controller, link.tag, row.id, &act).await.map_err(fault)?;
     }
     let preference = Preference {
         language: sent.first("language").and_then(Language::from_tag).unwrap_or(visit.language).tag().to_owned(),

@@ -120,7 +120,8 @@ impl<'a> Play<'a> {
             Play { stand, people, links: HashMap::new(), sessions, sent: Mutex::default(), decided: Mutex::default() };
         for seat in seats() {
             for stream in Stream::MARKETING {
-                play.consent(seat, stream).await;
+                let answer = play.consent(seat, stream).await;
+                assert_eq!(answer.status, 201, "{}", answer.text());
                 play.send(seat, stream, Door::Http, None).await;
             }
         }
@@ -134,14 +135,13 @@ impl<'a> Play<'a> {
         play
     }
 
-    async fn consent(&self, seat: Seat, stream: Stream) {
+    async fn consent(&self, seat: Seat, stream: Stream) -> HttpAnswer {
         let (house, who) = (&self.stand.house, self.stand.tenant(seat.controller));
         let words = json!({"name": "news", "version": 1, "language": "en", "text": "We send you our news."});
         let notice = json_of(&house.post(who, "/v1/notices", &words).await)["id"].clone();
         let body = json!({"email": self.address(seat), "stream": stream.name(), "kind": "consent", "confirmed": true,
             "notice": notice, "action": "checkbox-ticked"});
-        let answer = house.post(who, "/v1/consents", &body).await;
-        assert_eq!(answer.status, 201, "{}", answer.text());
+        house.post(who, "/v1/consents", &body).await
     }
 
     pub(crate) fn address(&self, seat: Seat) -> &str {
@@ -272,7 +272,8 @@ impl<'a> Play<'a> {
         let asked = SystemClock.monotonic();
         let answer = self.decision(seat, wish).await;
         let answered = SystemClock.monotonic();
-        assert!(matches!(answer.status, 200 | 201), "{wish:?}: {}", answer.text());
+        let is_refused = matches!(wish, Wish::Retold(_)) && answer.status == 409;
+        assert!(is_refused || matches!(answer.status, 200 | 201), "{wish:?}: {}", answer.text());
         self.decided.lock().push(Decided { seat, wish, asked, answered });
     }
 
@@ -300,6 +301,7 @@ impl<'a> Play<'a> {
                 let scope = format!("stream:{}", stream.name());
                 self.tell(seat, "/v1/suppressions", &suppression(&scope, "controller")).await
             }
+            Wish::Retold(stream) => self.consent(seat, stream).await,
         }
     }
 

@@ -76,6 +76,8 @@ pub(crate) enum Wish {
     SuppressMarketing,
     /// The same for one stream.
     SuppressStream(Stream),
+    /// `POST /v1/consents` says again that he consented: it brings back nothing that he left.
+    Retold(Stream),
 }
 
 impl Wish {
@@ -88,12 +90,13 @@ impl Wish {
                 stream.is_marketing()
             }
             Self::SuppressAll => true,
+            Self::Retold(_) => false,
         }
     }
 
     fn draw(dice: &mut Dice) -> Self {
         let stream = dice.one_of(&Stream::MARKETING);
-        match dice.below(20) {
+        match dice.below(22) {
             0..=2 => Self::Api(stream),
             3..=6 => Self::OneClick(stream),
             7..=8 => Self::Page(stream),
@@ -104,6 +107,7 @@ impl Wish {
             14..=15 => Self::WhyObject(stream),
             16 => Self::SuppressAll,
             17 => Self::SuppressMarketing,
+            18..=19 => Self::Retold(stream),
             _ => Self::SuppressStream(dice.one_of(&Stream::ALL)),
         }
     }
