@@ -1,5 +1,5 @@
-//! Whether a reader would see what is put at a place of an HTML text: not in a comment, in a tag, or in an element whose
-//! content is no markup or is not shown (WHATWG HTML, "Tokenization").
+//! Whether a reader would see what is put at a place of an HTML text: not in a comment, in a tag, or in an element
+//! whose content is no markup or is not shown (WHATWG HTML, "Tokenization").
 //!
 //! One pass, linear in the text. It follows a reader as far as it concerns that question and no further; what a style
 //! hides it does not know.

@@ -181,8 +181,8 @@ keys! {
     );
     MX_PORT = Key::of("delivery.mx_port", "mx-port", PORT).or("25").says("The port of mail exchangers.", "25");
     DNSSEC = Key::of("delivery.dnssec", "dnssec", Kind::Text).or("validate").says(
-        "Whether what DNS answers is validated: DANE needs it. With `validate`, a server that hands on no proofs lets no \
-         mail leave; with `off`, answers are taken as they come, and DANE is not used.",
+        "Whether what DNS answers is validated: DANE needs it. With `validate`, a server that hands on no proofs lets \
+         no mail leave; with `off`, answers are taken as they come, and DANE is not used.",
         "\"validate\"",
     );
     DNS_ANCHORS = Key::of("delivery.dns_anchors", "dns-anchors", Kind::File).says(
@@ -190,8 +190,8 @@ keys! {
         "\"/etc/postern/anchors\"",
     );
     PRIVATE_EXCHANGERS = Key::of("delivery.private_exchangers", "private-exchangers", Kind::Switch).or("false").says(
-        "Let DNS lead to exchangers that are not on the public Internet. Anybody who can name a recipient can then have \
-         this node speak to what is beside it.",
+        "Let DNS lead to exchangers that are not on the public Internet. Anybody who can name a recipient can then \
+         have this node speak to what is beside it.",
         "false",
     );
     EXCHANGER_CA = Key::of("delivery.exchanger_ca", "exchanger-ca", Kind::File).says(

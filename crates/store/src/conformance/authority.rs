@@ -126,6 +126,7 @@ async fn of_agreements(shop: &Shop) {
 }
 
 /// One has been suspended, and another begins in an hour.
+#[expect(clippy::cognitive_complexity, reason = "assertions in a row, each expanded by its macro")]
 async fn of_their_days(shop: &Shop) {
     use AgreementState::{Ended, InForce, Signed, Suspended};
     assert_eq!(shop.store.turn_agreements().await.unwrap(), []);
@@ -151,6 +152,7 @@ async fn of_their_days(shop: &Shop) {
 
 /// Both are over by their days. GDPR Art. 28(3)(h): what the operator stopped, the controller does not start again by
 /// himself.
+#[expect(clippy::cognitive_complexity, reason = "assertions in a row, each expanded by its macro")]
 async fn of_what_the_operator_stopped(shop: &Shop) {
     use AgreementState::{Ended, Signed, Suspended};
     let (store, owner) = (&shop.store, shop.controller);

@@ -24,7 +24,8 @@ statements! { AUTHORITY:
     /// One side moves it from one state to another; an end that is known stays when none is given. What the operator
     /// suspended stays stopped by him, whoever ends it, or whatever day.
     AGREEMENT_MOVED(7) = "UPDATE agreement SET state = ?4, ends = COALESCE(?6, ends), \
-        moved_by = CASE WHEN state = 'suspended' AND moved_by = 'processor' AND ?4 = 'ended' THEN moved_by ELSE ?5 END, \
+        moved_by = CASE WHEN state = 'suspended' AND moved_by = 'processor' AND ?4 = 'ended' THEN moved_by \
+        ELSE ?5 END, \
         moved = CASE WHEN state = 'suspended' AND moved_by = 'processor' AND ?4 = 'ended' THEN moved ELSE ?7 END \
         WHERE controller = ?1 AND id = ?2 AND state = ?3";
     /// What waits for its day is over with what the operator ended.

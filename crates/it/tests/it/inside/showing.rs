@@ -1,5 +1,5 @@
-//! What the pages for recipients record is what they showed, and what strangers set off there has its bound: each beside
-//! what is still done.
+//! What the pages for recipients record is what they showed, and what strangers set off there has its bound: each
+//! beside what is still done.
 
 use super::house::{ADA, BOB, House, address, json_of};
 use super::keeping::{forwarded, notice, posted, reachable, sign_up};

@@ -168,7 +168,10 @@ mod tests {
 
         #[test]
         fn lines_of_delimiters_and_names_in_any_order_are_read_to_their_end(
-            lines in proptest::collection::vec("(--b|--b--|--bb|content-disposition: form-data; name=\"?a\"?|x|)(\r\n|\n|)", 0..40)
+            lines in proptest::collection::vec(
+                "(--b|--b--|--bb|content-disposition: form-data; name=\"?a\"?|x|)(\r\n|\n|)",
+                0..40,
+            )
         ) {
             prop_assert!(read(&lines.concat(), "b").len() <= lines.len());
         }

@@ -2,9 +2,9 @@
 //! mailboxes; GDPR Art. 32(1)(b)).
 //!
 //! Invariants: who leaves, withdraws or objects is never counted and never kept waiting (GDPR Art. 7(3), 21(3)). In
-//! memory alone: networks by prefix (/24, /48), persons by keyed tag, mailboxes by a hash under a key that dies with the
-//! process; forgotten when the window ends. Bounded: when too many are known, all are forgotten, which costs an attacker
-//! more than it gives.
+//! memory alone: networks by prefix (/24, /48), persons by keyed tag, mailboxes by a hash under a key that dies with
+//! the process; forgotten when the window ends. Bounded: when too many are known, all are forgotten, which costs an
+//! attacker more than it gives.
 
 use mail::address::Address;
 use model::ControllerId;

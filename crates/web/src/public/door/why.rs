@@ -1,7 +1,8 @@
 //! `/w/{token}`: "why did I get this?", and the wishes that follow from it.
 //!
 //! GDPR Art. 12(2), 15: who decides, what for, on which basis, since when, with which words. A right that is exercised
-//! here is recorded and told to the controller at once, and within a day it is the same wish however often it is sent; objecting and withdrawing are in force when they are answered.
+//! here is recorded and told to the controller at once, and within a day it is the same wish however often it is sent;
+//! objecting and withdrawing are in force when they are answered.
 
 use axum::extract::{ConnectInfo, Path, Request, State};
 use axum::response::Response;
