@@ -68,6 +68,8 @@ statements! { AUTHORITY:
     INSTRUCTIONS_REPLACED(2) = "UPDATE instruction SET state = 'superseded' \
         WHERE controller = ?1 AND state <> 'superseded' AND version < (SELECT known.version \
         FROM instruction AS known WHERE known.controller = ?1 AND known.id = ?2)";
+    /// A credential gets its keys for SCRAM once.
+    CREDENTIAL_SCRAM(3) = "UPDATE credential SET scram = ?3 WHERE controller = ?1 AND id = ?2 AND scram IS NULL";
     /// The name that people are told from now on.
     CONTROLLER_SHOWN(2) = "UPDATE controller SET shown = ?2 WHERE id = ?1";
     /// A controller's instructions, oldest first.

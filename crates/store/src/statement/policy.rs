@@ -52,8 +52,6 @@ statements! { POLICY:
     CREDENTIAL_INSERT(14) = "INSERT INTO credential (id, controller, username, password, key_name, key, \
         default_stream, streams, expires, revoked, scram, scopes, note, made) \
         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)";
-    /// A credential gets its keys for SCRAM once.
-    CREDENTIAL_SCRAM(3) = "UPDATE credential SET scram = ?3 WHERE controller = ?1 AND id = ?2 AND scram IS NULL";
     /// A credential is revoked once.
     CREDENTIAL_REVOKE(3) = "UPDATE credential SET revoked = ?3 WHERE controller = ?1 AND id = ?2 AND revoked IS NULL";
 

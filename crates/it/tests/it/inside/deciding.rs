@@ -32,7 +32,9 @@ impl Desk {
         };
         let made = store.create_credential(shop.controller, new).await.unwrap();
         let shop = Tenant { credential: made.id, password: made.password, key: made.api_key, ..shop };
-        let form = json!({"name": "news", "purposes": ["newsletter"], "notices": [super::keeping::notice()]});
+        let mut notice = super::keeping::notice();
+        notice["purposes"] = MARKETING.map(|id| json!({"id": id, "text": "News.", "bases": ["consent"]})).into();
+        let form = json!({"name": "news", "purposes": MARKETING, "notices": [notice]});
         let answer = house.post(&shop, "/v1/forms", &form).await;
         assert_eq!(answer.status, 201, "{}", answer.text());
         Self { house, shop }
@@ -80,7 +82,10 @@ impl Desk {
             format!("&purpose={}", store.public_id(stream.default_purpose()))
         };
         let ticked: String = ticked.iter().map(field).collect();
-        self.press(page, &format!("language=en{ticked}")).await;
+        let shown = self.house.http.get(page, &[]).await.unwrap().text();
+        let before = "name=\"form_token\" value=\"";
+        let shown = shown.split_once(before).map(|(_, rest)| rest.split('"').next().unwrap()).unwrap_or_default();
+        self.press(page, &format!("language=en{ticked}&form_token={shown}")).await;
     }
 
     /// What the gate says of both streams to a person: `queued`, or the rule.

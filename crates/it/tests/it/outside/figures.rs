@@ -19,7 +19,7 @@ async fn status(door: &Http, path: &str) -> u16 {
 async fn figures_have_a_door_of_their_own_and_are_on_no_other_then() {
     let folder = tempfile::tempdir().unwrap();
     let mut place = Place { command: "serve", ..Place::below(folder.path()) };
-    place.further = vec!["--metrics".to_owned(), format!("127.0.0.1:{}", place.base_port + 4)];
+    place.further = vec!["--metrics".to_owned(), format!("127.0.0.1:{}", place.base_port + 6)];
     let mut node = Demo::start(place).await;
     let (figures, api) = (Http::plain(node.address("metrics")), Http::plain(node.address("http")));
     let (_client, greeting) = SmtpClient::connect(node.address("submission")).await.unwrap();

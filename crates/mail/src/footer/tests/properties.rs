@@ -18,7 +18,7 @@ fn text_part() -> impl Strategy<Value = Part> {
         prop::sample::select(vec!["", "us-ascii", "utf-8", "iso-8859-1", "\"windows-1252\"", "gbk", "iso-2022-jp"]);
     let encoding = prop::sample::select(vec!["7bit", "8bit", "quoted-printable", "base64"]);
     let disposition = prop::sample::select(vec!["", "inline", "attachment; filename=a", "inline; filename=\"b\""]);
-    (kind, charset, encoding, disposition, "([a-z<>/=. -]{0,9}(</body>|\r\n|é)?){0,5}").prop_map(
+    (kind, charset, encoding, disposition, "([a-z>/=. -]{0,9}(</body>|<p>|\r\n|é)?){0,5}").prop_map(
         |(kind, charset, encoding, disposition, text)| {
             let mut fields = format!("Content-Type: {kind}");
             if !charset.is_empty() {

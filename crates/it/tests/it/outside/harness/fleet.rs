@@ -106,6 +106,9 @@ impl Ground {
             "--dnssec",
             "off",
             "--private-exchangers",
+            // Its usual port is one of those of the trusted clients here.
+            "--inbound",
+            "127.0.0.1:0",
         ];
         words.extend(own.map(str::to_owned));
         for (port, account) in (place.base_port + TRUSTED_PORTS..).zip(accounts) {
