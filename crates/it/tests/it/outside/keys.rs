@@ -22,7 +22,7 @@ async fn entry_of(pages: &Pages, address: &str) -> String {
 /// RFC 8058 §3.1: the link works as long as the mail lies around. GDPR Art. 21(3): an objection stands.
 #[tokio::test(flavor = "multi_thread")]
 async fn art21_3_a_new_key_of_tags_loses_no_objection_and_no_link() {
-    let mut pages = Pages::open().await;
+    let mut pages = Pages::open_on_sqlite().await;
     let (ada, bob) = (pages.demo.text("/consented/0").to_owned(), pages.demo.text("/consented/1").to_owned());
     assert_eq!(pages.refusal(&ada, "before").await, None);
     let way_out = one_click(&pages.demo.arrived_for(&ada, "before").await);

@@ -23,8 +23,17 @@ pub(super) fn path(url: &str) -> &str {
 
 impl Pages {
     pub(super) async fn open() -> Self {
+        Self::open_at(Place::below).await
+    }
+
+    /// With its rows in the folder, whatever the run is about.
+    pub(super) async fn open_on_sqlite() -> Self {
+        Self::open_at(Place::on_sqlite).await
+    }
+
+    async fn open_at(place: impl Fn(&std::path::Path) -> Place) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let demo = Demo::start(Place::below(folder.path())).await;
+        let demo = Demo::start(place(folder.path())).await;
         Self { demo, _folder: folder }
     }
 
