@@ -129,7 +129,9 @@ fn limits_are_named() {
     refused(r#"["receipt"]"#, &format!(r#"["{}"]"#, "t".repeat(65)), "tags[0]", "1 to 64");
     let fields: Vec<String> = (0..51).map(|n| format!(r#""X-{n}": "v""#)).collect();
     refused(r#"{"X-Order": "17"}"#, &format!("{{{}}}", fields.join(",")), "headers", "at most 50 entries");
-    refused(r#"{"order": "17"}"#, &format!(r#"{{"a": "{}"}}"#, "x".repeat(10_241)), "metadata", "10240 octets");
+    refused(r#"{"order": "17"}"#, &format!(r#"{{"a": "{}"}}"#, "x".repeat(10_241)), "metadata", "10240 characters");
+    let half = "x".repeat(6_000);
+    refused(r#"{"order": "17"}"#, &format!(r#"{{"a": "{half}", "b": "{half}"}}"#), "metadata", "10240 octets");
     let batch = format!(r#"{{"messages": [{}]}}"#, entries(MESSAGES_MAX + 1, GOOD));
     let problem = serde_json::to_value(read(batch.as_bytes()).err().unwrap()).unwrap();
     assert_eq!((&problem["field"], &problem["status"]), (&"messages".into(), &400.into()));
@@ -167,6 +169,7 @@ fn a_name_of_ten_megabytes_is_refused_and_not_repeated() {
     let (status, field, detail) = told(one(&with(r#""tags""#, &format!(r#""{long}": 1, "tags""#))));
     assert_eq!(status, 400);
     assert!(field.len() < 100 && detail.len() < 300);
-    let subject = one(&with("Your receipt", &long));
-    assert!(subject.is_ok(), "the composer limits the subject, with its own words");
+    let (status, field, detail) = told(one(&with("Your receipt", &long)));
+    assert_eq!((status, field.as_str()), (400, "subject"), "{detail}");
+    assert!(detail.len() < 300);
 }
