@@ -139,7 +139,7 @@ async fn a9_b5_nothing_comes_in_without_a_token_of_that_message_and_that_control
         format!("{local}@shop.example"),
         format!("{local}@dest.example"),
         format!("{}@bounce.shop.example", &local[..28]),
-        format!("{}a@bounce.shop.example", &local[..53]),
+        format!("{}{}@bounce.shop.example", &local[..53], if local.ends_with('a') { 'e' } else { 'a' }),
         format!("{}{}@bounce.shop.example", &theirs[..28], &local[28..]),
         "b+@bounce.shop.example".to_owned(),
         "someone@bounce.shop.example".to_owned(),
