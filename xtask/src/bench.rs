@@ -5,6 +5,7 @@
 
 mod backlog;
 mod decisions;
+mod fanout;
 mod ground;
 mod import;
 mod ledger;
@@ -41,17 +42,18 @@ struct Options {
 /// Runs one benchmark.
 pub(crate) fn run(repo: &Repo, arguments: &[String]) -> Result<()> {
     let Some((which, rest)) = arguments.split_first() else {
-        bail!("bench needs a name: smtp, backlog, nodes, ledger, import or decisions");
+        bail!("bench needs a name: smtp, backlog, nodes, fanout, ledger, import or decisions");
     };
     let options = Options::parse(rest)?;
     match which.as_str() {
         "smtp" => smtp::run(repo, &options),
         "backlog" => backlog::run(repo, &options),
         "nodes" => nodes::run(repo, &options),
+        "fanout" => fanout::run(repo, &options),
         "ledger" => ledger::run(repo, &options),
         "import" => import::run(repo, &options),
         "decisions" => decisions::run(repo, &options),
-        other => bail!("no benchmark {other:?}; there are smtp, backlog, nodes, ledger, import and decisions"),
+        other => bail!("no benchmark {other:?}; there are smtp, backlog, nodes, fanout, ledger, import and decisions"),
     }
 }
 

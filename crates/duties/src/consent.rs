@@ -3,15 +3,15 @@
 //!
 //! Invariants: the words are those that were shown, also when newer ones are in use; what is handed over is told to the
 //! log before; the person is named by a reference that his acts name too. What the controller told is marked as told,
-//! and nothing in it is read as if it had been seen here; a basis that is no consent is exported as what it is.
+//! and nothing in it is read as if it had been seen here; a basis that is no consent is exported as what it is. What
+//! the person confirmed himself goes before what was told of him, however late.
 //! Never: an address in the file.
 
 use crate::document::canonical::Sha256;
 use crate::document::consent_record::{
-    About, ActShown, Action, By, ChoiceShown, Confirmed, ConsentEvidence, Decision, Defect, EvidenceFile,
-    EvidenceFileError, FormShown, Freedom, Grade, Method, NoticeShown, PartyShown, PurposeDecision, PurposeKind,
-    RecordError, Standing, Status, StatusEvent, Storage, SubjectReference, json_ld, json_ld_of_basis,
-    refuse_as_evidence,
+    About, Account, ActRead, ActShown, By, ConsentEvidence, Decision, Defect, EvidenceFile, EvidenceFileError,
+    FormShown, Grade, NoticeShown, PartyShown, PurposeDecision, PurposeKind, RecordError, Standing, Status,
+    StatusEvent, Storage, SubjectReference, json_ld, json_ld_of_basis, refuse_as_evidence,
 };
 use crate::document::instruction::RetentionClass;
 use crate::document::notice::LanguageTag;
@@ -22,10 +22,9 @@ use mail::address::Address;
 use model::basis::BasisKind;
 use model::ids::EventId;
 use model::{ControllerId, DocumentId, PurposeId, RecipientTag, Timestamp};
-use serde_json::Value;
 use std::collections::BTreeSet;
 use store::Store;
-use store::permission::{ActDecision, BasisView, ConsentAct, ImportedEvidence, Method as Way, Recorder};
+use store::permission::{BasisView, ConsentAct, ImportedEvidence};
 
 /// Why there is no file.
 #[derive(Debug, thiserror::Error)]
@@ -59,6 +58,10 @@ struct Recorded {
     tag: RecipientTag,
     purpose: PurposeId,
     acts: Vec<ConsentAct>,
+    /// The same, as their statements say.
+    read: Vec<ActRead>,
+    /// The purpose's id, as statements name it.
+    named: String,
     basis: Option<BasisView>,
     import: Option<ImportedEvidence>,
     /// How the person is named.
@@ -131,14 +134,20 @@ impl Recorded {
             return Err(NotExported::NothingRecorded);
         }
         let subject = store.evidence_subject(controller, tag).await?.ok_or(NotExported::NothingRecorded)?;
-        Ok(Self { controller, tag, purpose, acts, basis, import, subject })
+        let read = acts.iter().map(|act| ActRead::parse(&act.opening.statement)).collect::<Option<_>>();
+        let read = read.ok_or(Error::Document("statement"))?;
+        let named = store.public_id(purpose);
+        Ok(Self { controller, tag, purpose, acts, read, named, basis, import, subject })
     }
 
-    /// What is recorded: as the newest act by which it was given says; older ones did not say it, and imports have
-    /// none.
+    /// What the acts come to.
+    fn account(&self) -> Account<'_> {
+        Account::of(&self.read, &self.named)
+    }
+
+    /// What is recorded: as the act by which it was given says; older ones did not say it, and imports have none.
     fn kind(&self) -> BasisKind {
-        let said = self.acts.iter().rev().filter(|act| self.decided(act) == Some("given"));
-        let said = said.map(|act| act.facts.and_then(|facts| facts.basis)).next().flatten();
+        let said = self.account().kind();
         said.or_else(|| self.basis.as_ref().map(|basis| basis.kind)).unwrap_or(BasisKind::Consent)
     }
 
@@ -159,41 +168,19 @@ impl Recorded {
         Ok(view.map(|view| (view.event, view.at)))
     }
 
-    /// The newest act by which the purpose was agreed to, or asked about.
-    fn given(&self) -> Option<&ConsentAct> {
-        let with = |word: &str| self.acts.iter().rev().find(|act| self.decided(act) == Some(word));
-        with("given").or_else(|| with("requested")).or_else(|| with("refused"))
-    }
-
-    fn decided<'a>(&self, act: &'a ConsentAct) -> Option<&'a str> {
-        act.decisions.iter().find(|one| one.purpose == self.purpose).map(|one| one.word.as_str())
-    }
-
-    /// What was sent with the form, where a mail asked to confirm it.
-    fn asked<'a>(&'a self, given: &ConsentAct) -> Option<&'a ConsentAct> {
-        if Way::from_word(&given.method) != Some(Way::DoubleOptIn) {
-            return None;
-        }
-        let same = |act: &&ConsentAct| act.at <= given.at && act.form == given.form && act.notice == given.notice;
-        self.acts.iter().rev().filter(same).find(|act| self.decided(act) == Some("requested"))
+    fn act(&self, place: Option<usize>) -> Option<&ConsentAct> {
+        place.and_then(|place| self.acts.get(place))
     }
 
     /// The record, and the words that it and the acts name, its own first.
     async fn evidence(&self, store: &Store) -> Result<(ConsentEvidence, Vec<Vec<u8>>), NotExported> {
-        let given = self.given();
-        let asked = given.and_then(|given| self.asked(given));
-        let first = asked.or(given);
-        // What the controller told says nothing but what a typed field of the API can say.
-        let is_told = first.is_none_or(is_told);
-        let details = first.map(|act| Details::read(&act.details, is_told)).unwrap_or_default();
+        let account = self.account();
+        let (given, first) = (self.act(account.given), account.first_act());
+        let is_told = account.is_told();
         let own = given.map_or_else(|| self.basis.as_ref().and_then(|basis| basis.notice), |given| given.notice);
         let (notice, notices) = self.words(store, own).await?;
-        let purposes = self.purposes(store, first);
-        let (controller, processor) = self.parties(store, &details).await?;
-        let (method, action) = match first {
-            Some(act) => (self.method(act, asked.is_some()), details.action(&act.method)),
-            None => (Method::Import, Action::Unknown),
-        };
+        let purposes = self.purposes(store, &account);
+        let (controller, processor) = self.parties(store, first.and_then(|act| act.seen("controller"))).await?;
         let storage = self.storage(store);
         let record_id = match (given, &self.import) {
             (Some(given), _) => given.event.to_hex(),
@@ -208,112 +195,73 @@ impl Recorded {
             controllers: vec![controller],
             recipients: vec![processor.name.clone()],
             processor,
-            events: self.events(store, given, &purposes),
+            events: self.events(store, &account, &purposes),
             purposes,
             notice,
             personal_data: [PlainCategory::Email, PlainCategory::Permission].map(DataCategory::Plain).to_vec(),
             // Of what was only told, nobody here knows under which law.
             jurisdiction: if is_told { None } else { only(&storage.regions) },
             storage,
-            withdrawal_shown: details.withdrawal.clone(),
-            method,
-            action,
-            freedom: if is_told { Freedom::Unknown } else { Freedom::Free },
-            told_by: if is_told { By::Controller } else { By::Subject },
-            standing: self.standing(given),
-            given_at: first.map(|act| act.at).or_else(|| self.basis.as_ref().map(|basis| basis.given)),
-            expires_at: self.basis.as_ref().and_then(|basis| basis.expires),
-            confirmation: given
-                .zip(asked)
-                .map(|(given, asked)| Confirmed { asked_at: asked.at, confirmed_at: given.at }),
-            source: self.form(store, first, &details).await?,
+            withdrawal_shown: first.and_then(|act| act.seen("withdrawal")),
+            method: account.method(),
+            action: account.action(),
+            freedom: account.freedom(),
+            told_by: account.told_by(),
+            standing: account.standing().unwrap_or_else(|| self.standing()),
+            given_at: account.given_at().or_else(|| self.basis.as_ref().map(|basis| basis.given)),
+            expires_at: self.expires(),
+            confirmation: account.confirmation(),
+            source: self.form(store, &account).await?,
         };
         Ok((evidence, notices))
     }
 
-    /// Was it confirmed, by the newest act or else by what stands?
-    fn standing(&self, given: Option<&ConsentAct>) -> Standing {
-        let said = given.and_then(|act| act.facts).map(|facts| facts.confirmed);
-        let stands = || self.basis.as_ref().is_some_and(|basis| basis.confirmed.is_some());
-        if said.unwrap_or_else(stands) { Standing::Confirmed } else { Standing::Unconfirmed }
-    }
-
-    fn method(&self, act: &ConsentAct, is_confirmed: bool) -> Method {
-        if is_confirmed {
-            return Method::DoubleOptIn;
-        }
-        match Way::from_word(&act.method) {
-            // A form of the controller's own, which nobody here saw.
-            Some(Way::Form) if is_told(act) => Method::Api,
-            Some(Way::Form | Way::Page | Way::OneClick | Way::Mail) => Method::Form,
-            Some(Way::DoubleOptIn) => Method::DoubleOptIn,
-            Some(Way::Paper) => Method::Paper,
-            Some(Way::Verbal) => Method::Verbal,
-            Some(Way::Import) => Method::Import,
-            Some(Way::Api) | None => Method::Api,
-        }
+    /// Is what stands confirmed? Asked where no act says it.
+    fn standing(&self) -> Standing {
+        let stands = self.basis.as_ref().is_some_and(|basis| basis.confirmed.is_some());
+        if stands { Standing::Confirmed } else { Standing::Unconfirmed }
     }
 
     /// What was decided at once, each purpose by itself.
-    fn purposes(&self, store: &Store, act: Option<&ConsentAct>) -> Vec<PurposeDecision> {
+    fn purposes(&self, store: &Store, account: &Account<'_>) -> Vec<PurposeDecision> {
+        let act = self.act(account.first());
         let decided = match act {
-            Some(act) => act.decisions.clone(),
-            None => vec![ActDecision { purpose: self.purpose, word: "given".to_owned(), text: None }],
+            Some(_) => account.decisions().into_iter().map(|(one, decision)| (one.purpose.clone(), decision)).collect(),
+            None => vec![(self.named.clone(), Decision::Given)],
         };
-        let is_told = act.is_none_or(is_told);
-        let shown = |one: &ActDecision| {
-            let known = store.purpose(self.controller, one.purpose);
+        let choice = account.choice();
+        let shown = |(id, decision): (String, Decision)| {
+            let kept = act.and_then(|act| act.decisions.iter().find(|one| store.public_id(one.purpose) == id));
+            let known = store.purpose(self.controller, kept.map_or(self.purpose, |kept| kept.purpose));
             let today = || {
                 let text = known.as_ref().and_then(|known| known.text("en"));
                 text.map(|text| format!("{}: {}", text.title, text.description)).unwrap_or_default()
             };
             let is_marketing = known.as_ref().is_none_or(|known| known.kind.is_marketing());
             PurposeDecision {
-                id: store.public_id(one.purpose),
-                text: one.text.clone().unwrap_or_else(today),
+                text: kept.and_then(|kept| kept.text.clone()).unwrap_or_else(today),
                 kind: if is_marketing { PurposeKind::DirectMarketing } else { PurposeKind::Provision },
-                decision: if one.word == "refused" { Decision::Refused } else { Decision::Given },
-                choice: if is_told { ChoiceShown::Unknown } else { ChoiceShown::Separate },
+                decision,
+                choice,
+                id,
             }
         };
-        decided.iter().filter(|one| one.purpose.0 != 0 && one.word != "withdrawn").map(shown).collect()
+        decided.into_iter().map(shown).collect()
+    }
+
+    /// When what the record is of runs out: a later basis says it of itself alone.
+    fn expires(&self) -> Option<Timestamp> {
+        let basis = self.basis.as_ref()?;
+        let is_its_own = self.act(self.account().given).is_none_or(|given| given.at == basis.given);
+        basis.expires.filter(|_| is_its_own)
     }
 
     /// What happened before and since, beside the act itself.
-    fn events(&self, store: &Store, given: Option<&ConsentAct>, purposes: &[PurposeDecision]) -> Vec<StatusEvent> {
-        let mut events = Vec::new();
-        let mut was_given = false;
-        for act in &self.acts {
-            for ActDecision { purpose: id, word, .. } in &act.decisions {
-                let status = match word.as_str() {
-                    "requested" => Status::Requested,
-                    "refused" => Status::Refused,
-                    "withdrawn" => Status::Withdrawn,
-                    _ if was_given => Status::Renewed,
-                    _ => Status::Given,
-                };
-                let shown = store.public_id(*id);
-                let about = purposes.iter().any(|purpose| purpose.id == shown);
-                let is_itself = given.is_some_and(|given| given.event == act.event);
-                // The act itself is told by the record's own status.
-                if (!about && id.0 != 0) || (is_itself && status != Status::Requested) {
-                    continue;
-                }
-                was_given |= status == Status::Given;
-                let purposes = if id.0 == 0 { Vec::new() } else { vec![shown] };
-                events.push(StatusEvent {
-                    status,
-                    at: act.at,
-                    by: if is_told(act) { By::Controller } else { By::Subject },
-                    method: act.method.clone(),
-                    purposes,
-                });
-            }
-        }
-        let ended = self.basis.as_ref().and_then(|basis| basis.expires).filter(|end| *end <= store.now());
-        if let Some(at) = ended {
-            let purposes = vec![store.public_id(self.purpose)];
-            let method = "its time ran out".to_owned();
+    fn events(&self, store: &Store, account: &Account<'_>, purposes: &[PurposeDecision]) -> Vec<StatusEvent> {
+        let ids: Vec<String> = purposes.iter().map(|purpose| purpose.id.clone()).collect();
+        let mut events = account.events(&ids);
+        if let Some(at) = self.expires().filter(|end| *end <= store.now()) {
+            let (purposes, method) = (vec![self.named.clone()], "its time ran out".to_owned());
             events.push(StatusEvent { status: Status::Expired, at, by: By::Processor, method, purposes });
         }
         events.sort_by_key(|event| event.at);
@@ -360,9 +308,9 @@ impl Recorded {
         }
     }
 
-    async fn parties(&self, store: &Store, details: &Details) -> Result<(PartyShown, PartyShown), NotExported> {
+    async fn parties(&self, store: &Store, seen: Option<String>) -> Result<(PartyShown, PartyShown), NotExported> {
         let told = profile::load(store, self.controller).await?;
-        let name = details.controller.clone().or_else(|| told.as_ref().map(|told| told.name.clone()));
+        let name = seen.or_else(|| told.as_ref().map(|told| told.name.clone()));
         let name = name.or_else(|| store.controller_name(self.controller)).unwrap_or_default();
         let contact = told.map(|told| told.email).unwrap_or_default();
         // As it stands in the agreements; whoever did not say who he is has the name of his account alone.
@@ -376,21 +324,16 @@ impl Recorded {
         Ok((PartyShown { name, contact }, processor))
     }
 
-    async fn form(
-        &self,
-        store: &Store,
-        act: Option<&ConsentAct>,
-        details: &Details,
-    ) -> Result<Option<FormShown>, NotExported> {
-        if let Some(id) = act.and_then(|act| act.form) {
+    async fn form(&self, store: &Store, account: &Account<'_>) -> Result<Option<FormShown>, NotExported> {
+        if let Some(id) = self.act(account.first()).and_then(|act| act.form) {
             let forms = store.forms(self.controller).await?;
             let form = forms.into_iter().find(|form| form.id == id);
             return Ok(form.map(|form| FormShown { form: form.name, version: form.version, page_origin: None }));
         }
         // On the person's own page: it is a form, in one version.
-        let is_page = act.is_some_and(|act| Way::from_word(&act.method) == Some(Way::Page));
-        let page = details.page.clone().unwrap_or_else(|| "preferences".to_owned());
-        Ok(is_page.then_some(FormShown { form: page, version: 1, page_origin: None }))
+        let page = account.first_act().filter(|act| act.method == "page");
+        let form = page.map(|act| act.seen("page").unwrap_or_else(|| "preferences".to_owned()));
+        Ok(form.map(|form| FormShown { form, version: 1, page_origin: None }))
     }
 }
 
@@ -399,50 +342,5 @@ fn only(regions: &[Region]) -> Option<Region> {
     match regions {
         [one] => Some(one.clone()),
         _ => None,
-    }
-}
-
-/// Is it the controller's word? Of an act of version 1 the way it came says so: a form of ours is named.
-fn is_told(act: &ConsentAct) -> bool {
-    match (act.facts, Way::from_word(&act.method)) {
-        (Some(facts), _) => facts.by == Recorder::Controller,
-        (None, Some(Way::Page | Way::OneClick | Way::Mail | Way::DoubleOptIn)) => false,
-        (None, Some(Way::Form)) => act.form.is_none(),
-        (None, Some(Way::Api | Way::Paper | Way::Verbal | Way::Import) | None) => true,
-    }
-}
-
-/// What else was kept with an act.
-#[derive(Default)]
-struct Details {
-    action: Option<String>,
-    controller: Option<String>,
-    withdrawal: Option<String>,
-    page: Option<String>,
-}
-
-impl Details {
-    fn read(text: &str, is_told: bool) -> Self {
-        let value: Value = serde_json::from_str(text).unwrap_or_default();
-        let word = |name: &str| value.get(name).and_then(Value::as_str).map(str::to_owned);
-        let seen = |name: &str| word(name).filter(|_| !is_told);
-        Self {
-            action: word("action"),
-            controller: seen("controller"),
-            withdrawal: seen("withdrawal"),
-            page: seen("page"),
-        }
-    }
-
-    /// What the person did. What a controller tells is his word; what a page of ours saw is ours.
-    fn action(&self, method: &str) -> Action {
-        match self.action.as_deref() {
-            Some("checkbox, not ticked before" | "checkbox-ticked") => Action::TickedBox,
-            Some("button") => Action::Button,
-            Some("signature") => Action::Signature,
-            Some("spoken-yes") => Action::Spoken,
-            _ if Way::from_word(method) == Some(Way::Page) => Action::TickedBox,
-            _ => Action::Unknown,
-        }
     }
 }

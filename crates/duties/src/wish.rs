@@ -5,7 +5,7 @@ use crate::error::Error;
 use mail::address::Address;
 use model::person::{Restriction, SuppressionReason, SuppressionScope};
 use model::{ControllerId, PurposeId};
-use store::permission::Act;
+use store::permission::{Act, Recording};
 use store::{NewBasis, Store};
 
 /// Records a basis (GDPR Art. 6, 7).
@@ -19,7 +19,7 @@ pub async fn record_basis(
     address: &Address,
     basis: NewBasis,
     act: &Act<'_>,
-) -> Result<(), Error> {
+) -> Result<Recording, Error> {
     Ok(store.record_basis(controller, purpose, address, basis, act).await?)
 }
 

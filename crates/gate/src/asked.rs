@@ -30,7 +30,7 @@ impl Asked {
 }
 
 /// The rules of each question, in the order of `rules::ACCEPTANCE` and `rules::CLEARANCE`.
-const QUESTIONS: [(&[Rule], Asked); 15] = [
+const QUESTIONS: [(&[Rule], Asked); 16] = [
     (&[Rule::FactsUnavailable], Asked::Always),
     (&[Rule::AgreementNotInForce], Asked::Always),
     (&[Rule::InstructionMissing, Rule::InstructionInfringing], Asked::Always),
@@ -54,6 +54,7 @@ const QUESTIONS: [(&[Rule], Asked); 15] = [
     ),
     (&[Rule::OptOutMissing], Asked::Always),
     (&[Rule::FrequencyCap], Asked::Accepting),
+    (&[Rule::Purged, Rule::HeldByOperator, Rule::HeldByController], Asked::Leaving),
     (&[Rule::QuietHours], Asked::Always),
     (&[Rule::Quota], Asked::Accepting),
     (&[Rule::TlsFloor], Asked::Leaving),
@@ -64,7 +65,16 @@ const QUESTIONS: [(&[Rule], Asked); 15] = [
 #[must_use]
 pub fn passed(fired: Option<Rule>, asking: Asking) -> Vec<Rule> {
     let fired_at = fired.and_then(|rule| QUESTIONS.iter().position(|(rules, _)| rules.contains(&rule)));
-    let ends = !matches!(fired, Some(Rule::InstructionInfringing | Rule::QuietHours | Rule::TlsFloor));
+    let ends = !matches!(
+        fired,
+        Some(
+            Rule::InstructionInfringing
+                | Rule::HeldByOperator
+                | Rule::HeldByController
+                | Rule::QuietHours
+                | Rule::TlsFloor
+        )
+    );
     let questions = QUESTIONS.iter().enumerate().filter(|(at, (_, asked))| {
         asked.at(asking) && fired_at.is_none_or(|fired_at| *at < fired_at || (*at > fired_at && !ends))
     });
@@ -89,7 +99,7 @@ mod tests {
 
     #[test]
     fn what_comes_before_passed_and_what_comes_after_was_not_asked() {
-        assert_eq!(passed(None, Asking::Acceptance).len(), Rule::ALL.len() - 1, "all but that of the connection");
+        assert_eq!(passed(None, Asking::Acceptance).len(), Rule::ALL.len() - 4, "all but the connection's and orders'");
         assert!(passed(None, Asking::Clearance).contains(&Rule::TlsFloor));
         assert!(!passed(None, Asking::Clearance).contains(&Rule::Quota));
         let passed_before = passed(Some(Rule::ConsentWithdrawn), Asking::Clearance);

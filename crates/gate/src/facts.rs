@@ -143,6 +143,19 @@ pub struct MessageFacts {
     pub way_out: WayOut,
     /// What is known of the connection on which it would leave.
     pub connection: Connection,
+    /// What somebody ordered for what waits in the queue, and this message with it.
+    pub order: Option<Order>,
+}
+
+/// What was ordered for messages that wait.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Order {
+    /// The operator holds them.
+    HeldByOperator,
+    /// The controller holds them.
+    HeldByController,
+    /// The operator ends them.
+    Purged,
 }
 
 /// The connection on which a message would leave.

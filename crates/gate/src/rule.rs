@@ -45,6 +45,12 @@ pub enum Rule {
     OptOutMissing,
     /// The person has had as much marketing as was promised, or as he chose.
     FrequencyCap,
+    /// The operator ended it while it waited.
+    Purged,
+    /// The operator holds what waits.
+    HeldByOperator,
+    /// The controller holds what waits.
+    HeldByController,
     /// Marketing rests at this hour.
     QuietHours,
     /// The connection is less secure than the terms ask for.
@@ -104,7 +110,7 @@ pub struct Row {
 
 impl Rule {
     /// Every rule, in the order in which the gate asks.
-    pub const ALL: [Self; 25] = [
+    pub const ALL: [Self; 28] = [
         Self::FactsUnavailable,
         Self::AgreementNotInForce,
         Self::InstructionMissing,
@@ -127,6 +133,9 @@ impl Rule {
         Self::SoftOptInIncomplete,
         Self::OptOutMissing,
         Self::FrequencyCap,
+        Self::Purged,
+        Self::HeldByOperator,
+        Self::HeldByController,
         Self::QuietHours,
         Self::TlsFloor,
         Self::Quota,
@@ -224,6 +233,9 @@ impl Rule {
                 (Stage::Content, 550, (5, 7, 1), 422, Mender::Controller),
             ),
             Self::FrequencyCap => FREQUENCY_CAP,
+            Self::Purged => PURGED,
+            Self::HeldByOperator => HELD_BY_OPERATOR,
+            Self::HeldByController => HELD_BY_CONTROLLER,
             Self::QuietHours => QUIET_HOURS,
             Self::TlsFloor => TLS_FLOOR,
             Self::Quota => row(
@@ -328,6 +340,30 @@ const FREQUENCY_CAP: Row = row(
     "this person has had as much marketing as the stream's terms promise, or as he chose himself",
     "leave this person out of this mailing; a later one finds room again",
     AT_RECIPIENT,
+);
+
+const PURGED: Row = row(
+    "purged",
+    "GDPR Art. 28(3)(a)",
+    "the operator ended this message while it waited in the queue",
+    "GET /v1/queue tells the reason for 90 days; send it again if it is still wanted",
+    (Stage::Recipient, 550, (5, 7, 1), 422, Mender::Operator),
+);
+
+const HELD_BY_OPERATOR: Row = row(
+    "held-by-operator",
+    "GDPR Art. 32(1)(b)",
+    "the operator holds what waits here",
+    "wait, it leaves when the operator lets it go; GET /v1/queue tells the reason",
+    (Stage::Recipient, 450, (4, 7, 1), 202, Mender::Operator),
+);
+
+const HELD_BY_CONTROLLER: Row = row(
+    "held-by-controller",
+    "GDPR Art. 28(3)(a)",
+    "you hold what waits here",
+    "let it go with POST /v1/queue/release",
+    (Stage::Recipient, 450, (4, 7, 1), 202, Mender::Controller),
 );
 
 const QUIET_HOURS: Row = row(

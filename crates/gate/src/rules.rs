@@ -2,7 +2,8 @@
 
 use crate::decide::Fired;
 use crate::facts::{
-    BasisForAll, Connection, Covers, Facts, FromDomain, RecipientFacts, SenderFacts, Standing, SuppressionFacts, WayOut,
+    BasisForAll, Connection, Covers, Facts, FromDomain, Order, RecipientFacts, SenderFacts, Standing, SuppressionFacts,
+    WayOut,
 };
 use crate::rule::Rule;
 use model::agreement::AgreementState;
@@ -44,6 +45,7 @@ pub(crate) const CLEARANCE: &[Question] = &[
     paused,
     basis,
     way_out,
+    ordered,
     quiet,
     tls_floor,
 ];
@@ -222,6 +224,17 @@ fn frequency(facts: &Facts<'_>) -> Result<(), Fired> {
     let has_room = |most, purpose| recipient.has_room(most, purpose, facts.now);
     let promised = stream.frequency.is_none_or(|most| has_room(most, Some(stream.purpose.id)));
     if promised && recipient.pace.is_none_or(|most| has_room(most, None)) { Ok(()) } else { refuse(Rule::FrequencyCap) }
+}
+
+/// GDPR Art. 28(3)(a), 32(1)(b): what is held waits until whoever holds it lets it go; what is purged does not leave.
+/// Asked after what stops a message for good, so that a wish of the person comes into force meanwhile.
+fn ordered(facts: &Facts<'_>) -> Result<(), Fired> {
+    match facts.message.order {
+        None => Ok(()),
+        Some(Order::HeldByOperator) => Err(Fired::Holds(Rule::HeldByOperator)),
+        Some(Order::HeldByController) => Err(Fired::Holds(Rule::HeldByController)),
+        Some(Order::Purged) => refuse(Rule::Purged),
+    }
 }
 
 /// GDPR Art. 28(3)(a): the terms say when nobody is disturbed. It is held and not refused: the hours end.

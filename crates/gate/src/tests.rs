@@ -69,6 +69,7 @@ fn facts<'a>(sender: &'a SenderFacts, recipient: &'a RecipientFacts) -> Facts<'a
             from_domain: FromDomain::Verified,
             way_out: WayOut::Fits,
             connection: Connection::NotYet,
+            order: None,
         },
         recipient: Some(recipient),
         quota: QuotaFacts { allowed: 10, used: 0 },

@@ -1,19 +1,23 @@
 //! Addresses and domains as SMTP knows them: parsed once, strictly, and never printed by accident.
 //!
 //! Invariants: a [`Domain`] is always lower-case A-labels; an [`Address`] always has a form that may stand
-//! between `<` and `>` on the wire; neither holds a CR, LF, NUL or any other control character.
+//! between `<` and `>` on the wire; neither holds a CR, LF, NUL or any other control character. However an address is
+//! written, it gives one [`Address::normalised`].
 //! Never: a `Display` for an address (it would end up in a log), an error text that repeats its input.
-//! Standards: RFC 5321 §4.1.2 (Mailbox), §4.5.3.1 (lengths), RFC 5890 and UTS 46 non-transitional (domains).
+//! Standards: RFC 5321 §4.1.2 (Mailbox), §4.5.3.1 (lengths), RFC 5890 and UTS 46 non-transitional (domains),
+//! RFC 6531 §3.3 and RFC 6532 §3.1 (local parts outside ASCII).
 
 use std::fmt;
 
 use idna::uts46::{AsciiDenyList, DnsLength, Hyphens, Uts46};
 
+mod unicode;
+
 #[cfg(test)]
 mod tests;
 
 /// Version of [`Address::normalised`]. Stored beside every keyed tag, because a tag can only be compared with
-/// tags made by the same rule.
+/// tags made by the same rule. That of local parts outside ASCII came later and changes no text that there was before.
 pub const NORMALISER_VERSION: u8 = 1;
 
 /// RFC 5321 §4.5.3.1.1: octets of a local part, quotes and backslashes included.
@@ -35,9 +39,9 @@ pub enum AddressError {
     /// The local part is neither a dot-atom nor a quoted string.
     #[error("the part before the @ is not valid: use letters, digits and .!#$%&'*+-/=?^_`{{|}}~, or quote it")]
     LocalPart,
-    /// The local part has octets above 127, which need SMTPUTF8.
-    #[error("the part before the @ has characters outside ASCII, which are not supported here")]
-    LocalPartNotAscii,
+    /// The local part has characters that nobody sees, that have no meaning yet, or that turn the text around.
+    #[error("the part before the @ has a character that cannot be seen or has no meaning")]
+    LocalPartCharacter,
     /// RFC 5321 §4.5.3.1.1.
     #[error("the part before the @ is longer than 64 octets")]
     LocalPartTooLong,
@@ -53,6 +57,16 @@ pub enum AddressError {
     /// RFC 1035 §2.3.4: a label above 63 or a name above 253 octets.
     #[error("the domain or one of its labels is too long")]
     DomainTooLong,
+}
+
+/// RFC 6531 §3.4: in which characters paths and fields are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Repertoire {
+    /// Printable ASCII alone.
+    #[default]
+    Ascii,
+    /// UTF-8: the parameter SMTPUTF8 was given, or is needed.
+    Utf8,
 }
 
 /// A DNS domain in lower-case A-labels, without the trailing dot.
@@ -124,8 +138,7 @@ impl fmt::Debug for Domain {
 /// A mailbox: local part and domain.
 ///
 /// The local part is kept without quotes, since RFC 5321 §4.1.2 gives `"ada"@x` and `ada@x` one meaning; quotes
-/// come back in [`Address::to_wire`] where they are needed. It is ASCII for now; nothing in the type forbids
-/// the UTF-8 of RFC 6531, only [`Address::parse`] does.
+/// come back in [`Address::to_wire`] where they are needed. What is outside ASCII is kept in NFC (RFC 6532 §3.1).
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Address {
     local: Box<str>,
@@ -142,13 +155,11 @@ impl Address {
             return Err(AddressError::Empty);
         }
         let (local_wire, domain) = split_mailbox(text)?;
-        if !local_wire.is_ascii() {
-            return Err(AddressError::LocalPartNotAscii);
-        }
+        let local_wire = unicode::composed(local_wire)?;
         if local_wire.len() > LOCAL_OCTETS_MAX {
             return Err(AddressError::LocalPartTooLong);
         }
-        let local = read_local(local_wire)?;
+        let local = read_local(&local_wire)?;
         let domain = Domain::parse(domain)?;
         let address = Self { local, domain };
         if address.wire_octets() > ADDRESS_OCTETS_MAX {
@@ -175,6 +186,12 @@ impl Address {
         &self.domain
     }
 
+    /// Whether it can stand on the wire without SMTPUTF8. The domain always can: it is in A-labels.
+    #[must_use]
+    pub fn repertoire(&self) -> Repertoire {
+        if self.local.is_ascii() { Repertoire::Ascii } else { Repertoire::Utf8 }
+    }
+
     /// The form for the wire and for headers: quoted only where RFC 5321 needs it. Personal data.
     #[must_use]
     pub fn to_wire(&self) -> String {
@@ -189,15 +206,15 @@ impl Address {
         wire
     }
 
-    /// The text that keyed tags are made of ([`NORMALISER_VERSION`] 1): local part without quotes, in NFC and
-    /// case-folded, `@`, A-labels. Personal data.
+    /// The text that keyed tags are made of ([`NORMALISER_VERSION`] 1): local part without quotes, case-folded and
+    /// without differences of form (NFKC), `@`, A-labels. Personal data.
     ///
     /// RFC 5321 §2.4 leaves the case of a local part to its host, but an objection by `Ada@…` must also stop mail
-    /// to `ada@…` (GDPR Art. 21(3)), so tags ignore it. The local part is ASCII here, and ASCII is its own NFC.
+    /// to `ada@…` (GDPR Art. 21(3)), so tags ignore it, as they ignore how the characters outside ASCII are coded.
     #[must_use]
     pub fn normalised(&self) -> String {
         let mut text = String::with_capacity(self.local.len() + 1 + self.domain.0.len());
-        text.extend(self.local.chars().map(|letter| letter.to_ascii_lowercase()));
+        text.push_str(&unicode::folded(&self.local));
         text.push('@');
         text.push_str(self.domain.as_str());
         text
@@ -275,12 +292,14 @@ fn read_local(wire: &str) -> Result<Box<str>, AddressError> {
     let Some(quoted) = wire.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) else {
         return if is_dot_atom(wire) { Ok(wire.into()) } else { Err(AddressError::LocalPart) };
     };
-    // RFC 5321 §4.1.2: qtextSMTP is printable ASCII and space; control characters cannot even be escaped.
+    // RFC 5321 §4.1.2: qtextSMTP is printable ASCII and space, RFC 6531 §3.3 adds what is outside ASCII; control
+    // characters cannot even be escaped.
     let mut local = String::with_capacity(quoted.len());
     let mut letters = quoted.chars();
     while let Some(letter) = letters.next() {
         let meant = if letter == '\\' { letters.next().ok_or(AddressError::LocalPart)? } else { letter };
-        if !matches!(meant, ' '..='~') || (letter == '"') {
+        let is_control = meant.is_ascii() && !matches!(meant, ' '..='~');
+        if is_control || letter == '"' {
             return Err(AddressError::LocalPart);
         }
         local.push(meant);
@@ -292,9 +311,9 @@ fn is_dot_atom(text: &str) -> bool {
     text.split('.').all(|atom| !atom.is_empty() && atom.bytes().all(is_atext))
 }
 
-/// RFC 5322 §3.2.3.
+/// RFC 5322 §3.2.3, and RFC 6531 §3.3: octets of characters outside ASCII. Which of those is looked at before.
 fn is_atext(octet: u8) -> bool {
-    octet.is_ascii_alphanumeric() || b"!#$%&'*+-/=?^_`{|}~".contains(&octet)
+    octet.is_ascii_alphanumeric() || octet >= 0x80 || b"!#$%&'*+-/=?^_`{|}~".contains(&octet)
 }
 
 fn push_quoted(local: &str, wire: &mut String) {

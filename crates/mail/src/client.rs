@@ -185,7 +185,7 @@ impl Client {
 
     /// What the peer announced in its last EHLO reply.
     #[must_use]
-    pub fn capabilities(&self) -> &Capabilities {
+    pub const fn capabilities(&self) -> &Capabilities {
         &self.capabilities
     }
 

@@ -158,7 +158,8 @@ pub fn compose(draft: &Draft<'_>) -> Result<Composed, ComposeError> {
     let head_end = memchr::memmem::find(&entity, b"\r\n\r\n").ok_or(ComposeError::NotCanonical)?;
     let body = entity.split_off(head_end + 4);
     shared.extend_from_slice(entity.get(..head_end + 2).unwrap_or_default());
-    if !shared.is_ascii() || !body.is_ascii() || message::ensure_lines_at_most_998(&body).is_err() {
+    // RFC 6532 §3.2: outside ASCII are local parts of addresses alone.
+    if std::str::from_utf8(&shared).is_err() || !body.is_ascii() || message::ensure_lines_at_most_998(&body).is_err() {
         return Err(ComposeError::NotCanonical);
     }
     Ok(Composed { shared, body: Bytes::from(body) })

@@ -1,11 +1,12 @@
 //! The words of RFC 3461: what a client asks to be told about a message's fate, as it stands on the wire.
 //!
 //! Invariants: every value was read strictly and is kept in the form in which it came, so that it can be passed on
-//! unchanged; none holds a space, a control character or anything else that could end its command.
+//! unchanged (an address of the type `utf-8` in its form of ASCII, which every host takes); none holds a space, a
+//! control character or anything else that could end its command.
 //! Never: a decision whether somebody is told. Values may hold addresses: `Debug` shows none.
 //! Standards: RFC 3461 §4 (RET, ENVID, NOTIFY, ORCPT, xtext), RFC 6533 §3 (addresses outside ASCII).
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 #[cfg(test)]
 mod tests;
@@ -137,10 +138,16 @@ impl fmt::Debug for EnvelopeId {
 pub struct OriginalRecipient(Box<str>);
 
 impl OriginalRecipient {
-    /// Reads the value of ORCPT: an address type, a semicolon, xtext without control characters.
+    /// Reads the value of ORCPT: an address type, a semicolon, xtext without control characters. An address of the type
+    /// `utf-8` may also be as RFC 6533 §3 writes it, in UTF-8 or with `\x{…}`.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let (kind, address) = text.split_once(';')?;
+        if kind.eq_ignore_ascii_case(INTERNATIONAL) {
+            let shown = international(address)?;
+            let wire = format!("{INTERNATIONAL};{}", in_ascii(&shown));
+            return (text.len() <= ORIGINAL_OCTETS_MAX && wire.len() <= ORIGINAL_OCTETS_MAX).then(|| Self(wire.into()));
+        }
         let is_atom = |octet: u8| octet.is_ascii_alphanumeric() || b"!#$%&'*-/?^_`{|}~".contains(&octet);
         let octets = decoded(address)?;
         let shown = std::str::from_utf8(&octets).ok()?;
@@ -162,6 +169,9 @@ impl OriginalRecipient {
     #[must_use]
     pub fn parts(&self) -> (&str, String) {
         let (kind, address) = self.0.split_once(';').unwrap_or_default();
+        if kind == INTERNATIONAL {
+            return (kind, international(address).unwrap_or_default());
+        }
         (kind, decoded(address).map(|octets| String::from_utf8_lossy(&octets).into_owned()).unwrap_or_default())
     }
 }
@@ -170,6 +180,51 @@ impl fmt::Debug for OriginalRecipient {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.write_str("OriginalRecipient(redacted)")
     }
+}
+
+/// RFC 6533 §3: the type of addresses outside ASCII.
+pub(crate) const INTERNATIONAL: &str = "utf-8";
+
+/// RFC 6533 §3: an address of that type in any of its forms, decoded; `None` for what is no printable text.
+pub(crate) fn international(address: &str) -> Option<String> {
+    let mut octets = Vec::with_capacity(address.len());
+    let mut rest = address.bytes();
+    while let Some(octet) = rest.next() {
+        octets.push(match octet {
+            // Not in the grammar of this type, but in that of ORCPT.
+            b'+' => digit(rest.next()?)? << 4 | digit(rest.next()?)?,
+            b'=' => return None,
+            b'!'..=b'~' | 0x80.. => octet,
+            _ => return None,
+        });
+    }
+    let text = String::from_utf8(octets).ok()?;
+    let mut shown = String::with_capacity(text.len());
+    let mut pieces = text.split('\\');
+    shown.push_str(pieces.next()?);
+    for piece in pieces {
+        let (point, after) = piece.strip_prefix("x{")?.split_once('}')?;
+        let is_point = (2..=6).contains(&point.len()) && point.bytes().all(|octet| digit(octet).is_some());
+        let point = u32::from_str_radix(point, 16).ok().filter(|_| is_point)?;
+        shown.push(char::from_u32(point)?);
+        shown.push_str(after);
+    }
+    let is_good = !shown.is_empty() && !shown.chars().any(char::is_control);
+    is_good.then_some(shown)
+}
+
+/// RFC 6533 §3, `utf-8-addr-xtext`: an address in ASCII, so that it can stand wherever SMTPUTF8 is not offered.
+pub(crate) fn in_ascii(address: &str) -> String {
+    let mut text = String::with_capacity(address.len());
+    for letter in address.chars() {
+        if matches!(letter, '!'..='~') && !matches!(letter, '\\' | '+' | '=') {
+            text.push(letter);
+        } else {
+            // Writing into a String cannot fail.
+            let _ = write!(text, "\\x{{{:02X}}}", u32::from(letter));
+        }
+    }
+    text
 }
 
 /// RFC 3461 §4: `+` and two upper-case hexadecimal digits stand for an octet; `+` and `=` never for themselves.

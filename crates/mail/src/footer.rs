@@ -27,7 +27,7 @@ mod swallowed;
 #[cfg(test)]
 mod tests;
 pub(crate) mod transfer;
-mod tree;
+pub(crate) mod tree;
 
 /// Most multipart levels around a text.
 pub const DEPTH_MAX: usize = 8;
@@ -171,7 +171,7 @@ impl fmt::Debug for Footed {
 /// # Errors
 /// [`Unfit`]
 pub fn plan<'m>(head: &'m [u8], body: &'m [u8]) -> Result<FooterPlan<'m>, Unfit> {
-    let block = HeaderBlock::scan(head, Limits::SUBMISSION).map_err(|_| Unfit::Malformed)?;
+    let block = HeaderBlock::scan(head, Limits::INTERNATIONAL).map_err(|_| Unfit::Malformed)?;
     let full =
         block.block().len() + ADDED_OCTETS > BLOCK_OCTETS_MAX || block.fields().len() + ADDED_FIELDS > FIELDS_MAX;
     if full || !block.body().is_empty() || ensure_lines_at_most_998(body).is_err() {

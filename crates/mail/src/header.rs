@@ -49,8 +49,10 @@ const SINGLETONS: [&str; 13] = [
 /// Whether octets above 127 may stand in field values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum EightBit {
-    /// RFC 5322 §2.2: fields are US-ASCII; anything else needs SMTPUTF8, which is not offered.
+    /// RFC 5322 §2.2: fields are US-ASCII; anything else needs SMTPUTF8.
     Refused,
+    /// RFC 6532 §3.2: values may be UTF-8, and nothing else.
+    Utf8,
     /// For reading mail of strangers, where refusing is not our part.
     Allowed,
 }
@@ -76,6 +78,8 @@ impl Limits {
         line_octets: LINE_OCTETS_MAX,
         eight_bit: EightBit::Refused,
     };
+    /// The same, but values may be UTF-8: from senders who said so (RFC 6531 §3.4), and what was taken from them.
+    pub const INTERNATIONAL: Self = Self { eight_bit: EightBit::Utf8, ..Self::SUBMISSION };
     /// The same sizes, but octets above 127 pass: for mail that others composed and we only verify.
     pub const INBOUND: Self = Self { eight_bit: EightBit::Allowed, ..Self::SUBMISSION };
 }
@@ -122,8 +126,14 @@ pub enum HeaderError {
         line: usize,
     },
     /// An octet above 127.
-    #[error("header line {line} contains 8-bit characters; encode them as RFC 2047 words")]
+    #[error("header line {line} contains 8-bit characters; encode them as RFC 2047 words, or use SMTPUTF8")]
     EightBit {
+        /// Line number, from 1.
+        line: usize,
+    },
+    /// Octets above 127 that are no UTF-8, or a control character of Unicode.
+    #[error("header line {line} is not UTF-8 text without control characters")]
+    NotUtf8 {
         /// Line number, from 1.
         line: usize,
     },
@@ -358,6 +368,31 @@ pub fn parse_mailbox(unfolded: &[u8]) -> Result<Address, MailboxFault> {
     mailbox::parse_one(unfolded)
 }
 
+/// Reads a field value that holds a list of mailboxes, as To, Cc and Bcc do: those of groups too, in their order. An
+/// empty list is one of nobody.
+///
+/// # Errors
+/// [`MailboxFault`]: no mailbox of a list is passed over because it is ill-formed.
+pub fn parse_mailboxes(unfolded: &[u8]) -> Result<Vec<Address>, MailboxFault> {
+    mailbox::parse_all(unfolded)
+}
+
+/// Whom a message itself names as its recipients: To, Cc and Bcc, each once, in this order (what `sendmail -t` does).
+///
+/// # Errors
+/// The field that cannot be read. A field that comes twice is [`check_submission`]'s to refuse; all of them are read.
+pub fn named_recipients(block: &HeaderBlock<'_>) -> Result<Vec<Address>, (&'static str, MailboxFault)> {
+    let mut seen = std::collections::HashSet::new();
+    let mut all = Vec::new();
+    for name in ["To", "Cc", "Bcc"] {
+        for field in block.named(name) {
+            let found = parse_mailboxes(&field.unfolded()).map_err(|fault| (name, fault))?;
+            all.extend(found.into_iter().filter(|address| seen.insert(address.clone())));
+        }
+    }
+    Ok(all)
+}
+
 /// Whether `name` can be a field name: 1 to 76 octets of printable ASCII without colon (RFC 5322 §2.2).
 #[must_use]
 pub fn is_field_name(name: &[u8]) -> bool {
@@ -397,6 +432,14 @@ fn check_octets(content: &[u8], line: usize, limits: Limits) -> Result<(), Heade
         }
         if octet >= 0x80 && limits.eight_bit == EightBit::Refused {
             return Err(HeaderError::EightBit { line });
+        }
+    }
+    if limits.eight_bit == EightBit::Utf8 && !content.is_ascii() {
+        // RFC 6532 §3.1. Also the controls of Unicode, and what some readers take for the end of a line.
+        let breaks = |c: char| (c.is_control() && c != '\t') || matches!(c, '\u{2028}' | '\u{2029}');
+        match std::str::from_utf8(content) {
+            Ok(text) if !text.chars().any(breaks) => {}
+            _ => return Err(HeaderError::NotUtf8 { line }),
         }
     }
     Ok(())

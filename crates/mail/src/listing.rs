@@ -152,7 +152,7 @@ const FIELDS_OCTETS_TYPICAL: usize = 256;
 /// # Errors
 /// [`ListingError::Header`]: `head` is not well-formed, or would pass the limits of what is taken from senders.
 pub fn put_into(head: &[u8], listing: &Listing<'_>) -> Result<Vec<u8>, ListingError> {
-    let block = HeaderBlock::scan(head, Limits::SUBMISSION)?;
+    let block = HeaderBlock::scan(head, Limits::INTERNATIONAL)?;
     let fields = listing.fields()?;
     let mut out = Vec::with_capacity(block.block().len() + fields.len() + 2);
     // RFC 8058 §3.1: exactly one field of each name; with the sender's beside ours the reader would choose.
@@ -162,7 +162,7 @@ pub fn put_into(head: &[u8], listing: &Listing<'_>) -> Result<Vec<u8>, ListingEr
     out.extend_from_slice(&fields);
     out.extend_from_slice(b"\r\n");
     // The signer scans with the same limits: a block that has grown beyond them is refused here and not there.
-    HeaderBlock::scan(&out, Limits::SUBMISSION)?;
+    HeaderBlock::scan(&out, Limits::INTERNATIONAL)?;
     Ok(out)
 }
 

@@ -17,7 +17,7 @@ mod field;
 mod tests;
 
 pub(crate) use field::bracketed_message_id;
-pub use field::{FOLD_OCTETS, FieldError, append_field, is_message_id, rfc5322_date};
+pub use field::{FOLD_OCTETS, FieldError, append_field, append_international_field, is_message_id, rfc5322_date};
 
 /// Most fields that can be added to one message.
 pub const EXTRA_FIELDS_MAX: usize = 32;

@@ -9,14 +9,15 @@
 //! message is CRLF.CRLF and nothing else; what follows STARTTLS in the clear is never read.
 //! Never: a socket, a clock, a decision about who may send what.
 //! Standards: RFC 5321, 1870 (SIZE), 2034, 2920 (PIPELINING), 3030 (CHUNKING), 3207 (STARTTLS), 4616 (PLAIN), 4954
-//! (AUTH), 5802 and 7677 (SCRAM), 6152 (8BITMIME), 3461 (DSN), 6409 (submission), 9422 (LIMITS).
+//! (AUTH), 5802 and 7677 (SCRAM), 6152 (8BITMIME), 3461 (DSN), 6409 (submission), 6531 (SMTPUTF8), 9422
+//! (LIMITS).
 
 use std::fmt;
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 
-use crate::address::{Address, Domain, ReversePath};
+use crate::address::{Address, Domain, Repertoire, ReversePath};
 use crate::dsn::{EnvelopeId, Notify, OriginalRecipient, Return};
 use crate::reply::Reply;
 use crate::scram::Proven;
@@ -196,6 +197,8 @@ pub enum Step {
         size: Option<u64>,
         /// RFC 6152.
         body: BodyKind,
+        /// RFC 6531 §3.4: whether addresses and fields may be outside ASCII.
+        repertoire: Repertoire,
         /// RFC 3461 §4.3.
         returned: Option<Return>,
         /// RFC 3461 §4.4.
@@ -286,6 +289,7 @@ enum Phase {
 struct Transaction {
     recipients: usize,
     declared_octets: Option<u64>,
+    repertoire: Repertoire,
     /// What BDAT has brought so far; then neither RCPT nor DATA follows.
     chunks: Option<Box<chunks::Chunks>>,
 }

@@ -57,7 +57,11 @@ fn heads() -> Vec<(&'static str, &'static str)> {
     const MARKETING: &str = "From: Shop <shop@sample.example>\r\nSubject: News\r\n\
         List-Unsubscribe: <https://sample.example/u/abc>,\r\n <mailto:u-abc@sample.example>\r\n\
         List-Unsubscribe-Post: List-Unsubscribe=One-Click\r\nFeedback-ID: c1:ctl:bulk:postern\r\n";
+    // RFC 8616: fields in UTF-8 are signed as they are.
+    const INTERNATIONAL: &str = "From: Shop <läden@sample.example>\r\nTo: Jörg <jörg@dest.example>,\r\n\
+        \t用户@例子.example\r\nSubject: Ihre Bestellung  für\r\n Jörg\r\nMIME-Version: 1.0\r\n";
     vec![
+        ("international", INTERNATIONAL),
         ("full", FULL),
         ("folded", FOLDED),
         ("empty_subject", EMPTY_SUBJECT),

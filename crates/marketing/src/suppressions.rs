@@ -12,12 +12,13 @@ use crate::import::{
 };
 use crate::import::{Details, Field};
 use mail::address::Address;
+use model::ids::hex;
 use model::person::{SuppressionReason, SuppressionScope};
 use model::{ControllerId, ListId, PurposeId, RecipientTag, Timestamp};
 use serde_json::{Value, json};
 use std::io::Read;
 use store::Store;
-use store::permission::{ListedSuppression, NewSuppression, SUPPRESSIONS_AT_ONCE};
+use store::permission::{FileCounts, FileReceipt, ListedSuppression, NewSuppression, SUPPRESSIONS_AT_ONCE};
 use tokio::sync::mpsc;
 
 /// Slices of rows that wait for the store at most.
@@ -206,6 +207,8 @@ pub struct TakenIn {
     pub faulty: u64,
     /// The first [`PROBLEMS_MAX`] faulty rows: line and what is wrong.
     pub problems: Vec<(u64, String)>,
+    /// SHA-256 and octets of the file, and what opens its leaf in the ledger.
+    pub receipt: Option<([u8; 32], u64, FileReceipt)>,
 }
 
 impl TakenIn {
@@ -222,10 +225,18 @@ impl TakenIn {
         let problems: Vec<Value> =
             self.problems.iter().map(|(line, what)| json!({ "line": line, "problem": what })).collect();
         let left_out = self.faulty - self.problems.len() as u64;
-        json!({
+        let mut all = json!({
             "rows": self.rows, "added": self.added, "unchanged": self.unchanged, "faulty": self.faulty,
             "problems": problems, "problems_left_out": left_out,
-        })
+        });
+        if let Some((sha256, octets, receipt)) = &self.receipt {
+            all["file_sha256"] = json!(hex(sha256));
+            all["file_octets"] = json!(octets);
+            all["event"] = json!(receipt.event.to_hex());
+            all["nonce"] = json!(hex(&receipt.nonce));
+            all["commitment"] = json!(hex(&receipt.commitment));
+        }
+        all
     }
 }
 
@@ -267,9 +278,11 @@ pub async fn take_in<R: Read + Send + 'static>(
     let (give, mut rows) = mpsc::channel(WAITING);
     let reading = tokio::task::spawn_blocking(move || {
         loop {
-            let Some(batch) = reader.next_batch(SUPPRESSIONS_AT_ONCE)? else { return Ok(()) };
+            let Some(batch) = reader.next_batch(SUPPRESSIONS_AT_ONCE)? else {
+                return reader.finish().map(|finished| Some(finished.digest));
+            };
             if give.blocking_send(batch).is_err() {
-                return Ok(());
+                return Ok(None);
             }
         }
     });
@@ -282,7 +295,12 @@ pub async fn take_in<R: Read + Send + 'static>(
         taken.unchanged += changed.len() as u64 - added;
     }
     let ended = reading.await.map_err(|_| NotTakenIn::Broken)?;
-    ended.map_err(|fault| NotTakenIn::File { fault, rows: taken.rows })?;
+    let digest = ended.map_err(|fault| NotTakenIn::File { fault, rows: taken.rows })?;
+    if let Some(digest) = digest {
+        let counts = FileCounts { added: taken.added, unchanged: taken.unchanged, faulty: taken.faulty };
+        let receipt = store.suppressions_imported(controller, digest.sha256, counts).await?;
+        taken.receipt = Some((digest.sha256, digest.octets, receipt));
+    }
     Ok(taken)
 }
 

@@ -43,12 +43,20 @@ pub enum EventType {
     EvidenceExported,
     /// A suppression was made.
     Suppressed,
+    /// A file of suppressions was taken in; each entry that it added has its own leaf besides.
+    SuppressionsImported,
     /// A suppression of the controller or of a bounce was taken back.
     SuppressionLifted,
     /// A person was restricted.
     Restricted,
+    /// What people had decided after a copy was made was made up for when the copy was restored (law.md R45).
+    RestoreReplayed,
     /// What had been kept for its time was deleted (GDPR Art. 5(1)(e)).
     Deleted,
+    /// Something was ordered for messages that wait: held, or ended.
+    QueueOrdered,
+    /// Messages that were held were let go.
+    QueueReleased,
     /// A message was accepted into the queue.
     MessageAccepted,
     /// A message was delivered.
@@ -63,6 +71,8 @@ pub enum EventType {
     MessageStopped,
     /// A message was given up.
     MessageExpired,
+    /// A message of the sandbox came to its end; nothing left.
+    MessageSandboxed,
     /// An attempt's outcome is unknown; the message is sent again.
     MessageUncertain,
     /// A report about a message came that changes nothing: a delay, a relay to a system without reports.
@@ -98,9 +108,13 @@ impl EventType {
             Self::BasisWithdrawn => "basis.withdrawn",
             Self::EvidenceExported => "consent.exported",
             Self::Suppressed => "suppression.added",
+            Self::SuppressionsImported => "suppressions.imported",
             Self::SuppressionLifted => "suppression.lifted",
             Self::Restricted => "person.restricted",
+            Self::RestoreReplayed => "restore.replayed",
             Self::Deleted => "data.deleted",
+            Self::QueueOrdered => "queue.ordered",
+            Self::QueueReleased => "queue.released",
             Self::MessageAccepted => "message.accepted",
             Self::MessageDelivered => "message.delivered",
             Self::MessageDeferred => "message.deferred",
@@ -108,6 +122,7 @@ impl EventType {
             Self::MessageBounced => "message.bounced",
             Self::MessageStopped => "message.stopped",
             Self::MessageExpired => "message.expired",
+            Self::MessageSandboxed => "message.sandboxed",
             Self::MessageUncertain => "message.uncertain",
             Self::MessageReported => "message.reported",
             Self::MessageComplained => "message.complained",

@@ -73,6 +73,8 @@ id!(/// Something that a controller is told.
     NoticeId, "ntc", 15);
 id!(/// A request to confirm a consent.
     ConfirmationId, "cfm", 16);
+id!(/// A step of a consent, as it is kept.
+    StepId, "stp", 36);
 id!(/// A decision of the gate that refused a recipient.
     DecisionId, "dec", 32);
 id!(/// A host name of a controller's own, for his pages.

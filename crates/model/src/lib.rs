@@ -18,7 +18,7 @@ pub mod time;
 
 pub use ids::{
     AgreementId, BatchId, ConfirmationId, ControllerId, CredentialId, DecisionId, DocumentId, DomainId, FormId, HostId,
-    InstructionId, ListId, MessageId, NoticeId, PurposeId, StreamId, WishId,
+    InstructionId, ListId, MessageId, NoticeId, PurposeId, StepId, StreamId, WishId,
 };
 pub use person::RecipientTag;
 pub use purpose::Purpose;

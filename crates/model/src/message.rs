@@ -157,6 +157,8 @@ pub enum MessageState {
     Stopped,
     /// Not delivered within its time.
     Expired,
+    /// Sent with a credential of the sandbox: it came to its end here, and nothing left.
+    Sandboxed,
 }
 
 impl MessageState {
@@ -170,6 +172,7 @@ impl MessageState {
             Self::Bounced => "bounced",
             Self::Stopped => "stopped",
             Self::Expired => "expired",
+            Self::Sandboxed => "sandboxed",
         }
     }
 
@@ -183,6 +186,7 @@ impl MessageState {
             "bounced" => Self::Bounced,
             "stopped" => Self::Stopped,
             "expired" => Self::Expired,
+            "sandboxed" => Self::Sandboxed,
             _ => return None,
         })
     }

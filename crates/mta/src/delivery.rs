@@ -3,7 +3,8 @@
 //! Parts, in the order in which a message meets them: `scheduler` (whose turn it is) → `worker` (one connection) →
 //! `route` (where to) → `send` (the socket) → `attempt` (the gate, the start, the final dot) → `outcome` (what became
 //! of it); `shaping` says how hard a site may be pressed, `engine` owns the picture and reads the store, `tenancy`
-//! knows of other nodes, `trouble` of a store that is away.
+//! knows of other nodes, `orders` of the operator's for sites, `hurried`
+//! of what was ordered for what waits, `trouble` of a store that is away.
 //! Invariants: nothing leaves without a clearance; a final dot leaves only after its start is durable; a site is
 //! delivered to only by the node that holds its partition; all that is held in memory has a bound.
 //! Never: an answer to a client, a list, a campaign; `submission` is not imported.
@@ -12,6 +13,8 @@
 
 mod attempt;
 mod engine;
+mod hurried;
+mod orders;
 mod outcome;
 mod route;
 mod scheduler;
@@ -26,9 +29,12 @@ mod tls;
 mod trouble;
 mod worker;
 
-pub use scheduler::SiteStatus;
+pub use scheduler::{ReceiverStatus, SiteStatus};
 pub use settings::{Dnssec, Settings, Smarthost, Timeouts, TlsPolicy, TrustAnchors};
 pub use shaping::Shaping;
+pub use shaping::book::{Limits, NoRule, SiteOrder, SiteRule, site_name};
+pub use shaping::providers::{PROVIDERS, Provider, VERSION as PROVIDERS_VERSION, table_markdown as providers_table};
+pub use shaping::throttling::{Follows, ROWS as THROTTLING, Row as Throttling};
 
 use crate::Error;
 use engine::Engine;
@@ -36,6 +42,7 @@ use outcome::Note;
 use route::Router;
 use scheduler::{Bounds, Picture};
 use send::Dialer;
+use shaping::book::Book;
 use signing::{Busy, Signing};
 use std::sync::Arc;
 use std::time::Duration;
@@ -57,7 +64,7 @@ pub struct Delivery {
     engine: Arc<Engine>,
     owner: JoinHandle<()>,
     recorder: JoinHandle<()>,
-    /// Those that know of other nodes. They end by themselves when delivery stops, or with this.
+    /// Those that follow other nodes and the operator. They end by themselves when delivery stops, or with this.
     tenancy: JoinSet<()>,
 }
 
@@ -78,7 +85,8 @@ impl Delivery {
         let signing = Signing::start(&busy)
             .map_err(|error| Error::Delivery(format!("no threads for signing: {error}; look at the process limits")))?;
         let (notes, inbox) = mpsc::channel(outcome::WAITING_MAX);
-        let mut picture = Picture::new(Bounds::default(), settings.shaping, settings.site_retry_first);
+        let book = Book::new(settings.sites.clone());
+        let mut picture = Picture::new(Bounds::default(), settings.shaping, settings.site_retry_first).with_book(book);
         let is_alone = store.tenure().is_alone();
         if !is_alone {
             picture.share();
@@ -99,7 +107,16 @@ impl Delivery {
                 engine.hint(rows);
             }
         }));
+        // Before anything leaves: what is stopped stays.
+        orders::read(&engine).await?;
+        let ordered = Arc::downgrade(&engine);
+        engine.store.set_hurried(Arc::new(move |at| {
+            if let Some(engine) = ordered.upgrade() {
+                engine.look_again(at);
+            }
+        }));
         let mut tenancy = JoinSet::new();
+        tenancy.spawn(orders::follow(Arc::clone(&engine)));
         let router = engine.router.clone();
         tenancy.spawn(async move { router.warn_unproven().await });
         if is_alone {
@@ -119,13 +136,34 @@ impl Delivery {
         move || parts.iter().all(|part| !part.is_finished())
     }
 
-    /// Connections from now on: so many to a site and in all. Those that are open stay until they close by themselves.
-    /// Ages and counts of a connection are those of the start.
-    pub fn reshape(&self, shaping: Shaping) {
-        self.engine.with(|picture| picture.reshape(shaping));
+    /// What the node and single sites bear from now on. Connections that are open stay until they close by themselves.
+    /// Ages and counts of a connection are those of its opening.
+    pub fn reshape(&self, shaping: Shaping, sites: Vec<SiteRule>) {
+        let now = self.engine.store.now();
+        self.engine.with(|picture| {
+            picture.rebook(now, |book| book.rule(sites));
+            picture.reshape(shaping, now);
+        });
     }
 
-    /// How a site stands; `None` when nothing goes there.
+    /// Receivers of which there is something to tell, those in trouble first; at most so many.
+    #[must_use]
+    pub fn receivers(&self, at_most: usize) -> Vec<ReceiverStatus> {
+        let now = self.engine.store.now();
+        self.engine.with(|picture| picture.receivers(now, at_most))
+    }
+
+    /// Tells at any time how sites stand.
+    pub fn sites(&self) -> impl Fn(&str) -> Option<SiteStatus> + Send + Sync + use<> {
+        let engine = Arc::downgrade(&self.engine);
+        move |site| {
+            let engine = engine.upgrade()?;
+            let now = engine.store.now();
+            engine.with(|picture| picture.status(site, now))
+        }
+    }
+
+    /// How a domain stands; `None` when nothing goes there.
     #[must_use]
     pub fn site_status(&self, site: &str) -> Option<SiteStatus> {
         let now = self.engine.store.now();

@@ -43,6 +43,10 @@ struct Event<'a> {
 impl<'a> Event<'a> {
     /// `None` for what nobody is told of. `Delivered` is told at the peer, who alone knows what it offers: [`relayed`].
     fn of(outcome: &'a Outcome) -> Option<Self> {
+        // Nothing leaves for a message of the sandbox, no notification either.
+        if outcome.row.lane.is_sandbox() {
+            return None;
+        }
         let (action, otherwise) = match outcome.verdict {
             OutcomeKind::Bounced { .. } => (Action::Failed, "5.0.0"),
             OutcomeKind::Expired => (Action::Failed, "4.4.7"),

@@ -3,6 +3,8 @@
 
 #[path = "delivery/dane.rs"]
 mod dane;
+#[path = "delivery/eight_bit.rs"]
+mod eight_bit;
 #[path = "delivery/faults.rs"]
 mod faults;
 #[path = "delivery/house.rs"]
@@ -13,6 +15,8 @@ mod nodes;
 mod outcomes;
 #[path = "delivery/routes.rs"]
 mod routes;
+#[path = "delivery/sites.rs"]
+mod sites;
 #[path = "delivery/sts.rs"]
 mod sts;
 #[path = "delivery/submissions.rs"]

@@ -1,6 +1,8 @@
 //! The command line. Errors are one sentence and its causes, on standard error, with exit code 1.
 
 mod agreement;
+mod ask;
+mod backup;
 mod config;
 mod consent;
 mod credential;
@@ -8,15 +10,21 @@ mod house;
 mod import;
 mod key;
 mod ledger;
+mod messages;
 mod nodes;
+mod queue;
 mod return_path;
 mod said;
+mod sendmail;
 mod serve;
+mod sites;
 mod store;
 mod suppressions;
 mod why;
 
 use crate::{demo, log, quickstart};
+use std::ffi::OsString;
+use std::path::Path;
 use std::process::ExitCode;
 
 /// It is not known whether the last commit took place; start again to recover.
@@ -43,10 +51,20 @@ enum Command {
     Config(config::Command),
     /// Show the nodes that share a store, and who holds what of it.
     Nodes(nodes::Arguments),
+    /// Show the sites that mail goes to and what they bear, or order limits for one while nodes run.
+    #[command(subcommand)]
+    Sites(sites::Command),
     /// Take a file of contacts in, each with where it came from, or take an import back.
     Import(Box<import::Arguments>),
     /// Read, sign, suspend or end a controller's agreement, for the operator.
     Agreement(Box<agreement::Arguments>),
+    /// Show what waits and why, beside a running node; hold, release, retry or purge it.
+    Queue(Box<queue::Arguments>),
+    /// Show where a message stands and what happened to it.
+    #[command(subcommand)]
+    Messages(messages::Command),
+    /// Hand a message over as /usr/sbin/sendmail does, for cron, PHP, git and others.
+    Sendmail(sendmail::Arguments),
     /// Ask a node why a message went or did not go, or how a person stands.
     Why(why::Arguments),
     /// Hand over the evidence of a person's consent as one file, or check such a file.
@@ -58,6 +76,10 @@ enum Command {
     /// Read or change a controller's suppression list, or move it as a file.
     #[command(subcommand)]
     Suppressions(suppressions::Command),
+    /// Keep a store on SQLite, beside the node that serves it: two files, in two places.
+    Backup(backup::BackupArguments),
+    /// Put a backup back into a new folder, and make up for what people decided since.
+    Restore(backup::RestoreArguments),
     /// Put keys in the place of others, while no node serves.
     #[command(subcommand)]
     Key(key::Command),
@@ -71,6 +93,20 @@ enum Command {
     Store(store::Command),
 }
 
+impl Arguments {
+    /// The words of the command line. A program that is called `sendmail` is that command, whatever it is a link to.
+    #[must_use]
+    pub fn of(words: impl Iterator<Item = OsString>) -> Self {
+        use clap::Parser as _;
+        let mut words: Vec<OsString> = words.collect();
+        let called = words.first().map(Path::new).and_then(Path::file_name);
+        if called.is_some_and(|name| name == "sendmail") {
+            words.insert(1, "sendmail".into());
+        }
+        Self::parse_from(words)
+    }
+}
+
 /// Runs a command to its end.
 #[must_use]
 pub fn run(arguments: Arguments) -> ExitCode {
@@ -79,11 +115,17 @@ pub fn run(arguments: Arguments) -> ExitCode {
         Command::Serve(serve) if serve.quiet => log::Default::Silent,
         Command::Demo(_) | Command::Serve(_) => log::Default::Usual,
         Command::Agreement(_)
+        | Command::Backup(_)
+        | Command::Restore(_)
         | Command::Config(_)
         | Command::Quickstart(_)
         | Command::Import(_)
         | Command::Nodes(_)
+        | Command::Sites(_)
         | Command::ReturnPath(_)
+        | Command::Queue(_)
+        | Command::Messages(_)
+        | Command::Sendmail(_)
         | Command::Why(_)
         | Command::Key(_)
         | Command::Ledger(_)
@@ -94,30 +136,39 @@ pub fn run(arguments: Arguments) -> ExitCode {
     });
     let outcome = runtime().and_then(|runtime| {
         runtime.block_on(async {
-            match arguments.command {
+            let done = match arguments.command {
+                // Its answer has more than two sides.
+                Command::Consent(command) => return consent::run(command).await,
                 Command::Demo(arguments) => demo::run(*arguments).await,
                 Command::Serve(arguments) => serve::run(*arguments).await,
                 Command::Quickstart(arguments) => quickstart::run(*arguments).await,
                 Command::Config(command) => config::run(command),
                 Command::Import(arguments) => import::run(*arguments).await,
                 Command::Agreement(arguments) => agreement::run(*arguments).await,
-                Command::Consent(command) => consent::run(command).await,
+                Command::Backup(arguments) => backup::run_backup(arguments).await,
+                Command::Restore(arguments) => backup::run_restore(arguments).await,
                 Command::Credential(command) => credential::run(command).await,
                 Command::Suppressions(command) => suppressions::run(command).await,
                 Command::Nodes(arguments) => nodes::run(arguments).await,
+                Command::Sites(command) => sites::run(command).await,
                 Command::ReturnPath(arguments) => return_path::run(arguments).await,
+                Command::Queue(arguments) => queue::run(*arguments).await,
+                Command::Messages(command) => messages::run(command).await,
+                Command::Sendmail(arguments) => sendmail::run(arguments).await,
                 Command::Why(arguments) => why::run(arguments).await,
                 Command::Key(command) => key::run(command).await,
                 Command::Ledger(command) => ledger::run(command).await,
                 Command::Store(command) => store::run(command).await,
-            }
+            };
+            done.map(|()| ExitCode::SUCCESS)
         })
     });
     match outcome {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             complain(&error);
-            ExitCode::FAILURE
+            let coded = error.downcast_ref::<sendmail::NotSent>();
+            coded.map_or(ExitCode::FAILURE, |not_sent| ExitCode::from(not_sent.code))
         }
     }
 }

@@ -12,6 +12,7 @@ use crate::files;
 use crate::running::{DRAIN, Running, stop_signal};
 use crate::settings::{BodyArguments, Joining, Ports, StoreArguments, StoreSettings, homing, smarthost};
 use crate::telling::Telling;
+use crate::tombstones::{self, Tombstones};
 use anyhow::Context as _;
 use doors::Receiving;
 use mail::address::Domain;
@@ -50,6 +51,9 @@ pub struct Arguments {
     /// The key over all keys, the same on every node of a store. Without it, master.key in the data folder.
     #[arg(long, value_name = "FILE")]
     pub master_key: Option<PathBuf>,
+    /// A folder for the log of what must outlive a restore, as `postern serve` keeps it; `none` ends it.
+    #[arg(long, value_name = "DIR")]
+    pub tombstones: Option<String>,
     /// Print and log nothing, unless POSTERN_LOG says what to log; only a failure to start or to stop is told.
     #[arg(long)]
     pub quiet: bool,
@@ -78,7 +82,7 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
         }
     };
     let served = async {
-        let doors = doors::open(&shared, plan.ports, &running, &sample, &receiving, metrics).await?;
+        let doors = doors::open(&shared, plan.ports, &running, &sample, (&receiving, &data), metrics).await?;
         let told = telling.tell(&guide::describe(&data, &plan, &store, &sample), guide::text);
         if told.is_ok() {
             stop.await;
@@ -102,6 +106,7 @@ struct Plan {
     store: StoreSettings,
     /// Was a store named?
     names_store: bool,
+    tombstones: Option<Tombstones>,
 }
 
 impl Plan {
@@ -118,6 +123,7 @@ impl Plan {
             sink: arguments.sink.as_deref().map(smarthost).transpose()?,
             store,
             names_store: arguments.store.store.is_some(),
+            tombstones: arguments.tombstones.as_deref().map(Tombstones::read),
         })
     }
 
@@ -142,6 +148,7 @@ impl Plan {
 
 /// Everything over an open store, but for the doors.
 async fn begin(plan: &Plan, data: &Path, store: &Arc<Store>) -> anyhow::Result<(Shared, Sample, Receiving, Running)> {
+    tombstones::keep(store, plan.tombstones.as_ref(), data).await?;
     let sample = sample::load_or_make(data, store).await?;
     let certificate = Certificate::Own { authority: "Postern demo CA", names: Vec::new() };
     let shared = Shared::new(Domain::parse("localhost")?, certificate.load(data)?, Bounds::default())?;

@@ -19,12 +19,14 @@ use smtpd::{
     Connections, Door, InboundDoor, Kind, Letters, Listener as SmtpListener, Settings as SmtpSettings, SubmissionDoor,
 };
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
 use tokio::task::{JoinError, JoinHandle};
 use web::hosts::{Certified, Keeper};
-use web::{Api, Drained, Listener as WebListener, Readiness, Router};
+use web::operator::Operator;
+use web::{Api, Drained, Listener as WebListener, OperatorListener, Readiness, Router};
 
 /// Whether anything is due for a host name is looked so often.
 const HOSTS_EVERY: Duration = Duration::from_secs(2);
@@ -37,6 +39,7 @@ pub(crate) struct Shared {
     tls: Arc<ServerConfig>,
     connections: Arc<Connections>,
     throttle: Arc<Throttle>,
+    proxies: Arc<[Network]>,
 }
 
 /// A listener's place.
@@ -66,7 +69,13 @@ impl Shared {
     /// When TLS cannot be set up.
     pub(crate) fn new(host: Domain, certificate: Arc<Shown>, bounds: Bounds) -> anyhow::Result<Self> {
         let tls = certificate.config()?;
-        Ok(Self { host, certificate, tls, connections: Connections::new(bounds), throttle: Arc::default() })
+        let (connections, throttle, proxies) = (Connections::new(bounds), Arc::default(), Arc::default());
+        Ok(Self { host, certificate, tls, connections, throttle, proxies })
+    }
+
+    /// SMTP clients that connect from there come by way of a proxy.
+    pub(crate) fn behind(self, proxies: &[Network]) -> Self {
+        Self { proxies: proxies.into(), ..self }
     }
 
     /// The certificate that is shown now.
@@ -81,8 +90,9 @@ impl Shared {
 
     /// A listener that is closed apart from the others.
     pub(crate) async fn smtp<D: Door>(&self, kind: Kind, place: &Place, door: D) -> anyhow::Result<SmtpListener> {
-        let settings =
-            SmtpSettings::new(kind, self.host.clone(), Some(Arc::clone(&self.tls)), Arc::clone(&self.connections));
+        let tls = Some(Arc::clone(&self.tls));
+        let mut settings = SmtpSettings::new(kind, self.host.clone(), tls, Arc::clone(&self.connections));
+        settings.proxies = Arc::clone(&self.proxies);
         SmtpListener::bind(place.address, settings, Arc::new(door)).await.map_err(|error| match error {
             smtpd::listener::Error::Bind { source, .. } => place.taken(&source),
             error => error.into(),
@@ -161,7 +171,24 @@ impl Doors {
     pub(crate) fn api(&self, running: &Running, base_url: &str, metrics: Option<PrometheusHandle>) -> Api {
         let (store, submission) = (Arc::clone(&running.store), Arc::clone(&running.submission));
         self.readiness.ask(running.trouble());
-        Api::new(store, submission, base_url, metrics, Arc::clone(&self.readiness))
+        Api::new(store, submission, base_url, metrics, Arc::clone(&self.readiness)).with_sites(running.sites())
+    }
+
+    /// The operator's own door in the data folder. A node can serve without it.
+    pub(crate) fn operator(&mut self, running: &Running, data: &Path) {
+        let router = web::operator::router(Operator::new(Arc::clone(&running.store), running.sites()));
+        let listener = match OperatorListener::bind(data, router) {
+            Ok(listener) => listener,
+            Err(error) => {
+                let why = "commands on the queue cannot reach this node: its socket cannot be made in the data folder";
+                tracing::warn!(%error, "{why}");
+                return;
+            }
+        };
+        let mut stopped = self.stop.subscribe();
+        self.keepers.push(tokio::spawn(listener.serve(async move {
+            let _ = stopped.changed().await;
+        })));
     }
 
     /// HTTP.
@@ -219,7 +246,7 @@ impl Doors {
             told("an HTTP listener", listener.await);
         }
         for keeper in self.keepers {
-            told("the keeper of host names", keeper.await.map(|()| Drained::Whole));
+            told("a keeper of names, or the operator's door,", keeper.await.map(|()| Drained::Whole));
         }
     }
 }

@@ -18,6 +18,8 @@ const HOSTS_EVERY: u32 = 20;
 const COUNT_EVERY: u32 = 400;
 /// Refusals that wait are written about every second.
 const LOG_EVERY: u32 = 7;
+/// How often it is said that tombstones cannot be shipped: about once a minute.
+const SHIP_TOLD_EVERY: u32 = LOG_EVERY * 57;
 /// Keys that nothing needs any more, answers kept for repeats, what was kept for its time; wishes that wait.
 const TIDY_EVERY: u32 = 4_000;
 
@@ -47,6 +49,15 @@ pub async fn run(
     }
 }
 
+/// What people decided goes to its log. When it cannot, it waits, and nothing else does.
+async fn ship(store: &Store, round: u32) {
+    if let Err(error) = store.ship_tombstones().await
+        && round.is_multiple_of(SHIP_TOLD_EVERY)
+    {
+        tracing::error!(%error, "what people decide cannot be written to the log of tombstones; it waits");
+    }
+}
+
 async fn one_round(store: &Arc<Store>, submission: &Arc<Submission>, round: u32) -> store::Result<()> {
     while store.sequence().await? > 0 {}
     if round.is_multiple_of(EXPORT_EVERY) {
@@ -54,9 +65,11 @@ async fn one_round(store: &Arc<Store>, submission: &Arc<Submission>, round: u32)
     }
     if round.is_multiple_of(LOG_EVERY) {
         store.flush_refusal_log().await?;
+        ship(store, round).await;
     }
     if round.is_multiple_of(HOSTS_EVERY) {
         store.refresh_hosts().await?;
+        store.refresh_tombstones().await?;
     }
     if round.is_multiple_of(COUNT_EVERY) {
         store.flush_refusals().await?;

@@ -20,3 +20,4 @@ pub mod running;
 mod serve;
 pub mod settings;
 pub mod telling;
+pub mod tombstones;

@@ -72,7 +72,7 @@ impl Live {
         // From here on nothing fails.
         node.certificate.show(certificate);
         node.connections.rebound(settings.limits);
-        node.running.reshape(settings.delivery.shaping);
+        node.running.reshape(settings.delivery.shaping, settings.delivery.sites);
         logging(&values)?;
         Ok(values)
     }

@@ -2,7 +2,7 @@
 
 use crate::housekeeping;
 use anyhow::Context as _;
-use mta::delivery::{Delivery, Settings as DeliverySettings, Shaping};
+use mta::delivery::{Delivery, Settings as DeliverySettings, Shaping, SiteRule};
 use mta::submission::Submission;
 use mta::{Notices, Pages};
 use std::sync::Arc;
@@ -67,10 +67,17 @@ impl Running {
         }
     }
 
+    /// Tells how destination sites stand, where the node delivers.
+    #[must_use]
+    pub fn sites(&self) -> Option<web::operator::Sites> {
+        let delivery = self.delivery.as_ref()?;
+        Some(Arc::new(delivery.sites()))
+    }
+
     /// Delivery presses so hard from now on, where the node delivers.
-    pub fn reshape(&self, shaping: Shaping) {
+    pub fn reshape(&self, shaping: Shaping, sites: Vec<SiteRule>) {
         if let Some(delivery) = &self.delivery {
-            delivery.reshape(shaping);
+            delivery.reshape(shaping, sites);
         }
     }
 

@@ -9,7 +9,7 @@ use crate::reload::{Changeable, Live};
 use crate::running::{DRAIN, Running, reload_signal, stop_signal};
 use crate::settings::{Joining, Settings, homing};
 use crate::telling::Telling;
-use crate::{files, notify};
+use crate::{files, notify, tombstones};
 use anyhow::Context as _;
 use metrics_exporter_prometheus::PrometheusHandle;
 use mta::Pages;
@@ -32,7 +32,8 @@ pub(crate) async fn run(settings: Settings, mut live: Live, telling: &Telling) -
     let (stop, mut reload) = (stop_signal()?, reload_signal()?);
     telling.forget()?;
     let metrics = metrics_exporter_prometheus::PrometheusBuilder::new().install_recorder().ok();
-    let shared = Shared::new(settings.hostname.clone(), settings.certificate.load(&data)?, settings.limits)?;
+    let shared = Shared::new(settings.hostname.clone(), settings.certificate.load(&data)?, settings.limits)?
+        .behind(&settings.proxies);
     let joining = Joining {
         name: settings.name.clone(),
         roles: settings.roles,
@@ -40,6 +41,10 @@ pub(crate) async fn run(settings: Settings, mut live: Live, telling: &Telling) -
         region: settings.region.clone(),
     };
     let store = settings.store.open(&data, joining).await?;
+    if let Err(error) = tombstones::keep(&store, settings.tombstones.as_ref(), &data).await {
+        store.close().await;
+        return Err(error);
+    }
     if let Some(operator) = &settings.operator {
         duties::operator::keep(&store, operator).await.context("cannot keep what --operator says")?;
     }
@@ -132,6 +137,7 @@ async fn fill(
         let api = doors.api(running, "", Some(figures));
         doors.http(&place, web::router::figures(api)).await?;
     }
+    doors.operator(running, &settings.data);
     let mut api = doors.api(running, &base_url(settings), metrics.filter(|_| addresses.metrics.is_none()));
     if let Some(pages) = &settings.delivery.pages {
         api = api.with_pages(pages.base());

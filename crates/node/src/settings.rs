@@ -11,6 +11,7 @@ pub use store::{Joining, StoreArguments, StorePlace, StoreSettings};
 pub use store_url::{StoreKind, StoreUrl};
 
 use crate::certificates::Certificate;
+use crate::tombstones::Tombstones;
 use ::store::{Homing, Roles};
 use anyhow::{Context as _, bail};
 use duties::operator::Operator;
@@ -33,6 +34,8 @@ pub struct Settings {
     pub roles: Roles,
     /// Where everything is kept.
     pub store: StoreSettings,
+    /// Where what must outlive a restore is kept, when that was said.
+    pub tombstones: Option<Tombstones>,
     /// Its name in greetings.
     pub hostname: Domain,
     /// Where it stands, if the operator said so: a country in two capital letters, or EEA.
@@ -51,6 +54,8 @@ pub struct Settings {
     pub operator: Option<Operator>,
     /// How many SMTP clients there may be at once.
     pub limits: Bounds,
+    /// SMTP clients that connect from there come by way of a proxy.
+    pub proxies: Vec<Network>,
     /// From whom controllers' own host names have their certificates; without it, they have none.
     pub acme: Option<AcmeSettings>,
 }

@@ -87,7 +87,19 @@ impl Connections {
         }
         open.all += 1;
         open.by_network.insert(network, from_network + 1);
-        Some(Ticket { connections: Arc::clone(self), network })
+        Some(Ticket { connections: Arc::clone(self), network: Some(network) })
+    }
+
+    /// Room for one more of which it is not known yet where it comes from: it counts to the node alone. See
+    /// [`Ticket::of`].
+    #[must_use]
+    pub fn admit_unknown(self: &Arc<Self>) -> Option<Ticket> {
+        let mut open = self.open.lock();
+        if open.all >= open.node_max {
+            return None;
+        }
+        open.all += 1;
+        Some(Ticket { connections: Arc::clone(self), network: None })
     }
 
     /// How many are open.
@@ -102,19 +114,51 @@ impl Connections {
 #[must_use = "dropping the ticket gives the place back"]
 pub struct Ticket {
     connections: Arc<Connections>,
-    network: Network,
+    /// `None` while it is not known.
+    network: Option<Network>,
+}
+
+impl Ticket {
+    /// The place counts to the network of this address from now on; `None` when that has no more.
+    #[must_use]
+    pub fn of(mut self, address: IpAddr) -> Option<Self> {
+        let network = self.connections.bounds.network_of(address);
+        let counted = {
+            let mut open = self.connections.open.lock();
+            let from_network = open.by_network.get(&network).copied().unwrap_or(0);
+            let fits = from_network < open.network_max;
+            if fits {
+                open.by_network.insert(network, from_network + 1);
+                open.leave(self.network);
+            }
+            fits
+        };
+        if !counted {
+            return None;
+        }
+        self.network = Some(network);
+        Some(self)
+    }
+}
+
+impl Open {
+    /// One connection less from a network.
+    fn leave(&mut self, network: Option<Network>) {
+        let Some(network) = network else { return };
+        if let Some(count) = self.by_network.get_mut(&network) {
+            *count = count.saturating_sub(1);
+            if *count == 0 {
+                self.by_network.remove(&network);
+            }
+        }
+    }
 }
 
 impl Drop for Ticket {
     fn drop(&mut self) {
         let mut open = self.connections.open.lock();
         open.all = open.all.saturating_sub(1);
-        if let Some(count) = open.by_network.get_mut(&self.network) {
-            *count = count.saturating_sub(1);
-            if *count == 0 {
-                open.by_network.remove(&self.network);
-            }
-        }
+        open.leave(self.network);
     }
 }
 
@@ -137,6 +181,21 @@ mod tests {
         drop(one);
         assert!(connections.admit(address("192.0.2.1")).is_some(), "a place was given back");
         assert_eq!(connections.open(), 2);
+    }
+
+    #[test]
+    fn who_comes_by_a_proxy_counts_to_the_node_at_once_and_to_his_network_when_it_is_known() {
+        let connections = Connections::new(Bounds { node_max: 3, network_max: 1, ..Bounds::default() });
+        let [one, two, three] = [0; 3].map(|_| connections.admit_unknown());
+        assert!(connections.admit_unknown().is_none(), "node full");
+        let _one = one.unwrap().of(address("192.0.2.1")).unwrap();
+        assert!(two.unwrap().of(address("192.0.2.1")).is_none(), "network full, and the place is given back");
+        assert_eq!(connections.open(), 2);
+        let three = three.unwrap().of(address("192.0.2.2")).unwrap();
+        assert!(connections.admit(address("192.0.2.2")).is_none(), "it counts for those who come directly as well");
+        drop(three);
+        assert_eq!(connections.open(), 1);
+        assert!(connections.admit(address("192.0.2.2")).is_some());
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::future::Future;
 use std::net::SocketAddr;
 
 use bytes::Bytes;
-use mail::address::{Address, ReversePath};
+use mail::address::{Address, Repertoire, ReversePath};
 use mail::dsn::{EnvelopeId, Notify, OriginalRecipient, Return};
 use mail::reply::Reply;
 use mail::scram::{Keys, Proven};
@@ -46,6 +46,8 @@ pub struct Sender {
     pub size: Option<u64>,
     /// Declared body (RFC 6152).
     pub body: BodyKind,
+    /// Whether addresses and fields may be outside ASCII (RFC 6531 §3.4).
+    pub repertoire: Repertoire,
     /// RFC 3461 §4.3.
     pub returned: Option<Return>,
     /// RFC 3461 §4.4.

@@ -2,7 +2,9 @@
 //!
 //! Invariants: the only file of this crate that binds; no more connections than [`Connections`] allows; after
 //! [`Listener::drain`] none is left. Never: a reading of the clock, a decision about mail.
-//! Standards: RFC 8314 §3 (implicit TLS), RFC 5321 §3.8 (421).
+//! Who comes by way of a known proxy is whom its header names (`mail::proxy`), for every limit and for the door; from
+//! anybody else a header is no header.
+//! Standards: RFC 8314 §3 (implicit TLS), RFC 5321 §3.8 (421), the PROXY protocol.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -10,17 +12,19 @@ use std::time::Duration;
 
 use bytes::BytesMut;
 use mail::address::Domain;
+use mail::proxy::{Progress, Source};
 use mail::server::{AuthOffer, BareNewlines, Limits, TlsOffer};
 use rustls::ServerConfig;
-use tokio::io::AsyncWriteExt as _;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 
-use crate::connections::Connections;
+use crate::connections::{Connections, Ticket};
 use crate::door::Door;
+use crate::network::Network;
 use crate::replies;
 use crate::session::{self, Context, Phase, Timeouts};
 
@@ -93,6 +97,8 @@ pub struct Settings {
     pub bare_newlines: BareNewlines,
     /// Shared by all listeners of a node.
     pub connections: Arc<Connections>,
+    /// Proxies: who connects from there begins with a header of the PROXY protocol, and nobody else does.
+    pub proxies: Arc<[Network]>,
 }
 
 impl Settings {
@@ -107,7 +113,16 @@ impl Settings {
             }
             _ => (Limits::default(), BareNewlines::Reject),
         };
-        Self { kind, hostname, tls, limits, timeouts: Timeouts::default(), bare_newlines, connections }
+        Self {
+            kind,
+            hostname,
+            tls,
+            limits,
+            timeouts: Timeouts::default(),
+            bare_newlines,
+            connections,
+            proxies: Arc::default(),
+        }
     }
 
     /// RFC 8314 §4.1: submission without TLS is not offered at all.
@@ -171,7 +186,14 @@ impl Listener {
             timeouts: settings.timeouts,
             phase: receiver,
         });
-        let accepting = tokio::spawn(accept(listener, settings.kind, context, settings.connections));
+        let admission = Admission {
+            kind: settings.kind,
+            context,
+            connections: settings.connections,
+            proxies: settings.proxies,
+            header_timeout: settings.timeouts.proxy,
+        };
+        let accepting = tokio::spawn(accept(listener, Arc::new(admission)));
         Ok(Self { address, phase: sender, accepting })
     }
 
@@ -199,8 +221,63 @@ impl Drop for Listener {
     }
 }
 
-async fn accept<D: Door>(listener: TcpListener, kind: Kind, context: Arc<Context<D>>, connections: Arc<Connections>) {
-    let mut phase = context.phase.clone();
+/// What it takes to let a connection in.
+struct Admission<D> {
+    kind: Kind,
+    context: Arc<Context<D>>,
+    connections: Arc<Connections>,
+    proxies: Arc<[Network]>,
+    header_timeout: Duration,
+}
+
+impl<D> Admission<D> {
+    fn count(&self, outcome: &'static str) {
+        let kind = self.kind.as_str();
+        metrics::counter!("smtpd_connections_total", "listener" => kind, "outcome" => outcome).increment(1);
+    }
+
+    /// Who is at the other end of a connection from a proxy, and his place; `None` where it was closed.
+    async fn client_of(&self, tcp: &mut TcpStream, proxy: SocketAddr, ticket: Ticket) -> Option<(SocketAddr, Ticket)> {
+        let client = match timeout(self.header_timeout, proxied(tcp)).await {
+            Ok(Ok(Source::Client(client))) => client,
+            // It speaks for itself, such as to see whether this listener is there.
+            Ok(Ok(Source::Proxy)) => proxy,
+            Ok(Err(_)) | Err(_) => {
+                // Nothing is said: who writes no header is no proxy, or one that is set up otherwise.
+                self.count("no-proxy-header");
+                return None;
+            }
+        };
+        match ticket.of(client.ip()) {
+            Some(ticket) => Some((client, ticket)),
+            None => {
+                self.count("full");
+                refuse(tcp, self.kind).await;
+                None
+            }
+        }
+    }
+}
+
+/// Reads a header of the PROXY protocol, and not an octet more.
+async fn proxied(tcp: &mut TcpStream) -> std::io::Result<Source> {
+    let mut octets = Vec::with_capacity(128);
+    loop {
+        match mail::proxy::read(&octets).map_err(std::io::Error::other)? {
+            Progress::Done(source) => return Ok(source),
+            Progress::More(more) => {
+                // No more than the longest header: `mail::proxy` asks for none beyond it.
+                let more = u64::try_from(more).unwrap_or_default();
+                if (&mut *tcp).take(more).read_buf(&mut octets).await? == 0 {
+                    return Err(std::io::ErrorKind::UnexpectedEof.into());
+                }
+            }
+        }
+    }
+}
+
+async fn accept<D: Door>(listener: TcpListener, admission: Arc<Admission<D>>) {
+    let mut phase = admission.context.phase.clone();
     // Bounded by the tickets of `connections`.
     let mut sessions = JoinSet::new();
     loop {
@@ -209,9 +286,9 @@ async fn accept<D: Door>(listener: TcpListener, kind: Kind, context: Arc<Context
             () = session::draining(&mut phase) => break,
             Some(ended) = sessions.join_next() => note_end(&ended),
             accepted = listener.accept() => match accepted {
-                Ok((tcp, peer)) => admit(tcp, peer, kind, &context, &connections, &mut sessions).await,
+                Ok((tcp, peer)) => admit(tcp, peer, &admission, &mut sessions).await,
                 Err(error) => {
-                    tracing::warn!(listener = kind.as_str(), %error, "cannot accept a connection");
+                    tracing::warn!(listener = admission.kind.as_str(), %error, "cannot accept a connection");
                     sleep(ACCEPT_PAUSE).await;
                 }
             },
@@ -224,28 +301,35 @@ async fn accept<D: Door>(listener: TcpListener, kind: Kind, context: Arc<Context
 }
 
 async fn admit<D: Door>(
-    tcp: TcpStream,
+    mut tcp: TcpStream,
     peer: SocketAddr,
-    kind: Kind,
-    context: &Arc<Context<D>>,
-    connections: &Arc<Connections>,
+    admission: &Arc<Admission<D>>,
     sessions: &mut JoinSet<()>,
 ) {
-    let Some(ticket) = connections.admit(peer.ip()) else {
-        metrics::counter!("smtpd_connections_total", "listener" => kind.as_str(), "outcome" => "full").increment(1);
-        refuse(tcp, kind).await;
+    let by_proxy = admission.proxies.iter().any(|network| network.contains(peer.ip()));
+    let connections = &admission.connections;
+    let ticket = if by_proxy { connections.admit_unknown() } else { connections.admit(peer.ip()) };
+    let Some(ticket) = ticket else {
+        admission.count("full");
+        refuse(&mut tcp, admission.kind).await;
         return;
     };
-    metrics::counter!("smtpd_connections_total", "listener" => kind.as_str(), "outcome" => "open").increment(1);
-    let context = Arc::clone(context);
+    let admission = Arc::clone(admission);
     sessions.spawn(async move {
-        session::serve(tcp, peer, context).await;
+        let (peer, ticket) = if by_proxy {
+            let Some(known) = admission.client_of(&mut tcp, peer, ticket).await else { return };
+            known
+        } else {
+            (peer, ticket)
+        };
+        admission.count("open");
+        session::serve(tcp, peer, Arc::clone(&admission.context)).await;
         drop(ticket);
     });
 }
 
 /// RFC 5321 §3.8, §4.5.4.2: a client that reads 421 tries again later. Not said in clear where TLS is awaited.
-async fn refuse(mut tcp: TcpStream, kind: Kind) {
+async fn refuse(tcp: &mut TcpStream, kind: Kind) {
     if kind == Kind::SubmissionTls {
         return;
     }

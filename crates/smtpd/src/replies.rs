@@ -138,6 +138,7 @@ mod tests {
                 from_domain: gate::facts::FromDomain::Verified,
                 way_out: gate::facts::WayOut::Fits,
                 connection: gate::facts::Connection::NotYet,
+                order: None,
             },
             recipient: Some(&person),
             quota: gate::facts::QuotaFacts { allowed: 1, used: 0 },

@@ -36,6 +36,8 @@ const LINGER_OCTETS_MAX: usize = 1024 * 1024;
 pub struct Timeouts {
     /// Without an octet from the peer. RFC 5321 §4.5.3.2.7: five minutes at least.
     pub idle: Duration,
+    /// The header of a proxy, where one is awaited. The PROXY protocol §2: three seconds at least.
+    pub proxy: Duration,
     /// The TLS handshake.
     pub handshake: Duration,
     /// The peer takes our replies.
@@ -54,6 +56,7 @@ impl Default for Timeouts {
     fn default() -> Self {
         Self {
             idle: Duration::from_secs(300),
+            proxy: Duration::from_secs(5),
             handshake: Duration::from_secs(30),
             write: Duration::from_secs(300),
             authentication: Duration::from_secs(300),
@@ -311,8 +314,8 @@ where
                     let verdict = door.not_proven(&mut self.session, &username).await;
                     self.turn_away(verdict);
                 }
-                Step::Mail { reverse_path, size, body, returned, envelope_id, .. } => {
-                    let sender = Sender { reverse_path, size, body, returned, envelope_id };
+                Step::Mail { reverse_path, size, body, repertoire, returned, envelope_id, .. } => {
+                    let sender = Sender { reverse_path, size, body, repertoire, returned, envelope_id };
                     let verdict = door.mail(&mut self.session, sender).await;
                     self.transaction = if accepts(&verdict) { Transaction::Open } else { Transaction::None };
                     self.answer(verdict);

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use mail::address::{Domain, ReversePath};
+use mail::address::{Domain, Repertoire, ReversePath};
 use mail::header::HeaderError;
 use mail::message::MessageError;
 use mail::reply::Reply;
@@ -81,18 +81,19 @@ impl SubmissionDoor {
         self
     }
 
-    /// RFC 3848: with TLS `S`, with authentication `A`.
-    const fn protocol(&self, trace: &Trace<'_>) -> &'static str {
-        let extended = match trace.hello {
-            Some(hello) => hello.extended,
-            None => false,
-        };
-        match (&self.way, trace.tls) {
-            (Way::Credential, Tls::Yes) => "ESMTPSA",
-            (Way::Credential, Tls::No) => "ESMTPA",
-            (Way::Trusted { .. }, Tls::Yes) => "ESMTPS",
-            (Way::Trusted { .. }, Tls::No) if extended => "ESMTP",
-            (Way::Trusted { .. }, Tls::No) => "SMTP",
+    /// RFC 3848, RFC 6531 §4.3: with TLS `S`, with authentication `A`.
+    fn protocol(&self, repertoire: Repertoire, trace: &Trace<'_>) -> &'static str {
+        let extended = trace.hello.is_some_and(|hello| hello.extended);
+        match (&self.way, trace.tls, repertoire) {
+            (Way::Credential, Tls::Yes, Repertoire::Ascii) => "ESMTPSA",
+            (Way::Credential, Tls::Yes, Repertoire::Utf8) => "UTF8SMTPSA",
+            (Way::Credential, Tls::No, Repertoire::Ascii) => "ESMTPA",
+            (Way::Credential, Tls::No, Repertoire::Utf8) => "UTF8SMTPA",
+            (Way::Trusted { .. }, Tls::Yes, Repertoire::Ascii) => "ESMTPS",
+            (Way::Trusted { .. }, Tls::Yes, Repertoire::Utf8) => "UTF8SMTPS",
+            (Way::Trusted { .. }, Tls::No, Repertoire::Utf8) => "UTF8SMTP",
+            (Way::Trusted { .. }, Tls::No, Repertoire::Ascii) if extended => "ESMTP",
+            (Way::Trusted { .. }, Tls::No, Repertoire::Ascii) => "SMTP",
         }
     }
 
@@ -122,7 +123,8 @@ impl SubmissionDoor {
         let Some(authority) = &session.authority else {
             return Verdict::Refuse(replies::authenticate_first());
         };
-        let received = ReceivedBy { host: self.hostname.as_str(), protocol: self.protocol(trace) };
+        let received =
+            ReceivedBy { host: self.hostname.as_str(), protocol: self.protocol(session.asked.repertoire, trace) };
         let store = self.submission.store();
         let made = content::from_smtp(store, authority, content, &session.asked, recipients, received);
         let (draft, ids) = match made {
@@ -214,8 +216,8 @@ impl Door for SubmissionDoor {
 
     async fn mail(&self, session: &mut Session, sender: Sender) -> Verdict {
         session.recipients.clear();
-        let Sender { reverse_path, returned, envelope_id, .. } = sender;
-        session.asked = Asked { reverse_path, returned, envelope_id };
+        let Sender { reverse_path, returned, envelope_id, repertoire, .. } = sender;
+        session.asked = Asked { reverse_path, returned, envelope_id, repertoire };
         // RFC 6409 §4.3. Whom it names decides nothing: failures come to an address of ours, and they and notifications
         // to him only where his domain is shown to be the controller's.
         let Some(authority) = &session.authority else {
@@ -257,7 +259,7 @@ impl Door for SubmissionDoor {
 }
 
 const fn nobody() -> Asked {
-    Asked { reverse_path: ReversePath::Null, returned: None, envelope_id: None }
+    Asked { reverse_path: ReversePath::Null, returned: None, envelope_id: None, repertoire: Repertoire::Ascii }
 }
 
 /// One reply for all recipients: SMTP has one code for the whole, so either all are queued or none is. A recipient

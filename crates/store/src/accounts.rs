@@ -21,7 +21,7 @@ use crate::open::Store;
 use crate::policy::number_list;
 use crate::vault::{Secret, base32, crypto};
 pub(crate) use credentials::{ALL_STREAMS, scopes_from};
-pub use credentials::{CredentialPlan, CredentialView, ForStreams, NotMade, Scope, Scopes};
+pub use credentials::{CredentialPlan, CredentialView, ForStreams, Mode, NotMade, Scope, Scopes, to_send};
 pub(crate) use keepable::{BOUNCES, EVIDENCE, TIMELINE, TIMELINE_DAYS_MAX, is_kept};
 pub use keepable::{NotKeepable, Place};
 use mail::address::{Address, Domain};
@@ -38,6 +38,9 @@ use model::{
 };
 use purposes::terms_json;
 pub use purposes::{List, NewPurpose, NewStream};
+
+/// How the names of the credentials begin with which the platform itself speaks.
+pub(crate) const SYSTEM_USERNAME: &str = "system-";
 
 /// The signing keys of a domain.
 pub struct DomainKeys {
@@ -272,8 +275,9 @@ impl Store {
             return Err(Error::NotFound { what: "stream" });
         }
         let streams = number_list(new.streams.iter().map(|stream| stream.0));
-        let (name, both) = (new.username.to_owned(), credentials::both_doors());
-        self.add_credential(controller, name, (new.default_stream, streams), (&both, None), new.expires).await
+        let (name, all) = (new.username.to_owned(), credentials::of_admission());
+        self.add_credential(controller, name, (new.default_stream, streams), (&all, Mode::Live, None), new.expires)
+            .await
     }
 
     /// Restricts a person (GDPR Art. 18). With [`Restriction::Erased`] his secret is destroyed as well: what is
@@ -289,10 +293,15 @@ impl Store {
         let change = Change::Restrict { controller: controller.0, tag: tag.0, kind: word, at: self.now() };
         self.write(EventType::Restricted, change).await?;
         if kind == Restriction::Erased {
-            self.destroy_secret(controller, tag).await?;
-            self.erase_refusals(controller, tag).await?;
+            self.destroy_what_is_left(controller, tag).await?;
         }
         Ok(())
+    }
+
+    /// Of a person who was erased: his secret, and what was refused him.
+    pub(crate) async fn destroy_what_is_left(&self, controller: ControllerId, tag: RecipientTag) -> Result<()> {
+        self.destroy_secret(controller, tag).await?;
+        self.erase_refusals(controller, tag).await
     }
 
     /// The leaf of a suppression that follows from an outcome.
@@ -340,7 +349,7 @@ impl Store {
     /// The name of the credential with which the platform itself speaks for a controller.
     #[must_use]
     pub fn system_username(&self, id: ControllerId) -> String {
-        format!("system-{}", self.public_id(id))
+        format!("{SYSTEM_USERNAME}{}", self.public_id(id))
     }
 
     /// The platform itself, speaking for a controller: only on the stream of its own messages.
@@ -376,12 +385,15 @@ impl Store {
 
     /// Changes and their leaves, in one commit.
     pub(crate) async fn write_all(&self, changes: Vec<(EventType, Change)>) -> Result<usize> {
-        let mut rows = Vec::with_capacity(changes.len());
+        let (mut rows, mut marks) = (Vec::with_capacity(changes.len()), Vec::new());
         for (kind, change) in changes {
             let entry = self.entry_of(kind, &change).await?;
+            marks.extend(self.mark_of(kind, &change).map(|mark| (mark, None)));
             rows.push((change, Some(entry)));
         }
-        Ok(self.engine.change(rows).await?.into_iter().sum())
+        let asked = rows.len();
+        rows.extend(marks);
+        Ok(self.engine.change(rows).await?.into_iter().take(asked).sum())
     }
 
     pub(crate) async fn entry_of(&self, kind: EventType, change: &Change) -> Result<EntryRow> {

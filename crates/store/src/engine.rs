@@ -113,6 +113,8 @@ pub(crate) trait Engine: Send + Sync + 'static {
     async fn keys(&self) -> Result<Vec<KeyRow>>;
     /// Writes a key (ahead of any use).
     async fn put_key(&self, key: KeyRow) -> Result<()>;
+    /// Writes keys anew that are there, sealed under another one, in one commit. The old octets are gone for good.
+    async fn rewrap_keys(&self, keys: Vec<KeyRow>) -> Result<()>;
     /// Removes a key for good.
     async fn destroy_key(&self, controller: i64, kind: u8, epoch: i64) -> Result<()>;
     /// Writes a block of sealed subject secrets (ahead of any use).

@@ -127,6 +127,14 @@ pub enum Error {
         /// The folder.
         folder: String,
     },
+    /// The log of what must outlive a restore cannot be used as it is. Said at start, and before anything is served.
+    #[error("the log of tombstones {file} {reason}")]
+    Tombstones {
+        /// Which file.
+        file: String,
+        /// What is wrong with it, and what to do.
+        reason: String,
+    },
     /// A row says something this version does not understand.
     #[error("the database holds an unknown value in {column}")]
     Row {

@@ -10,13 +10,14 @@ pub(crate) use cache::FactsCache;
 pub(crate) use mailed::Counting;
 pub(crate) use quiet::{DAY_MINUTES, zone};
 
+use crate::accounts::SYSTEM_USERNAME;
 use crate::accounts::is_kept;
 use crate::authority::Authority;
 use crate::engine::{PersonQuery, PersonRow, SlotRef};
 use crate::error::{Error, Result};
 use crate::open::Store;
 use crate::policy::{ControllerPolicy, CredentialPolicy, Policy, before};
-use crate::spool::{QueueRow, QuotaCount};
+use crate::spool::{Account, QueueRow, QuotaCount};
 use gate::facts::{
     AgreementFacts, BasisForAll, Connection, Covers, CredentialFacts, FromDomain, InstructionFacts, PurposeFacts,
     QuotaFacts, Standing, StreamFacts, SuppressionFacts, WayOut,
@@ -26,7 +27,7 @@ use mail::address::{Address, Domain};
 use model::basis::{BasisKind, BasisRecord, Evidence};
 use model::instruction::Operation;
 use model::person::{Restriction, SuppressionReason, SuppressionScope};
-use model::{ControllerId, DomainId, ListId, PurposeId, RecipientTag, StreamId, Timestamp};
+use model::{ControllerId, CredentialId, DomainId, ListId, PurposeId, RecipientTag, StreamId, Timestamp};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -104,16 +105,17 @@ impl Store {
     ///
     /// # Errors
     /// Those of the engine.
-    pub async fn quota(&self, controller: ControllerId) -> Result<QuotaFacts> {
-        let (allowed, day) = (self.quota_max(controller), self.now().utc_day());
+    pub async fn quota(&self, account: impl Into<Account> + Send) -> Result<QuotaFacts> {
+        let account = account.into();
+        let (allowed, day) = (self.quota_max(account.controller()), self.now().utc_day());
         // Memory counts what this node accepts. What others accept is read from time to time; the commit enforces it.
         let read_at = self.clock().monotonic();
         let oldest = if self.tenure().is_alone() { Duration::ZERO } else { read_at.saturating_sub(QUOTA_REMEMBERED) };
-        let used = match self.intake.quota_known(controller, day, oldest) {
+        let used = match self.intake.quota_known(account, day, oldest) {
             Some(used) => used,
             None => {
-                let used = self.engine.quota_used(controller.0, day).await?;
-                self.intake.quotas.lock().insert(controller, QuotaCount { day, used, read_at });
+                let used = self.engine.quota_used(account.number(), day).await?;
+                self.intake.quotas.lock().insert(account, QuotaCount { day, used, read_at });
                 used
             }
         };
@@ -125,15 +127,32 @@ impl Store {
     ///
     /// # Errors
     /// Those of the engine.
-    pub async fn quota_written(&self, controller: ControllerId) -> Result<QuotaFacts> {
-        self.quota_unknown(controller);
-        let (allowed, day) = (self.quota_max(controller), self.now().utc_day());
-        Ok(QuotaFacts { allowed, used: self.engine.quota_used(controller.0, day).await? })
+    pub async fn quota_written(&self, account: impl Into<Account> + Send) -> Result<QuotaFacts> {
+        let account = account.into();
+        self.quota_unknown(account);
+        let (allowed, day) = (self.quota_max(account.controller()), self.now().utc_day());
+        Ok(QuotaFacts { allowed, used: self.engine.quota_used(account.number(), day).await? })
+    }
+
+    /// On whose account messages of an authority are counted.
+    #[must_use]
+    pub fn account_of(&self, authority: &Authority) -> Account {
+        self.account(authority.controller(), authority.credential())
+    }
+
+    /// The same of a credential.
+    pub(crate) fn account(&self, controller: ControllerId, credential: CredentialId) -> Account {
+        let policy = self.policy.current();
+        let username = policy.credential(credential).map(|known| known.row.username.as_str());
+        // The name is long to make, so the beginning is looked at first.
+        let is_platform =
+            username.is_some_and(|name| name.starts_with(SYSTEM_USERNAME) && *name == self.system_username(controller));
+        if is_platform { Account::OfPlatform(controller) } else { Account::Own(controller) }
     }
 
     /// What memory says of the day's allowance is doubtful: it is read anew at the next decision.
-    pub(crate) fn quota_unknown(&self, controller: ControllerId) {
-        self.intake.quotas.lock().remove(&controller);
+    pub(crate) fn quota_unknown(&self, account: Account) {
+        self.intake.quotas.lock().remove(&account);
     }
 
     /// The longest time over which a bound of the controller counts marketing, in days.
@@ -143,7 +162,9 @@ impl Store {
         streams.filter_map(|stream| stream.terms.frequency).map(|most| most.days).max().unwrap_or(0)
     }
 
-    pub(crate) fn quota_max(&self, controller: ControllerId) -> u64 {
+    /// How many messages a day the instruction in force allows; as many again the platform may write for him.
+    #[must_use]
+    pub fn quota_max(&self, controller: ControllerId) -> u64 {
         let policy = self.policy.current();
         policy
             .controller(controller)
@@ -253,7 +274,8 @@ impl Store {
             let domain = policy.domain_by_id(row.domain).filter(|domain| domain.controller == row.controller);
             let verified = domain.is_some_and(|domain| domain.verified);
             let from_domain = if verified { FromDomain::Verified } else { FromDomain::NotVerified };
-            let message = MessageFacts { from_domain, way_out: WayOut::Fits, connection: Connection::NotYet };
+            let (connection, order) = (Connection::NotYet, policy.order_on(row));
+            let message = MessageFacts { from_domain, way_out: WayOut::Fits, connection, order };
             (sender, message, person.facts, generation)
         });
         Ok(facts.collect())
@@ -428,7 +450,7 @@ pub(crate) const fn write_restriction(restriction: Restriction) -> &'static str 
     }
 }
 
-fn read_restriction(word: &str) -> Option<Restriction> {
+pub(crate) fn read_restriction(word: &str) -> Option<Restriction> {
     Some(match word {
         "restricted" => Restriction::Restricted,
         "erased" => Restriction::Erased,

@@ -7,6 +7,7 @@
 
 mod accounts;
 mod authority;
+pub mod backup;
 mod cluster;
 mod copy;
 mod decisions;
@@ -22,20 +23,23 @@ mod policy;
 mod postgres;
 mod refusals;
 mod rotation;
+mod sites;
 mod spool;
 pub mod sqlite;
 mod statement;
+mod tombstones;
 mod transport;
 mod value;
 mod vault;
 mod view;
+mod waiting;
 
 #[cfg(test)]
 mod conformance;
 
 pub use accounts::{
-    Created, CredentialPlan, CredentialView, DomainKeys, ForStreams, List, NewBasis, NewCredential, NewPurpose,
-    NewStream, NotKeepable, NotMade, Place, Scope, Scopes, Verified,
+    Created, CredentialPlan, CredentialView, DomainKeys, ForStreams, List, Mode, NewBasis, NewCredential, NewPurpose,
+    NewStream, NotKeepable, NotMade, Place, Scope, Scopes, Verified, to_send,
 };
 pub use authority::{Authority, ScramChallenge};
 pub use cluster::{ClockSource, ClusterView, LookSettings, NoSuchRole, NodeView, Roles, Tenure, TenureChanges, look};
@@ -47,11 +51,16 @@ pub use journal::LogFolder;
 pub use open::{CreateKey, Hint, Homing, Options, PostgresSettings, SMARTHOST_SITE, Store};
 pub use refusals::log::TurnedAway;
 pub use rotation::Rotated;
+pub use sites::{SiteOrderRow, SitePlace, SiteStateRow, SiteWork, SitesView, sites_beside};
 pub use spool::{
-    Acceptance, Backlog, BodyPlacement, Content, Idempotency, Item, Lane, NotQueued, Outcome, OutcomeKind, QueueRow,
-    Replay, Start, Started, Suppress, Uncertain,
+    Acceptance, Account, Backlog, BodyPlacement, Content, Idempotency, Item, Lane, NotQueued, Outcome, OutcomeKind,
+    QueueRow, Replay, SANDBOX_SITE, Start, Started, Suppress, Uncertain,
 };
 #[cfg(feature = "s3")]
 pub use spool::{Addressing, S3Keys, S3Settings};
+pub use tombstones::Replayed;
 pub use transport::TransportPolicy;
 pub use view::{MessageView, TimelineItem};
+pub use waiting::{
+    Hurried, LastReply, Look, NotOrdered, OrderKind, OrderView, OrderedBy, PurgeOrder, QueueGroup, REASON_MAX, Which,
+};

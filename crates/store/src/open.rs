@@ -14,11 +14,13 @@ use crate::refusals::Refusals;
 use crate::spool::QueueRow;
 use crate::spool::{Bodies, BodyPlacement, Content, Intake, UnderWay};
 use crate::sqlite::{SqliteEngine, SqliteSettings};
+use crate::tombstones::Tombstones;
 use crate::vault::{MasterKey, Vault};
+use crate::waiting::Hurried;
 use mail::address::Domain;
 use model::ids::PublicKind;
 use model::{Clock, ControllerId, MessageId, RecipientTag, Timestamp};
-use parking_lot::Mutex;
+use parking_lot::{Mutex, RwLock};
 use shared::Membership;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -113,6 +115,9 @@ pub struct Store {
     membership: Option<Membership>,
     /// Names in force for controllers' pages.
     pub(crate) shelf: Shelf,
+    pub(crate) tombstones: Tombstones,
+    /// Who is told that what waits is due at once.
+    pub(crate) hurried: RwLock<Option<Hurried>>,
 }
 
 /// What a store is opened with, beside its settings.
@@ -174,6 +179,7 @@ impl Store {
     async fn open(dir: &Path, ground: Ground, options: Options) -> Result<Self> {
         let Ground { engine, clock, tenure, bodies, keys_exist } = ground;
         let master = MasterKey::load(&options.key_file, options.create_key, keys_exist)?;
+        let master = master.or_next(&engine.keys().await?)?;
         let vault = Arc::new(Vault::open(Arc::clone(&engine), master, clock.now()).await?);
         let policy = PolicyCache::open(&*engine, vault.keyring()).await?;
         let follower = match tenure.is_alone() {
@@ -198,6 +204,8 @@ impl Store {
             under_way: Arc::default(),
             membership: None,
             shelf: Shelf::default(),
+            tombstones: Tombstones::default(),
+            hurried: RwLock::default(),
             homing: options.homing,
             region: options.region,
             follower,
@@ -218,6 +226,7 @@ impl Store {
         // Ids are larger than all that were given, wherever the clock stands.
         self.last_id.store(self.engine.last_id().await? >> ID_SEAT_BITS, Ordering::Relaxed);
         self.refresh_hosts().await?;
+        self.refresh_tombstones().await?;
         if self.policy.current().controller(ControllerId::OPERATOR).is_some() {
             return Ok(());
         }
@@ -277,7 +286,8 @@ impl Store {
         self.flush_refusals().await?;
         self.flush_refusal_log().await?;
         while self.sequence().await? > 0 {}
-        self.export_logs().await
+        self.export_logs().await?;
+        self.ship_tombstones().await
     }
 
     /// Removes what nothing needs any more: answers kept for repeats (24 hours), retired epoch keys, what is older than

@@ -6,6 +6,7 @@
 
 mod agreements;
 mod choosing;
+mod confirming;
 mod consents;
 mod documents;
 mod evidence;
@@ -17,15 +18,17 @@ mod instructions;
 mod links;
 mod method;
 mod people;
+mod recording;
 mod retention;
 mod suppressions;
 mod wishes;
 
 pub use agreements::{AgreementView, Concluded};
 pub use choosing::Chosen;
-pub use consents::{Act, Confirming, Decision, Evidenced, Leaving, Renewed};
+pub use confirming::{Confirming, Evidenced, Renewed, Requested, Returning};
 #[cfg(test)]
-pub(crate) use consents::{leave_basis, put_basis};
+pub(crate) use consents::leave_basis;
+pub use consents::{Act, Decision, Leaving};
 pub use documents::{Document, DocumentKind, NewDocument, NewSignature, Side, Signature};
 pub use evidence::{ActDecision, ActFacts, ConsentAct, Disclosure, Opening, Recorder, commitment};
 pub use forms::{Form, FormState, NewForm};
@@ -41,8 +44,12 @@ pub use instructions::{Given, GivenPurpose, GivenStream, InstructionView};
 pub use links::{Link, LinkTarget};
 pub use method::Method;
 pub use people::{BasisView, EventView, Preference, Standing, SuppressionView};
+pub use recording::Recording;
+#[cfg(test)]
+pub(crate) use recording::put_basis;
 pub use suppressions::{
-    Lifted, ListedSuppression, NewSuppression, SUPPRESSIONS_AT_ONCE, SuppressionCursor, SuppressionFilter,
+    FileCounts, FileReceipt, Lifted, ListedSuppression, NewSuppression, SUPPRESSIONS_AT_ONCE, SuppressionCursor,
+    SuppressionFilter, file_commitment,
 };
 pub use wishes::{Exercised, NoticeView, Right, WishView};
 

@@ -8,13 +8,14 @@
 //! not understood lets nothing pass, and hurts nobody else. Where several nodes share the data, an older picture never
 //! replaces a newer one, and a generation that moved in the database moves here (`cluster/follower.rs`).
 
-use crate::accounts::{ALL_STREAMS, Scopes, scopes_from};
+use crate::accounts::{ALL_STREAMS, Mode, Scopes, scopes_from};
 use crate::engine::{
     AgreementRow, Changed, ControllerRow, CredentialRow, DomainRow, Engine, InstructionRow, PolicyRows, PurposeRow,
     StreamRow,
 };
 use crate::error::{Error, Result};
 use crate::vault::{Keyring, crypto};
+use crate::waiting::OrderPolicy;
 use mail::address::Domain;
 use mail::dkim::{Signer, SigningKey};
 use model::agreement::{Agreement, AgreementState};
@@ -39,6 +40,8 @@ pub(crate) struct ControllerPolicy {
     pub(crate) instruction: Option<Instruction>,
     pub(crate) streams: Vec<Arc<Stream>>,
     pub(crate) purposes: Vec<PurposePolicy>,
+    /// What is ordered for what waits of its mail.
+    pub(crate) orders: Vec<OrderPolicy>,
 }
 
 /// A purpose, or a list below one.
@@ -74,6 +77,7 @@ pub(crate) struct CredentialPolicy {
     pub(crate) default_stream: Arc<Stream>,
     pub(crate) streams: CredentialStreams,
     pub(crate) scopes: Scopes,
+    pub(crate) mode: Mode,
 }
 
 /// Streams that a credential may use.
@@ -297,6 +301,7 @@ impl Policy {
                 instruction: None,
                 streams: Vec::new(),
                 purposes: Vec::new(),
+                orders: Vec::new(),
             };
             policy.controllers.insert(id, entry);
         }
@@ -351,6 +356,13 @@ impl Policy {
             let id = row.id;
             understood(id, policy.add_credential(row));
         }
+        for row in rows.orders {
+            let controller = ControllerId(row.controller);
+            // One that is not understood holds: nobody knows what it says.
+            if let Some(entry) = policy.controllers.get_mut(&controller) {
+                entry.orders.push(OrderPolicy::of(row));
+            }
+        }
         policy
     }
 
@@ -367,11 +379,11 @@ impl Policy {
                 CredentialStreams::Named(ids.into_iter().map(StreamId).collect())
             }
         };
-        let scopes = scopes_from(&row.scopes)?;
+        let (scopes, mode) = scopes_from(&row.scopes)?;
         let id = CredentialId(row.id);
         self.by_username.insert(row.username.clone(), id);
         self.by_key_name.insert(row.key_name.clone(), id);
-        let known = CredentialPolicy { id, controller, row, default_stream, streams, scopes };
+        let known = CredentialPolicy { id, controller, row, default_stream, streams, scopes, mode };
         self.credentials.insert(id, Arc::new(known));
         Ok(())
     }

@@ -10,6 +10,7 @@ mod accept;
 mod accounts;
 pub(crate) mod bare;
 mod batch;
+mod beside;
 mod checks;
 mod columns;
 mod connect;
@@ -39,6 +40,7 @@ mod translate;
 mod vault;
 
 use crate::cluster::TIME_TO_LIVE;
+pub(crate) use beside::beside;
 pub(crate) use sharing::look;
 
 use crate::engine::*;
@@ -270,6 +272,10 @@ impl Engine for PostgresEngine {
 
     async fn put_key(&self, key: KeyRow) -> Result<()> {
         vault::put_key(&self.core.keys, &key).await
+    }
+
+    async fn rewrap_keys(&self, keys: Vec<KeyRow>) -> Result<()> {
+        vault::rewrap_keys(&self.core.keys, &keys).await
     }
 
     async fn destroy_key(&self, controller: i64, kind: u8, epoch: i64) -> Result<()> {

@@ -7,8 +7,9 @@
 //! Crash before that commit ⇒ nothing has changed, and no node starts until it is run again. After it ⇒ it is done.
 //! Invariant: no node serves meanwhile. It would keep what people decide under tags that nobody looks for any more.
 
-use crate::engine::{Change, Reach, Step, Writes};
+use crate::engine::{Change, EntryRow, Reach, Step, Writes};
 use crate::error::{Error, Result};
+use crate::journal::SystemEvent;
 use crate::open::Store;
 use crate::statement::{self as sql, Statement};
 use crate::value::Value;
@@ -31,6 +32,7 @@ const TAGGED: &[(&str, &Statement, &Statement)] = &[
     ("mailed", &sql::MAILED_TAGS, &sql::MAILED_NEST),
     ("refusal", &sql::REFUSAL_TAGS, &sql::REFUSAL_NEST),
     ("failing", &sql::FAILING_TAGS, &sql::FAILING_NEST),
+    ("tombstone", &sql::TOMBSTONE_TAGS, &sql::TOMBSTONE_NEST),
     ("message", &sql::MESSAGE_TAGS, &sql::MESSAGE_NEST),
     ("queue", &sql::QUEUE_TAGS, &sql::QUEUE_NEST),
 ];
@@ -80,6 +82,37 @@ impl Store {
         let persons = self.count_moves(controller).await?;
         self.put_new_tags(controller, number, persons).await?;
         Ok(Rotated { number, persons })
+    }
+
+    /// Puts a new master key in the place of the one in use: what was sealed under it is sealed under the new one in
+    /// one commit. The old file stays beside it as `.old`, for backups that were made under it.
+    /// Crash before that commit ⇒ nothing has changed; after it ⇒ the next start finds the new key beside the old one.
+    ///
+    /// # Errors
+    /// [`Error::NodesServe`] when a node uses the store; those of files and of the engine: calling again goes on.
+    pub async fn rotate_master_key(&self) -> Result<()> {
+        self.refuse_other_nodes().await?;
+        let next = self.vault.next_master()?;
+        self.vault.rewrap(&next).await?;
+        next.take_place()?;
+        self.tell_rotated(&[b"master"]).await
+    }
+
+    /// The ledger says that a key of all controllers was changed.
+    pub(crate) async fn tell_rotated(&self, which: &[&[u8]]) -> Result<()> {
+        let controller = ControllerId::OPERATOR;
+        let bytes = self.system_entry(&SystemEvent {
+            event: None,
+            kind: EventType::KeyRotated,
+            controller,
+            agreement: None,
+            instruction: None,
+            counts: &[],
+            detail: &crypto::sha256_of_fields(which),
+            commitment: None,
+            secret: None,
+        })?;
+        self.engine.append(vec![EntryRow { controller: controller.0, bytes }]).await
     }
 
     /// Every tag that was collected gets its new one.

@@ -26,8 +26,9 @@ pub use bodies::BodyPlacement;
 #[cfg(feature = "s3")]
 pub use bodies::{Addressing, S3Keys, S3Settings};
 pub(crate) use content::{Envelope, open_transcript, seal_transcript};
-pub(crate) use delivery::BOUNCE_LIFE;
+pub(crate) use delivery::{BOUNCE_LIFE, queue_row_of};
 pub(crate) use grounds::Grounds;
+pub use intake::Account;
 pub(crate) use intake::{Intake, QuotaCount};
 pub(crate) use under_way::UnderWay;
 
@@ -127,6 +128,18 @@ pub struct Lane {
     pub class: Class,
     /// Whose mail.
     pub controller: ControllerId,
+}
+
+/// The site at which messages of the sandbox wait, whatever their recipients' domains are and wherever mail goes: no
+/// domain has such a name, so DNS is never asked about it, and delivery connects nowhere for it.
+pub const SANDBOX_SITE: &str = "(sandbox)";
+
+impl Lane {
+    /// Do messages of the sandbox wait here? Nothing of them leaves.
+    #[must_use]
+    pub fn is_sandbox(&self) -> bool {
+        *self.site == *SANDBOX_SITE
+    }
 }
 
 /// What waits in a lane.
@@ -273,6 +286,8 @@ pub enum OutcomeKind {
     Stopped,
     /// Its time is over.
     Expired,
+    /// It was sent with a credential of the sandbox: the gate agreed, and nothing left.
+    Sandboxed,
     /// The gate holds it: no attempt was made. Only the first of several in a row is an event, and the message
     /// does not expire within a day of `due`.
     Held {

@@ -9,6 +9,7 @@
 
 mod accept;
 pub(crate) mod bare;
+mod beside;
 mod connect;
 mod facts;
 mod housekeeper;
@@ -22,6 +23,7 @@ mod readers;
 mod rows;
 mod settle;
 mod shared;
+pub(crate) mod snapshot;
 #[cfg(test)]
 mod tests;
 mod vault;
@@ -32,6 +34,7 @@ use crate::error::{Error, Result};
 use crate::statement as sql;
 use crate::value::Value;
 use async_trait::async_trait;
+pub(crate) use beside::beside;
 use housekeeper::{Bell, Housekeeper};
 use model::Timestamp;
 use parking_lot::Mutex;
@@ -90,6 +93,7 @@ impl SqliteEngine {
     /// [`Error::Locked`], [`Error::NewerSchema`], [`Error::File`], [`Error::Full`], [`Error::Engine`].
     pub fn open(dir: &Path, settings: SqliteSettings) -> Result<Self> {
         let lock = connect::take_folder(dir)?;
+        snapshot::sweep(dir)?;
         let (main_path, keys_path) = (dir.join("main.db"), dir.join("keys.db"));
         let main = Arc::new(Shared::new(settings.on_poison.clone()));
         let keys = Arc::new(Shared::new(settings.on_poison));
@@ -385,6 +389,10 @@ impl Engine for SqliteEngine {
 
     async fn put_key(&self, key: KeyRow) -> Result<()> {
         self.keys.write(Lane::Short, move |connection| vault::put_key(connection, &key)).await
+    }
+
+    async fn rewrap_keys(&self, keys: Vec<KeyRow>) -> Result<()> {
+        self.destroy(move |connection| vault::rewrap_keys(connection, &keys)).await
     }
 
     async fn destroy_key(&self, controller: i64, kind: u8, epoch: i64) -> Result<()> {

@@ -14,13 +14,16 @@ mod journal;
 mod permission;
 mod policy;
 mod postgres;
+mod queue;
 mod retention;
+mod sites;
 mod spool;
 #[cfg(test)]
 mod table;
 mod tags;
 #[cfg(test)]
 mod tests;
+mod tombstones;
 mod transport;
 mod vault;
 
@@ -33,9 +36,12 @@ pub(crate) use journal::*;
 pub(crate) use permission::*;
 pub(crate) use policy::*;
 pub(crate) use postgres::*;
+pub(crate) use queue::*;
 pub(crate) use retention::*;
+pub(crate) use sites::*;
 pub(crate) use spool::*;
 pub(crate) use tags::*;
+pub(crate) use tombstones::*;
 pub(crate) use transport::*;
 pub(crate) use vault::*;
 

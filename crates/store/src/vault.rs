@@ -89,14 +89,36 @@ pub(crate) struct Vault {
 }
 
 impl Vault {
+    /// Seals what is sealed under the master key under another one. What was opened stays open.
+    pub(crate) async fn rewrap(&self, next: &MasterKey) -> Result<()> {
+        let mut rows: Vec<KeyRow> = self.engine.keys().await?.into_iter().filter(|row| is_root(row.kind)).collect();
+        for row in &mut rows {
+            let context = context(row.controller, row.kind, row.epoch);
+            let plain = Key::new(*open_key(&self.master.key, row)?);
+            row.sealed = crypto::seal(&next.key, &context, plain.as_slice())?;
+        }
+        self.engine.rewrap_keys(rows).await
+    }
+
+    /// The one that comes after the master key in use, durable beside it.
+    pub(crate) fn next_master(&self) -> Result<MasterKey> {
+        self.master.next()
+    }
+
+    /// Does the master key open these keys? Any of them says so.
+    pub(crate) fn fits(master: &MasterKey, rows: &[KeyRow]) -> Result<()> {
+        let check = rows.iter().find(|row| row.kind == KeyKind::Check as u8).ok_or_else(|| master.wrong())?;
+        crypto::open(&master.key, &context(check.controller, check.kind, check.epoch), &check.sealed, "key")
+            .map_err(|_| master.wrong())
+            .map(drop)
+    }
+
     pub(crate) async fn open(engine: Arc<dyn Engine>, master: MasterKey, now: Timestamp) -> Result<Self> {
         let mut epochs = HashMap::new();
         let rows = engine.keys().await?;
         // The check key first: a wrong master key is told before anything is written.
         if !rows.is_empty() {
-            let check = rows.iter().find(|row| row.kind == KeyKind::Check as u8).ok_or_else(|| master.wrong())?;
-            crypto::open(&master.key, &context(check.controller, check.kind, check.epoch), &check.sealed, "key")
-                .map_err(|_| master.wrong())?;
+            Self::fits(&master, &rows)?;
         }
         let used = rows.iter().any(|row| !FIRST.iter().any(|kind| row.kind == *kind as u8));
         let keys = Keyring::default();

@@ -13,6 +13,7 @@ pub mod https;
 pub mod mx;
 pub mod pebble;
 pub mod ports;
+pub mod postfix;
 pub mod postgres;
 pub mod s3;
 pub mod signed;

@@ -12,9 +12,10 @@ use http::header::AUTHORIZATION;
 use metrics_exporter_prometheus::PrometheusHandle;
 use model::ControllerId;
 use mta::submission::Submission;
-use store::{Authority, Store};
+use store::{Authority, Scope, Store};
 
 use crate::hosts::Hosts;
+use crate::operator::Sites;
 use crate::problem::Problem;
 use crate::public::door::Throttle;
 use crate::router::Fault;
@@ -36,6 +37,7 @@ pub(crate) mod notices;
 pub(crate) mod notifications;
 pub(crate) mod openapi;
 pub(crate) mod profile;
+pub(crate) mod queue;
 pub(crate) mod releases;
 pub(crate) mod requests;
 pub(crate) mod send;
@@ -66,11 +68,12 @@ struct Shared {
     budget: body::Budget,
     turn: Turns,
     wishes_turn: Turns,
-    foresight: decisions::Turn,
+    foresight: Turns,
     openapi: Bytes,
     pages_url: String,
     throttle: Throttle,
     hosts: Option<Hosts>,
+    sites: Option<Sites>,
 }
 
 /// Whether the node takes mail now: closed until the node has wired everything, and again when it stops.
@@ -128,7 +131,8 @@ impl Api {
         let base_url = base_url.trim_end_matches('/').to_owned();
         let openapi = openapi::document(&base_url);
         let keys = flight::Keys::default();
-        let (budget, turn, wishes_turn) = (body::Budget::default(), Turns::of(1), Turns::of(WISHES_AT_ONCE));
+        let (budget, turn) = (body::Budget::default(), Turns::of(imports::AT_ONCE));
+        let wishes_turn = Turns::of(WISHES_AT_ONCE);
         let (pages_url, throttle) = (base_url.clone(), Throttle::default());
         Self {
             shared: Arc::new(Shared {
@@ -141,11 +145,12 @@ impl Api {
                 budget,
                 turn,
                 wishes_turn,
-                foresight: decisions::Turn::default(),
+                foresight: Turns::of(decisions::TOGETHER_MAX),
                 openapi,
                 pages_url,
                 throttle,
                 hosts: None,
+                sites: None,
             }),
         }
     }
@@ -171,6 +176,20 @@ impl Api {
             // Handed out already: what was said before stays.
             Err(shared) => Self { shared },
         }
+    }
+
+    /// The same on a node that delivers, which knows how sites stand.
+    #[must_use]
+    pub fn with_sites(self, sites: Option<Sites>) -> Self {
+        match Arc::try_unwrap(self.shared) {
+            Ok(shared) => Self { shared: Arc::new(Shared { sites, ..shared }) },
+            // Handed out already: what was said before stays.
+            Err(shared) => Self { shared },
+        }
+    }
+
+    pub(crate) fn sites(&self) -> Option<&Sites> {
+        self.shared.sites.as_ref()
     }
 
     pub(crate) fn hosts(&self) -> Option<&Hosts> {
@@ -229,7 +248,7 @@ impl Api {
         &self.shared.wishes_turn
     }
 
-    pub(crate) fn foresight(&self) -> &decisions::Turn {
+    pub(crate) fn foresight(&self) -> &Turns {
         &self.shared.foresight
     }
 
@@ -249,6 +268,18 @@ impl Api {
             return Err(Problem::of(Fault::NotAuthenticated));
         }
         self.store().authenticate_key(key.trim()).ok_or_else(|| Problem::of(Fault::NotAuthenticated))
+    }
+
+    /// The same, of a key that may do this. GDPR Art. 29, 32(4): whoever acts for a controller does what he was given
+    /// to do; the key of a web shop neither signs nor reads lists of people.
+    pub(crate) fn authenticate_for(&self, fields: &HeaderMap, scope: Scope) -> Result<Authority, Problem> {
+        let authority = self.authenticate(fields)?;
+        if authority.has(scope) {
+            return Ok(authority);
+        }
+        let word = scope.as_str();
+        Err(Problem::of(Fault::OutOfScope)
+            .saying(format!("this key has not the scope {word}; use one that has, or make one")))
     }
 }
 

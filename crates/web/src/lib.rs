@@ -9,6 +9,7 @@ pub mod api;
 pub mod hosts;
 pub mod listener;
 pub mod mailbox;
+pub mod operator;
 mod pages;
 mod problem;
 pub mod public;
@@ -22,6 +23,7 @@ mod tests;
 pub use api::{Api, Readiness};
 /// What a [`Listener`] serves.
 pub use axum::Router;
+pub use listener::operator::OperatorListener;
 pub use listener::{Drained, Listener};
 pub use public::door::forward_wishes;
 pub use router::router;

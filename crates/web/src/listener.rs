@@ -36,6 +36,7 @@ use crate::router::Fault;
 
 mod crowd;
 mod idle;
+pub mod operator;
 #[cfg(test)]
 mod tests;
 

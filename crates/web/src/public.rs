@@ -29,7 +29,7 @@ mod gallery;
 mod tests;
 
 pub use accent::Accent;
-pub use confirm::{Confirm, Confirmation, Confirmed};
+pub use confirm::{AskedBy, Confirm, Confirmation, Confirmed};
 pub use frame::{Branding, Contact, Frame, Link, Logo, Post};
 pub use help::{Help, HelpKind};
 pub use language::Language;

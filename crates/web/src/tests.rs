@@ -115,6 +115,7 @@ pub(crate) fn refusal(rule: Rule) -> Refusal {
             from_domain: FromDomain::Verified,
             way_out: gate::facts::WayOut::Fits,
             connection: gate::facts::Connection::NotYet,
+            order: None,
         },
         recipient: Some(&recipient),
         quota: QuotaFacts { allowed, used: 0 },

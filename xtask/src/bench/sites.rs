@@ -1,4 +1,4 @@
-//! The far end for several nodes: many slow sites, by testkit's program, which is asked over its own input.
+//! The far end for nodes among many sites: slow ones, by testkit's program, which is asked over its own input.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Write};
@@ -25,6 +25,8 @@ pub(super) struct Sites {
 /// What has come so far.
 pub(super) struct Seen {
     pub(super) taken: u32,
+    /// Connections open now.
+    pub(super) open: u32,
     /// By site, how the sender of its last message called itself.
     pub(super) last: BTreeMap<String, String>,
 }
@@ -52,8 +54,9 @@ impl Sites {
         self.answers.read_line(&mut line)?;
         let mut words = line.split_whitespace();
         let taken = words.next().and_then(|word| word.parse().ok()).context("the sites do not count")?;
+        let open = words.next().and_then(|word| word.parse().ok()).context("the sites do not count")?;
         let last = words.filter_map(|word| word.split_once('=')).map(|(site, name)| (site.into(), name.into()));
-        Ok(Seen { taken, last: last.collect() })
+        Ok(Seen { taken, open, last: last.collect() })
     }
 }
 

@@ -16,8 +16,9 @@ pub(crate) const PACKAGES: &[(&str, &str)] = &[
     ("libmail-dkim-perl", "a DKIM verifier that is not ours"),
     ("libcryptx-perl", "Ed25519 for that verifier"),
     ("swaks", "an SMTP client that is not ours"),
+    ("msmtp", "another, which knows SCRAM"),
     ("chromium", "a browser for the console and the mailbox page"),
-    ("postfix", "smtp-source and smtp-sink, and the relay we compare ourselves with"),
+    ("postfix", "smtp-source and smtp-sink, the relay we compare ourselves with, and a real exchanger"),
     ("postgresql", "the database server that clusters for tests are made of; none is left running"),
     ("postgresql-client", "psql, by which tests make and look into databases"),
     ("pgbouncer", "a pooler, in front of which the store must refuse to work in transaction mode"),
@@ -80,6 +81,7 @@ fn apt() -> std::process::Command {
 fn without_dpkg() -> Result<Vec<&'static str>> {
     let programs = [
         "swaks",
+        "msmtp",
         "chromium",
         "smtp-source",
         "smtp-sink",

@@ -14,6 +14,13 @@ use serde_json::{Map, Number, Value};
 /// Bytes of a document at most.
 pub const SIZE_MAX: usize = 1024 * 1024;
 
+/// Characters of a text in a document that is written.
+const TEXT_MAX: usize = 65_536;
+/// Characters of a name in it.
+const NAME_MAX: usize = 200;
+/// Places that are named at once.
+const EXCESSES_MAX: usize = 20;
+
 /// Largest integer that every reader of JSON keeps exactly (RFC 8785 §3.2.2.3, RFC 7493 §2.2).
 const INTEGER_MAX: u64 = (1 << 53) - 1;
 
@@ -58,6 +65,50 @@ pub fn to_bytes<T: Serialize>(value: &T) -> Result<Vec<u8>, CanonicalError> {
         return Err(CanonicalError::TooLong);
     }
     Ok(out)
+}
+
+/// Places of a value that no document may hold, each with what is wrong, as in `streams[0].name`. For who writes one:
+/// what was written before is read as it is.
+pub(super) fn excesses<T: Serialize>(value: &T) -> Vec<(String, &'static str)> {
+    let mut found = Vec::new();
+    if let Ok(value) = serde_json::to_value(value) {
+        exceeds(&value, "", &mut found);
+    }
+    if found.is_empty() && to_bytes(value) == Err(CanonicalError::TooLong) {
+        found.push((String::new(), "the document is longer than 1 MiB"));
+    }
+    found
+}
+
+fn exceeds(value: &Value, at: &str, found: &mut Vec<(String, &'static str)>) {
+    if found.len() >= EXCESSES_MAX {
+        return;
+    }
+    let below = |name: &str| if at.is_empty() { name.to_owned() } else { format!("{at}.{name}") };
+    match value {
+        Value::Number(number) => {
+            let size = number.as_i64().map(i64::unsigned_abs).or(number.as_u64());
+            if size.is_none_or(|size| size > INTEGER_MAX) {
+                found.push((at.to_owned(), "is an integer of at most 9007199254740991"));
+            }
+        }
+        Value::String(text) if text.chars().count() > TEXT_MAX => {
+            found.push((at.to_owned(), "has at most 65536 characters"));
+        }
+        Value::Array(items) => {
+            items.iter().enumerate().for_each(|(index, item)| exceeds(item, &format!("{at}[{index}]"), found));
+        }
+        Value::Object(members) => {
+            for (name, member) in members {
+                if !name.is_ascii() || name.len() > NAME_MAX {
+                    found.push((at.to_owned(), "has a name that is not ASCII, or longer than 200 characters"));
+                } else {
+                    exceeds(member, &below(name), found);
+                }
+            }
+        }
+        Value::String(_) | Value::Bool(_) | Value::Null => {}
+    }
 }
 
 /// Reads a value from its canonical form and from nothing else.

@@ -123,8 +123,18 @@ impl Document {
     /// Makes the document of a value.
     ///
     /// # Errors
-    /// `Senseless` with every mistake; `Canonical` when a value cannot be written, such as an integer above 2^53 - 1.
+    /// `Senseless` with every mistake: an integer above 2^53 - 1, too long a text, or too long a document are some;
+    /// `Canonical` when a value cannot be written.
     pub fn write<T: Content>(content: &T) -> Result<Self, DocumentError> {
+        let excesses = canonical::excesses(content);
+        if !excesses.is_empty() {
+            let mistake = |(path, sentence)| Mistake::at(path, sentence);
+            return Err(DocumentError::Senseless(excesses.into_iter().map(mistake).collect()));
+        }
+        Self::made(content)
+    }
+
+    fn made<T: Content>(content: &T) -> Result<Self, DocumentError> {
         let mistakes = content.mistakes();
         if !mistakes.is_empty() {
             return Err(DocumentError::Senseless(mistakes));
@@ -144,7 +154,7 @@ impl Document {
         if envelope.kind != T::KIND || envelope.schema != SCHEMA {
             return Err(DocumentError::OtherKind);
         }
-        let document = Self::write(&envelope.content)?;
+        let document = Self::made(&envelope.content)?;
         if document.canonical != bytes {
             return Err(CanonicalError::NotCanonical.into());
         }

@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use super::{Address, AddressError, Domain, ReversePath};
+use super::{Address, AddressError, Domain, Repertoire, ReversePath};
 
 #[test]
 fn rfc5321_4_1_2_mailboxes_are_read_and_written_back() {
@@ -48,7 +48,15 @@ fn rfc5321_4_1_2_what_is_no_mailbox_is_refused() {
         ("\"ada\\\"@dest.example", AddressError::LocalPart),
         ("@relay.example:ada@dest.example", AddressError::LocalPart),
         ("ada<x>@dest.example", AddressError::LocalPart),
-        ("adä@dest.example", AddressError::LocalPartNotAscii),
+        ("ad\u{202e}a@dest.example", AddressError::LocalPartCharacter),
+        ("ad\u{200b}a@dest.example", AddressError::LocalPartCharacter),
+        ("ad\u{a0}a@dest.example", AddressError::LocalPartCharacter),
+        ("\"ad\u{a0}a\"@dest.example", AddressError::LocalPartCharacter),
+        ("ad\u{85}a@dest.example", AddressError::LocalPartCharacter),
+        ("ad\u{fffd}a@dest.example", AddressError::LocalPartCharacter),
+        ("ad\u{e000}a@dest.example", AddressError::LocalPartCharacter),
+        ("adä.@dest.example", AddressError::LocalPart),
+        ("\"adä@dest.example", AddressError::LocalPart),
         ("ada@", AddressError::Domain),
         ("ada@dest..example", AddressError::Domain),
         ("ada@dest.example.", AddressError::Domain),
@@ -129,5 +137,77 @@ proptest! {
     fn no_text_at_all_makes_the_parser_fail_otherwise_than_by_an_error(text in any::<String>()) {
         let _ = Address::parse(&text);
         let _ = Domain::parse(&text);
+    }
+}
+
+#[test]
+fn rfc6531_3_3_local_parts_outside_ascii_are_kept_in_nfc() {
+    let cases = [
+        ("adä@dest.example", "adä@dest.example"),
+        ("ada\u{308}@dest.example", "adä@dest.example"),
+        ("用户@例子.example", "用户@xn--fsqu00a.example"),
+        ("\"a ä\"@dest.example", "\"a ä\"@dest.example"),
+        ("\"ä\"@dest.example", "ä@dest.example"),
+        ("नि\u{200d}मा@dest.example", "नि\u{200d}मा@dest.example"),
+    ];
+    for (input, wire) in cases {
+        let address = Address::parse(input).unwrap();
+        assert_eq!(address.to_wire(), wire, "{input}");
+        assert_eq!(address.repertoire(), Repertoire::Utf8, "{input}");
+        assert_eq!(Address::parse(&address.to_wire()).unwrap(), address, "{input}");
+    }
+    // RFC 6531 §3.2: where only the domain is outside ASCII, the address goes anywhere.
+    assert_eq!(Address::parse("ada@bücher.example").unwrap().repertoire(), Repertoire::Ascii);
+    assert_eq!(Address::parse(&format!("{}@dest.example", "ä".repeat(32))).unwrap().local().len(), 64);
+    let long = format!("{}a@dest.example", "ä".repeat(32));
+    assert_eq!(Address::parse(&long), Err(AddressError::LocalPartTooLong));
+    let endless = format!("{}@dest.example", "a\u{308}".repeat(400));
+    assert_eq!(Address::parse(&endless), Err(AddressError::LocalPartTooLong));
+}
+
+#[test]
+fn gdpr_21_3_one_person_has_one_normalised_address_in_every_form() {
+    let same = [
+        &["Jörg@Bücher.example", "JÖRG@xn--bcher-kva.example", "jo\u{308}rg@BU\u{308}CHER.example"][..],
+        &["straße@dest.example", "STRASSE@dest.example", "STRA\u{1e9e}E@dest.example", "strasse@dest.example"],
+        &["ΣΊΣΥΦΟΣ@dest.example", "σίσυφος@dest.example", "σίσυφοσ@dest.example"],
+        &["ＡＤＡ@dest.example", "ada@dest.example", "\"Ada\"@dest.example"],
+        &["ﬁnn@dest.example", "finn@dest.example"],
+        &["नि\u{200d}मा@dest.example", "निमा@dest.example"],
+        &["\u{212b}sa@dest.example", "åsa@dest.example", "A\u{30a}SA@dest.example"],
+    ];
+    for forms in same {
+        let normalised: Vec<String> = forms.iter().map(|form| Address::parse(form).unwrap().normalised()).collect();
+        assert!(normalised.iter().all(|one| *one == normalised[0]), "{normalised:?}");
+    }
+    let others = ["jorg@dest.example", "jörg@dest.example", "jörg@dest2.example", "ёж@dest.example"];
+    let normalised: std::collections::HashSet<String> =
+        others.iter().map(|form| Address::parse(form).unwrap().normalised()).collect();
+    assert_eq!(normalised.len(), others.len());
+}
+
+proptest! {
+    #[test]
+    fn gdpr_21_3_case_and_composition_never_make_another_person(local in "[\\p{L}\\p{M}]{1,8}") {
+        use icu_normalizer::{ComposingNormalizerBorrowed as Composing, DecomposingNormalizerBorrowed as Decomposing};
+        let one = Address::parse(&format!("{local}@dest.example"));
+        prop_assume!(one.is_ok());
+        let normalised = one.unwrap().normalised();
+        let forms = [
+            Composing::new_nfc().normalize(&local).into_owned(),
+            Decomposing::new_nfd().normalize(&local).into_owned(),
+            Composing::new_nfkc().normalize(&local).into_owned(),
+            local.to_lowercase(),
+            local.to_uppercase(),
+        ];
+        for form in forms {
+            if let Ok(other) = Address::parse(&format!("{form}@dest.example")) {
+                prop_assert_eq!(&other.normalised(), &normalised, "{:?}", form);
+            }
+        }
+        let again = Address::parse(&normalised);
+        if let Ok(again) = again {
+            prop_assert_eq!(again.normalised(), normalised);
+        }
     }
 }

@@ -6,6 +6,7 @@ use super::{
     BodyKind, Client, ClientSettings, Failure, Lost, Notices, Outcome, RecipientResult, Stage, Step, TlsUse,
     Transaction,
 };
+use crate::address::Repertoire;
 
 mod body;
 mod chunks;
@@ -77,6 +78,7 @@ fn transaction(recipients: &[&str]) -> Transaction {
         recipients: recipients.iter().map(|path| (*path).to_owned()).collect(),
         size: None,
         body: BodyKind::SevenBit,
+        repertoire: Repertoire::Ascii,
         notices: Notices::default(),
     }
 }

@@ -7,7 +7,7 @@
 //!
 //! Invariants: commands are answered in the order in which they were written; DATA is not written once it is known
 //! that nobody would receive it.
-//! Standards: RFC 5321 §3.3, §4.1.1; RFC 2920 §3.1; RFC 1870 §6; RFC 6152 §3.
+//! Standards: RFC 5321 §3.3, §4.1.1; RFC 2920 §3.1; RFC 1870 §6; RFC 6152 §3; RFC 6531 §3.4.
 
 use std::fmt::{self, Write as _};
 
@@ -16,7 +16,7 @@ use bytes::BytesMut;
 use super::outcome::{Outcome, RecipientResult};
 use super::transcript::{Recorder, Transcript};
 use super::{BodyKind, Capabilities, Stage};
-use crate::address::Address;
+use crate::address::{Address, Repertoire};
 use crate::dsn::{EnvelopeId, Notify, OriginalRecipient, Return};
 use crate::reply::ReceivedReply;
 
@@ -37,6 +37,8 @@ pub struct Transaction {
     pub size: Option<u64>,
     /// Whether the body has octets above 127.
     pub body: BodyKind,
+    /// Whether a path or a field is outside ASCII: such a message goes to a peer that offers SMTPUTF8, or not at all.
+    pub repertoire: Repertoire,
     /// What goes with it to a peer that offers RFC 3461; to others it does not.
     pub notices: Notices,
 }
@@ -76,9 +78,9 @@ pub enum BeginError {
     /// A path that is no mailbox in the sense of [`Address::parse`], and might break its command.
     #[error("a path of the envelope is not in wire form")]
     Path,
-    /// A path outside ASCII needs SMTPUTF8.
-    #[error("a path of the envelope is not ASCII, and SMTPUTF8 is not in use")]
-    PathNotAscii,
+    /// RFC 6531 §3.2: an address or a header field is outside ASCII; return it with 5.6.7.
+    #[error("an address or a header field needs SMTPUTF8, which the peer does not offer")]
+    NeedsUtf8,
     /// The peer said in its EHLO reply that it takes less.
     #[error("the peer takes at most {limit} octets")]
     TooLarge {
@@ -100,10 +102,14 @@ impl Transaction {
         {
             return Err(BeginError::TooManyRecipients { limit });
         }
-        if !self.reverse_path.is_empty() {
-            check_path(&self.reverse_path)?;
+        // RFC 6531 §3.1 (8): who offers SMTPUTF8 offers 8BITMIME, and who does not cannot be relied upon.
+        if self.repertoire == Repertoire::Utf8 && !(peer.smtp_utf8 && peer.eight_bit_mime) {
+            return Err(BeginError::NeedsUtf8);
         }
-        self.recipients.iter().try_for_each(|path| check_path(path))?;
+        if !self.reverse_path.is_empty() {
+            check_path(&self.reverse_path, self.repertoire)?;
+        }
+        self.recipients.iter().try_for_each(|path| check_path(path, self.repertoire))?;
         if let (Some(size), Some(limit)) = (self.size, peer.size_octets_max)
             && size > limit
         {
@@ -117,9 +123,9 @@ impl Transaction {
 }
 
 /// Nothing in a path may end its command or its brackets, whoever made it.
-fn check_path(path: &str) -> Result<(), BeginError> {
-    if !path.is_ascii() {
-        return Err(BeginError::PathNotAscii);
+fn check_path(path: &str, repertoire: Repertoire) -> Result<(), BeginError> {
+    if repertoire == Repertoire::Ascii && !path.is_ascii() {
+        return Err(BeginError::NeedsUtf8);
     }
     Address::parse(path).map(drop).map_err(|_| BeginError::Path)
 }
@@ -177,6 +183,9 @@ impl Progress {
         }
         if transaction.body == BodyKind::EightBitMime {
             mail_parameters.push_str(" BODY=8BITMIME");
+        }
+        if transaction.repertoire == Repertoire::Utf8 {
+            mail_parameters.push_str(" SMTPUTF8");
         }
         if let Some(returned) = transaction.notices.returned.filter(|_| peer.notifications) {
             let _ = write!(mail_parameters, " RET={}", returned.as_str());

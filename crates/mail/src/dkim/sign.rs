@@ -124,7 +124,7 @@ pub fn sign_with_body(
     if signers.is_empty() {
         return Err(DkimError::NoSigner);
     }
-    let block = HeaderBlock::scan(head, Limits::SUBMISSION)?;
+    let block = HeaderBlock::scan(head, Limits::INTERNATIONAL)?;
     let (names, canonical) = cover(&block)?;
     let mut prefix = Context::new(&SHA256);
     prefix.update(&canonical);

@@ -48,7 +48,35 @@ fn rfc3461_4_2_an_original_recipient_has_a_type_and_no_control_characters() {
     assert!(!format!("{read:?}").contains("Ada"));
 }
 
+#[test]
+fn rfc6533_3_an_address_outside_ascii_is_read_in_each_form_and_kept_in_that_of_ascii() {
+    let wire = "utf-8;j\\x{F6}rg\\x{2B}x@\\x{4F8B}.example";
+    for text in [
+        wire,
+        "UTF-8;jörg\\x{2B}x@例.example",
+        "utf-8;j+C3+B6rg+2Bx@\\x{4F8B}.example",
+        "utf-8;j\\x{00F6}rg\\x{2B}x@例.example",
+    ] {
+        let read = OriginalRecipient::parse(text).unwrap_or_else(|| panic!("{text}"));
+        assert_eq!(read.as_wire(), wire);
+        assert_eq!(read.parts(), ("utf-8", "jörg+x@例.example".to_owned()));
+    }
+    let bad = ["utf-8;", "utf-8;a=b", "utf-8;a b", "utf-8;\\x{D800}", "utf-8;\\x{0A}", "utf-8;\\x{}", "utf-8;\\x41"];
+    for text in bad.into_iter().chain(["utf-8;\\", "utf-8;\\x{110000}", "utf-8;\\x{1000000}", "rfc822;jörg@x.example"])
+    {
+        assert_eq!(OriginalRecipient::parse(text), None, "{text}");
+    }
+    assert_eq!(OriginalRecipient::parse(&format!("utf-8;{}", "ä".repeat(100))), None, "too long in ASCII");
+}
+
 proptest! {
+    #[test]
+    fn rfc6533_3_what_is_written_in_ascii_is_read_back(address in "[^\\p{Cc}]{1,40}") {
+        let text = super::in_ascii(&address);
+        prop_assert!(text.bytes().all(|octet| matches!(octet, b'!'..=b'~') && !matches!(octet, b'=' | b'+')));
+        prop_assert_eq!(super::international(&text), Some(address));
+    }
+
     #[test]
     fn no_text_breaks_the_parsers_and_what_is_read_ends_no_command(text in any::<String>()) {
         let wires = [

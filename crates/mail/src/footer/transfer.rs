@@ -68,22 +68,32 @@ impl Transfer {
     /// octets above 127; `boundaries` are those of the multiparts around it.
     pub(crate) fn encode(self, content: Vec<u8>, eight_bit: bool, boundaries: &[Vec<u8>]) -> (Self, Vec<u8>) {
         match self {
-            Self::QuotedPrintable => (self, to_quoted_printable(&content)),
-            Self::Base64 => (self, to_base64(&content)),
+            Self::QuotedPrintable | Self::Base64 => (self, self.written(&content)),
             Self::SevenBit | Self::EightBit => {
                 // RFC 6152: a message that needed no 8BITMIME shall not need it now.
                 let allowed = content.is_ascii() || (self == Self::EightBit && eight_bit);
                 if allowed && ensure_lines_at_most_998(&content).is_ok() && !holds_delimiter(&content, boundaries) {
                     return (self, content);
                 }
-                let foreign = content.iter().filter(|octet| !octet.is_ascii()).count();
-                // Three octets for one in quoted-printable, four for three in base64.
-                if foreign * 4 > content.len() {
-                    (Self::Base64, to_base64(&content))
-                } else {
-                    (Self::QuotedPrintable, to_quoted_printable(&content))
-                }
+                let shorter = Self::shorter_for(&content);
+                (shorter, shorter.written(&content))
             }
+        }
+    }
+
+    /// Which of the two encodings of US-ASCII takes less room for a text.
+    pub(crate) fn shorter_for(content: &[u8]) -> Self {
+        let foreign = content.iter().filter(|octet| !octet.is_ascii()).count();
+        // Three octets for one in quoted-printable, four for three in base64.
+        if foreign * 4 > content.len() { Self::Base64 } else { Self::QuotedPrintable }
+    }
+
+    /// Content in this encoding. As it is in those that change nothing.
+    pub(crate) fn written(self, content: &[u8]) -> Vec<u8> {
+        match self {
+            Self::QuotedPrintable => to_quoted_printable(content),
+            Self::Base64 => to_base64(content),
+            Self::SevenBit | Self::EightBit => content.to_vec(),
         }
     }
 }

@@ -99,7 +99,7 @@ impl<'m> Walk<'m> {
         if self.boundaries.len() >= DEPTH_MAX {
             return Err(Unfit::TooDeep);
         }
-        let spans = self.split(&inner.boundary, content)?;
+        let spans = split(self.body, &inner.boundary, content, &mut self.parts)?;
         let mut parts = spans.into_iter().map(|span| Entity::read(self.body, span)).collect::<Result<Vec<_>, _>>()?;
         // RFC 2387 §3.2: a root that is named is the text; what else there is serves it. Without a name it is the
         // first, which is where a search in order begins.
@@ -117,35 +117,41 @@ impl<'m> Walk<'m> {
         self.boundaries.pop();
         Ok(())
     }
+}
 
-    /// Where the parts of a multipart lie in the body, each with the CRLF before its closing delimiter line.
-    fn split(&mut self, boundary: &[u8], content: Range<usize>) -> Result<Vec<Range<usize>>, Unfit> {
-        let octets = self.body.get(content.clone()).unwrap_or_default();
-        let delimiter = [b"--", boundary].concat();
-        let mut spans = Vec::new();
-        let mut open = None;
-        let mut closed = false;
-        for at in Finder::new(&delimiter).find_iter(octets) {
-            let Some((line, after)) = delimiter_line(octets, at, delimiter.len()) else { continue };
-            // What follows the closing line is text for some readers and parts for others.
-            if closed {
-                return Err(Unfit::Malformed);
-            }
-            if let Some(start) = open.take() {
-                self.parts += 1;
-                if self.parts > PARTS_MAX {
-                    return Err(Unfit::TooManyParts);
-                }
-                spans.push(content.start + start..content.start + at);
-            }
-            match line {
-                Delimiter::Open => open = Some(after),
-                Delimiter::Close => closed = true,
-            }
+/// Where the parts of a multipart lie in the body, each with the CRLF before its closing delimiter line. `parts`: how
+/// many there are so far, at most [`PARTS_MAX`].
+pub(crate) fn split(
+    body: &[u8],
+    boundary: &[u8],
+    content: Range<usize>,
+    parts: &mut usize,
+) -> Result<Vec<Range<usize>>, Unfit> {
+    let octets = body.get(content.clone()).unwrap_or_default();
+    let delimiter = [b"--", boundary].concat();
+    let mut spans = Vec::new();
+    let mut open = None;
+    let mut closed = false;
+    for at in Finder::new(&delimiter).find_iter(octets) {
+        let Some((line, after)) = delimiter_line(octets, at, delimiter.len()) else { continue };
+        // What follows the closing line is text for some readers and parts for others.
+        if closed {
+            return Err(Unfit::Malformed);
         }
-        // RFC 2046 §5.1.1: a multipart is closed and has a part; one that was cut off is not repaired.
-        if closed && !spans.is_empty() { Ok(spans) } else { Err(Unfit::Malformed) }
+        if let Some(start) = open.take() {
+            *parts += 1;
+            if *parts > PARTS_MAX {
+                return Err(Unfit::TooManyParts);
+            }
+            spans.push(content.start + start..content.start + at);
+        }
+        match line {
+            Delimiter::Open => open = Some(after),
+            Delimiter::Close => closed = true,
+        }
     }
+    // RFC 2046 §5.1.1: a multipart is closed and has a part; one that was cut off is not repaired.
+    if closed && !spans.is_empty() { Ok(spans) } else { Err(Unfit::Malformed) }
 }
 
 #[derive(Clone, Copy)]

@@ -1,8 +1,9 @@
-//! One mailbox out of a From value (RFC 5322 §3.4), without the obsolete forms.
+//! One mailbox out of a From value, or all of a To, Cc or Bcc value (RFC 5322 §3.4), without the obsolete forms but
+//! empty places in lists.
 //!
 //! Accepted: `local@domain`, `<local@domain>`, `Name <local@domain>`; names of atoms, dots, quoted strings and
-//! RFC 2047 words; comments between the parts. Refused: lists, groups, source routes, an unquoted `@` in the name,
-//! white space or comments inside the address.
+//! RFC 2047 words; comments between the parts; in lists also groups. Refused: source routes, an unquoted `@` in the
+//! name, white space or comments inside the address; where one is asked for, lists and groups.
 
 use super::MailboxFault;
 use crate::address::Address;
@@ -34,14 +35,70 @@ pub(super) fn parse_one(value: &[u8]) -> Result<Address, MailboxFault> {
     if tokens.contains(&Token::Special(b',')) {
         return Err(MailboxFault::Several);
     }
+    mailbox(tokens)
+}
+
+/// Reads all mailboxes of an address list, those of groups among them, in their order.
+///
+/// RFC 5322 §3.4: `undisclosed-recipients:;` names nobody. §4.4: empty places between commas are passed over.
+pub(super) fn parse_all(value: &[u8]) -> Result<Vec<Address>, MailboxFault> {
+    let tokens = tokenise(value)?;
+    let mut found = Vec::new();
+    let mut group = Group::Outside;
+    let mut start = 0;
+    for (at, token) in tokens.iter().enumerate() {
+        let Token::Special(mark @ (b',' | b':' | b';')) = token else { continue };
+        let piece = trim(tokens.get(start..at).unwrap_or_default());
+        start = at + 1;
+        group = match (mark, group) {
+            (b':', Group::Outside) if !piece.is_empty() && is_phrase(piece) => Group::Inside,
+            (b',', Group::Outside | Group::Inside) => {
+                found.extend(present(piece)?);
+                group
+            }
+            (b';', Group::Inside) => {
+                found.extend(present(piece)?);
+                Group::Over
+            }
+            (b',', Group::Over) if piece.is_empty() => Group::Outside,
+            _ => return Err(MailboxFault::Syntax),
+        };
+    }
+    let rest = trim(tokens.get(start..).unwrap_or_default());
+    match group {
+        Group::Outside => found.extend(present(rest)?),
+        Group::Over if rest.is_empty() => {}
+        Group::Over | Group::Inside => return Err(MailboxFault::Syntax),
+    }
+    Ok(found)
+}
+
+/// Where in a list of addresses one is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Group {
+    Outside,
+    /// Behind `name:`.
+    Inside,
+    /// Behind its `;`: the next thing is a comma, or the end.
+    Over,
+}
+
+fn present(tokens: &[Token<'_>]) -> Result<Option<Address>, MailboxFault> {
+    if tokens.is_empty() { Ok(None) } else { mailbox(tokens).map(Some) }
+}
+
+fn is_phrase(tokens: &[Token<'_>]) -> bool {
+    tokens.iter().all(|t| matches!(t, Token::Atom(_) | Token::Quoted(_) | Token::Space))
+}
+
+fn mailbox(tokens: &[Token<'_>]) -> Result<Address, MailboxFault> {
     let Some(open) = tokens.iter().position(|t| *t == Token::Special(b'<')) else {
         return addr_spec(tokens);
     };
     let (name, rest) = tokens.split_at(open);
     // RFC 5322 §3.2.5: an unquoted `a@good.example <b@evil.example>` is not a phrase, and a favourite of forgers.
-    let phrase = name.iter().all(|t| matches!(t, Token::Atom(_) | Token::Quoted(_) | Token::Space));
     match rest {
-        [Token::Special(b'<'), inner @ .., Token::Special(b'>')] if phrase => addr_spec(inner),
+        [Token::Special(b'<'), inner @ .., Token::Special(b'>')] if is_phrase(name) => addr_spec(inner),
         _ => Err(MailboxFault::Syntax),
     }
 }
@@ -93,9 +150,10 @@ fn tokenise(value: &[u8]) -> Result<Vec<Token<'_>>, MailboxFault> {
     Ok(tokens)
 }
 
-/// RFC 5322 §3.2.3 atext, and the dot, which names such as `John Q. Public` hold and addresses need.
+/// RFC 5322 §3.2.3 atext, and the dot, which names such as `John Q. Public` hold and addresses need. RFC 6532 §3.2: and
+/// what is outside ASCII, where the block may have it.
 fn is_atom_octet(octet: u8) -> bool {
-    octet.is_ascii_alphanumeric() || b"!#$%&'*+-/=?^_`{|}~.".contains(&octet)
+    octet.is_ascii_alphanumeric() || octet >= 0x80 || b"!#$%&'*+-/=?^_`{|}~.".contains(&octet)
 }
 
 /// Length of the comment at the start of `rest`, both brackets included.

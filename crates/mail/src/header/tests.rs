@@ -185,7 +185,80 @@ fn errors_name_the_field_and_never_the_value() {
     assert!(check("From: x\r\n\r\n").unwrap_err().to_string().contains("From"));
 }
 
+fn list(value: &str) -> Result<Vec<String>, MailboxFault> {
+    Ok(parse_mailboxes(value.as_bytes())?.iter().map(Address::to_wire).collect())
+}
+
+#[test]
+fn rfc5322_3_4_lists_name_all_their_mailboxes_in_order() {
+    for (value, wanted) in [
+        ("", &[] as &[&str]),
+        ("a@x.example", &["a@x.example"]),
+        ("a@x.example, B <b@x.example>,\"C, D\" <c@x.example>", &["a@x.example", "b@x.example", "c@x.example"]),
+        ("a@x.example (one, two), b@x.example", &["a@x.example", "b@x.example"]),
+        ("undisclosed-recipients:;", &[]),
+        ("Some people: a@x.example, B <b@x.example>;, c@x.example", &["a@x.example", "b@x.example", "c@x.example"]),
+        ("\"a;b:c\" <a@x.example>", &["a@x.example"]),
+        // RFC 5322 §4.4.
+        (", a@x.example,, b@x.example , ", &["a@x.example", "b@x.example"]),
+    ] {
+        assert_eq!(list(value).unwrap(), wanted, "{value}");
+    }
+}
+
+#[test]
+fn rfc5322_3_4_a_list_with_one_bad_mailbox_is_refused_as_a_whole() {
+    for value in [
+        "a@x.example, b",
+        "a@x.example b@x.example",
+        "<@y.example:a@x.example>",
+        "evil@y.example <a@x.example>",
+        "a@x.example;",
+        "name: a@x.example",
+        "name: other: a@x.example;;",
+        ":a@x.example;",
+        "name: a@x.example; b@x.example",
+        "a@x.example, <b@x.example",
+        "a@x.example, (",
+    ] {
+        assert!(list(value).is_err(), "{value}");
+    }
+}
+
+#[test]
+fn a_message_names_each_recipient_once() {
+    let message = "To: b@x.example, a@x.example\r\nBcc: c@x.example\r\nCc: B@x.example,\r\n b@x.example\r\n\r\n";
+    let found = named_recipients(&scan(message.as_bytes()).unwrap()).unwrap();
+    let found: Vec<_> = found.iter().map(Address::to_wire).collect();
+    assert_eq!(found, ["b@x.example", "a@x.example", "B@x.example", "c@x.example"]);
+    let fault = named_recipients(&scan(b"To: a@x.example\r\nBcc: secret\r\n\r\n").unwrap()).unwrap_err();
+    assert_eq!(fault.0, "Bcc");
+    assert!(!fault.1.to_string().contains("secret"));
+}
+
 proptest! {
+    #[test]
+    fn lists_are_read_back_as_they_were_written(
+        each in prop::collection::vec(("[a-z]{1,8}", prop::option::of("[a-z,;:<>@ ]{0,8}")), 0..6)
+    ) {
+        let wanted: Vec<String> = each.iter().map(|(local, _)| format!("{local}@x.example")).collect();
+        let written: Vec<String> = each
+            .iter()
+            .map(|(local, name)| match name {
+                Some(name) => format!("\"{name}\" <{local}@x.example>"),
+                None => format!("{local}@x.example"),
+            })
+            .collect();
+        prop_assert_eq!(&list(&written.join(", ")).unwrap(), &wanted);
+        prop_assert_eq!(&list(&format!("all: {};", written.join(","))).unwrap(), &wanted);
+    }
+
+    #[test]
+    fn lists_never_panic(value in "[a-z@.,:;<>()\" ]{0,40}", octets in prop::collection::vec(any::<u8>(), 0..64)) {
+        let _ = parse_mailboxes(value.as_bytes());
+        let _ = parse_mailboxes(&octets);
+    }
+
     #[test]
     fn the_fields_and_the_body_are_the_whole_message(message in "([A-Z]{0,3}:?[ a-z\r\n\t]{0,6}(\r\n){0,2}){0,8}") {
         if let Ok(block) = scan(message.as_bytes()) {

@@ -34,11 +34,23 @@ pub enum FieldError {
 /// # Errors
 /// A name or value that would not be one field, such as one with a line break.
 pub fn append_field(name: &str, value: &str, out: &mut Vec<u8>) -> Result<(), FieldError> {
+    if !value.is_ascii() {
+        return Err(FieldError::Value { field: name.to_owned() });
+    }
+    append_international_field(name, value, out)
+}
+
+/// The same for a value that may hold characters outside ASCII (RFC 6532 §3.2), such as an address.
+///
+/// # Errors
+/// As [`append_field`].
+pub fn append_international_field(name: &str, value: &str, out: &mut Vec<u8>) -> Result<(), FieldError> {
     if !is_field_name(name.as_bytes()) {
         return Err(FieldError::Name);
     }
     // A CR or LF here would begin another field: the classic injection by way of a subject or a name.
-    if value.bytes().any(|b| (b.is_ascii_control() && b != b'\t') || b >= 0x80) {
+    let breaks = |c: char| (c.is_control() && c != '\t') || matches!(c, '\u{2028}' | '\u{2029}');
+    if value.chars().any(breaks) {
         return Err(FieldError::Value { field: name.to_owned() });
     }
     let rollback = out.len();

@@ -7,6 +7,7 @@
 
 use super::mime::{Fields, Mail};
 use super::{Action, DeliveryReport, Fate, RECIPIENTS_MAX, TEXT_OCTETS_MAX, codes_in, cut};
+use crate::dsn::{INTERNATIONAL, international};
 use crate::reply::EnhancedCode;
 
 const STATUS: [&str; 2] = ["message/delivery-status", "message/global-delivery-status"];
@@ -67,9 +68,11 @@ fn fate(group: &Fields) -> Option<Fate> {
     Some(Fate { action, status, code, recipient, text: cut(text, TEXT_OCTETS_MAX).to_owned() })
 }
 
-/// `rfc822; <ada@dest.example>`.
+/// `rfc822; <ada@dest.example>`, `utf-8; j\x{F6}rg@dest.example` (RFC 6533 §3).
 fn address(value: &str) -> Option<String> {
-    let address = value.split_once(';').map_or(value, |(_, address)| address).trim();
-    let address = address.trim_start_matches('<').trim_end_matches('>');
+    let (kind, address) = value.split_once(';').unwrap_or(("", value));
+    let address = address.trim().trim_start_matches('<').trim_end_matches('>');
+    let decoded = if kind.trim().eq_ignore_ascii_case(INTERNATIONAL) { international(address) } else { None };
+    let address = decoded.as_deref().unwrap_or(address);
     (!address.is_empty() && address.len() <= 320).then(|| address.to_owned())
 }

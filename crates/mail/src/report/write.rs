@@ -3,15 +3,18 @@
 //! Invariants: three parts in their order: a text for people, the fields for machines, and what comes back of the
 //! message; no address but the one the report is about, its sender's and its reader's, unless the whole message was
 //! asked for; every line ends with CRLF and is at most 998 octets; fields from outside were read strictly before.
+//! One that goes to an address outside ASCII is itself internationalised; any other stays readable everywhere, and
+//! writes such addresses in ASCII.
 //! Never: a word of the receiving system, which may name anybody.
-//! Standards: RFC 3461 §6, RFC 6522 (multipart/report; RFC 3462 before), RFC 3464 §2, RFC 3834 §5 (Auto-Submitted).
+//! Standards: RFC 3461 §6, RFC 6522 (multipart/report; RFC 3462 before), RFC 3464 §2, RFC 3834 §5 (Auto-Submitted),
+//! RFC 6533 §3 to §5 (addresses outside ASCII).
 
 use std::fmt::Write as _;
 
-use crate::address::{Address, Domain};
-use crate::dsn::OriginalRecipient;
+use crate::address::{Address, Domain, Repertoire};
+use crate::dsn::{INTERNATIONAL, OriginalRecipient, in_ascii};
 use crate::header::{HeaderBlock, Limits};
-use crate::message::{FieldError, append_field, rfc5322_date};
+use crate::message::{FieldError, append_field, append_international_field, rfc5322_date};
 
 #[cfg(test)]
 mod tests;
@@ -135,22 +138,23 @@ pub fn write(report: &Report<'_>) -> Result<Written, FieldError> {
     let text = text(report);
     let status = status(report)?;
     let boundary = boundary(report.message_id, &[text.as_bytes(), &status, &returned]);
-    let eight_bit = !returned.is_ascii();
-    let encoding = if eight_bit { "8bit" } else { "7bit" };
+    let encoding = |octets: &[u8]| if octets.is_ascii() { "7bit" } else { "8bit" };
+    let whole = [text.as_bytes(), &status, &returned].map(encoding).into_iter().max().unwrap_or_default();
     let mut head = Vec::with_capacity(1024);
     append_field("Date", &rfc5322_date(report.unix_s), &mut head)?;
     append_field("From", &format!("Mail delivery <{}>", report.from.to_wire()), &mut head)?;
-    append_field("To", &format!("<{}>", report.to.to_wire()), &mut head)?;
+    append_international_field("To", &format!("<{}>", report.to.to_wire()), &mut head)?;
     append_field("Message-ID", &format!("<{}>", report.message_id), &mut head)?;
     append_field("Subject", report.action.subject(), &mut head)?;
     append_field("Auto-Submitted", "auto-replied", &mut head)?;
     append_field("MIME-Version", "1.0", &mut head)?;
     let content_type = format!("multipart/report; report-type=delivery-status; boundary=\"{boundary}\"");
     append_field("Content-Type", &content_type, &mut head)?;
-    append_field("Content-Transfer-Encoding", encoding, &mut head)?;
+    append_field("Content-Transfer-Encoding", whole, &mut head)?;
     head.extend_from_slice(b"\r\n");
     let mut body = Vec::with_capacity(text.len() + status.len() + returned.len() + 512);
-    let mut part = |content_type: &str, encoding: &str, content: &[u8]| {
+    let mut part = |content_type: &str, content: &[u8]| {
+        let encoding = encoding(content);
         let fields =
             format!("--{boundary}\r\nContent-Type: {content_type}\r\nContent-Transfer-Encoding: {encoding}\r\n\r\n");
         body.extend_from_slice(fields.as_bytes());
@@ -159,9 +163,11 @@ pub fn write(report: &Report<'_>) -> Result<Written, FieldError> {
             body.extend_from_slice(b"\r\n");
         }
     };
-    part("text/plain; charset=us-ascii", "7bit", text.as_bytes());
-    part("message/delivery-status", "7bit", &status);
-    part(kind, encoding, &returned);
+    part(if text.is_ascii() { "text/plain; charset=us-ascii" } else { "text/plain; charset=utf-8" }, text.as_bytes());
+    // RFC 6533 §4: in UTF-8 only for a reader whose own address is.
+    let is_global = report.to.repertoire() == Repertoire::Utf8;
+    part(if is_global { "message/global-delivery-status" } else { "message/delivery-status" }, &status);
+    part(kind, &returned);
     body.extend_from_slice(format!("--{boundary}--\r\n").as_bytes());
     Ok(Written { head, body })
 }
@@ -193,14 +199,20 @@ fn status(report: &Report<'_>) -> Result<Vec<u8>, FieldError> {
     append_field("Reporting-MTA", &format!("dns; {}", report.reporting), &mut out)?;
     append_field("Arrival-Date", &rfc5322_date(report.arrived_unix_s), &mut out)?;
     out.extend_from_slice(b"\r\n");
+    // RFC 6533 §3: the form of ASCII wherever the report is not in UTF-8 itself.
+    let typed = |kind: &str, address: &str| match (kind, report.to.repertoire()) {
+        (INTERNATIONAL, Repertoire::Ascii) => format!("{kind}; {}", in_ascii(address)),
+        _ => format!("{kind}; {address}"),
+    };
     if let Some(original) = report.original {
         let (kind, address) = original.parts();
-        // RFC 6533 §3: what is outside ASCII needs another kind of report; the final recipient says enough.
-        if address.is_ascii() {
-            append_field("Original-Recipient", &format!("{kind}; {address}"), &mut out)?;
+        // An address outside ASCII of a type that has none: the final recipient says enough.
+        if address.is_ascii() || kind == INTERNATIONAL {
+            append_international_field("Original-Recipient", &typed(kind, &address), &mut out)?;
         }
     }
-    append_field("Final-Recipient", &format!("rfc822; {}", report.recipient.to_wire()), &mut out)?;
+    let kind = if report.recipient.repertoire() == Repertoire::Ascii { "rfc822" } else { INTERNATIONAL };
+    append_international_field("Final-Recipient", &typed(kind, &report.recipient.to_wire()), &mut out)?;
     append_field("Action", report.action.word(), &mut out)?;
     append_field("Status", report.status, &mut out)?;
     if let Some(code) = report.code {
@@ -214,7 +226,11 @@ fn status(report: &Report<'_>) -> Result<Vec<u8>, FieldError> {
 
 fn returned(what: Returned<'_>) -> (&'static str, Vec<u8>) {
     match what {
-        Returned::Full(head, body) => ("message/rfc822", [head, body].concat()),
+        // RFC 6532 §3.7, RFC 6533 §5: header fields outside ASCII have types of their own.
+        Returned::Full(head, body) => {
+            let kind = if head.is_ascii() { "message/rfc822" } else { "message/global" };
+            (kind, [head, body].concat())
+        }
         Returned::Headers(head) => {
             let mut kept = Vec::with_capacity(head.len());
             if let Ok(block) = HeaderBlock::scan(head, Limits::INBOUND) {
@@ -227,7 +243,7 @@ fn returned(what: Returned<'_>) -> (&'static str, Vec<u8>) {
                     }
                 }
             }
-            ("text/rfc822-headers", kept)
+            (if kept.is_ascii() { "text/rfc822-headers" } else { "message/global-headers" }, kept)
         }
     }
 }

@@ -3,6 +3,8 @@
 //! Invariants: a parsed command borrows from its line; nothing here depends on the state of the session.
 //! Standards: RFC 5321 §2.3.8 (line ends), §4.1.1 (verbs in any case, trailing white space tolerated).
 
+use std::net::{IpAddr, Ipv6Addr};
+
 use super::{BareNewlines, replies};
 use crate::reply::Reply;
 
@@ -27,7 +29,7 @@ pub(super) enum Command<'a> {
     Help,
     /// RFC 3030 §2: so many octets follow, whatever becomes of them.
     Bdat(Bdat),
-    /// The first line of another protocol, sent here by a browser that was tricked.
+    /// The first line of another protocol, sent here by a browser that was tricked, or by a proxy that is not known.
     Foreign,
     Quit,
 }
@@ -100,7 +102,9 @@ pub(super) fn parse(line: &str) -> Result<Command<'_>, Reply> {
         b"EXPN" => Ok(Command::Expn),
         b"HELP" => Ok(Command::Help),
         b"BDAT" => Ok(Command::Bdat(bdat(rest))),
-        b"GET" | b"POST" | b"PUT" | b"HEAD" | b"DELETE" | b"PATCH" | b"OPTIONS" | b"CONNECT" => Ok(Command::Foreign),
+        b"GET" | b"POST" | b"PUT" | b"HEAD" | b"DELETE" | b"PATCH" | b"OPTIONS" | b"CONNECT" | b"PROXY" => {
+            Ok(Command::Foreign)
+        }
         _ => Err(replies::unknown_command()),
     }
 }
@@ -127,15 +131,22 @@ fn bdat(rest: &str) -> Bdat {
 }
 
 /// RFC 5321 §4.1.1.1: a domain or an address literal. Names with an underscore or a trailing dot are taken, since
-/// office machines have such names and nothing is decided by it.
+/// office machines have such names and nothing is decided by it; so is an IPv6 address without its tag.
 pub(super) fn is_hello_name(name: &str) -> bool {
     if name.is_empty() || name.len() > HELLO_OCTETS_MAX {
         return false;
     }
-    let literal = name.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
-    let (text, marks): (&str, &[u8]) = match literal {
-        Some(address) => (address, b".:-"),
-        None => (name, b".-_"),
-    };
-    !text.is_empty() && text.bytes().all(|octet| octet.is_ascii_alphanumeric() || marks.contains(&octet))
+    match name.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+        Some(literal) => is_address_literal(literal),
+        None => name.bytes().all(|octet| octet.is_ascii_alphanumeric() || b".-_".contains(&octet)),
+    }
+}
+
+/// RFC 5321 §4.1.3: `192.0.2.1`, `IPv6:2001:db8::1`.
+fn is_address_literal(text: &str) -> bool {
+    let tagged = text.split_at_checked("IPv6:".len()).filter(|(tag, _)| tag.eq_ignore_ascii_case("IPv6:"));
+    match tagged {
+        Some((_, address)) => address.parse::<Ipv6Addr>().is_ok(),
+        None => text.parse::<IpAddr>().is_ok(),
+    }
 }

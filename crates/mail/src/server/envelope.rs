@@ -2,10 +2,11 @@
 //!
 //! Invariants: a path is an [`Address`], the null path or a refusal; an unknown parameter is refused, never skipped,
 //! because it may ask for something that we would then not do.
-//! Standards: RFC 5321 §4.1.1.2, §4.1.1.3, §4.1.1.11, §4.1.2; RFC 1870 §6; RFC 6152 §2; RFC 4954 §5; RFC 3461 §4.
+//! Standards: RFC 5321 §4.1.1.2, §4.1.1.3, §4.1.1.11, §4.1.2; RFC 1870 §6; RFC 6152 §2; RFC 4954 §5; RFC 3461 §4;
+//! RFC 6531 §3.4.
 
 use super::BodyKind;
-use crate::address::{Address, AddressError, Domain, ReversePath};
+use crate::address::{Address, AddressError, Domain, Repertoire, ReversePath};
 use crate::dsn::{EnvelopeId, Notify, OriginalRecipient, Return};
 use crate::reply::Reply;
 
@@ -14,6 +15,7 @@ pub(super) struct Mail {
     pub(super) reverse_path: ReversePath,
     pub(super) size: Option<u64>,
     pub(super) body: BodyKind,
+    pub(super) repertoire: Repertoire,
     pub(super) returned: Option<Return>,
     pub(super) envelope_id: Option<EnvelopeId>,
 }
@@ -32,6 +34,8 @@ pub(super) struct Offered {
     pub(super) extended: bool,
     /// RFC 3461.
     pub(super) notifications: bool,
+    /// RFC 6531 §3.4: whether MAIL came with SMTPUTF8. For MAIL itself it is not known before.
+    pub(super) repertoire: Repertoire,
 }
 
 /// Whose path it is; this chooses the enhanced code (RFC 3463 §3.2: 5.1.7 sender, 5.1.3 recipient).
@@ -53,9 +57,14 @@ impl Side {
 /// Reads what follows `MAIL `. Parameters are an extension, so HELO has none.
 pub(super) fn parse_mail(argument: &str, offered: Offered) -> Result<Mail, Reply> {
     let (path, parameters) = split_path(argument, "FROM:", Side::Sender)?;
-    let reverse_path =
-        if path.is_empty() { ReversePath::Null } else { ReversePath::Address(read_address(path, Side::Sender)?) };
-    let mut mail = Mail { reverse_path, size: None, body: BodyKind::SevenBit, returned: None, envelope_id: None };
+    let mut mail = Mail {
+        reverse_path: ReversePath::Null,
+        size: None,
+        body: BodyKind::SevenBit,
+        repertoire: Repertoire::Ascii,
+        returned: None,
+        envelope_id: None,
+    };
     let mut seen = Seen::default();
     for parameter in Parameters(parameters) {
         let (keyword, value) = parameter?;
@@ -64,7 +73,17 @@ pub(super) fn parse_mail(argument: &str, offered: Offered) -> Result<Mail, Reply
         }
         mail_parameter(&mut mail, &mut seen, offered, keyword, value)?;
     }
+    ensure_ascii(parameters, mail.repertoire)?;
+    // RFC 6531 §3.4: the parameter stands behind the path for which it is needed.
+    if !path.is_empty() {
+        mail.reverse_path = ReversePath::Address(read_address(path, Side::Sender, mail.repertoire)?);
+    }
     Ok(mail)
+}
+
+/// RFC 6531 §3.4: values outside ASCII need SMTPUTF8, as paths do.
+fn ensure_ascii(parameters: &str, repertoire: Repertoire) -> Result<(), Reply> {
+    if repertoire == Repertoire::Utf8 || parameters.is_ascii() { Ok(()) } else { Err(bad_parameter()) }
 }
 
 /// Reads what follows `RCPT `. `hostname` completes a bare `<postmaster>`.
@@ -74,8 +93,9 @@ pub(super) fn parse_rcpt(argument: &str, hostname: &Domain, offered: Offered) ->
     let address = if path.eq_ignore_ascii_case("postmaster") {
         Address::postmaster(hostname.clone())
     } else {
-        read_address(path, Side::Recipient)?
+        read_address(path, Side::Recipient, offered.repertoire)?
     };
+    ensure_ascii(parameters, offered.repertoire)?;
     let mut rcpt = Rcpt { address, notify: None, original: None };
     for parameter in Parameters(parameters) {
         let (keyword, value) = parameter?;
@@ -105,6 +125,7 @@ struct Seen {
     size: bool,
     body: bool,
     auth: bool,
+    utf8: bool,
 }
 
 fn mail_parameter(
@@ -120,6 +141,13 @@ fn mail_parameter(
     } else if keyword.eq_ignore_ascii_case("BODY") {
         once(&mut seen.body)?;
         mail.body = body(value)?;
+    } else if keyword.eq_ignore_ascii_case("SMTPUTF8") {
+        // RFC 6531 §3.4: it has no value.
+        once(&mut seen.utf8)?;
+        if value.is_some() {
+            return Err(bad_parameter());
+        }
+        mail.repertoire = Repertoire::Utf8;
     } else if keyword.eq_ignore_ascii_case("AUTH") {
         // RFC 4954 §5: who first submitted it. We believe only our own AUTH, so it is read and dropped.
         once(&mut seen.auth)?;
@@ -191,14 +219,14 @@ fn path_octets(text: &str) -> Option<usize> {
     })
 }
 
-fn read_address(path: &str, side: Side) -> Result<Address, Reply> {
+fn read_address(path: &str, side: Side, repertoire: Repertoire) -> Result<Address, Reply> {
     if path.starts_with('@') {
         // RFC 5321 §3.3 and appendix C let a server refuse source routes; we relay for nobody.
         return Err(side.bad_path("source routes are not accepted"));
     }
-    // RFC 6531 §3.2: an address outside ASCII needs the SMTPUTF8 parameter, which is not offered.
-    if !path.is_ascii() {
-        return Err(Reply::new(553, (5, 6, 7), "addresses outside ASCII need SMTPUTF8, which is not offered"));
+    // RFC 6531 §3.5: also one of which only the domain is outside ASCII, since it was not written in A-labels.
+    if repertoire == Repertoire::Ascii && !path.is_ascii() {
+        return Err(Reply::new(553, (5, 6, 7), "addresses outside ASCII need the parameter SMTPUTF8 of MAIL"));
     }
     Address::parse(path).map_err(|error: AddressError| side.bad_path(error.to_string()))
 }
@@ -224,7 +252,7 @@ impl<'a> Iterator for Parameters<'a> {
             && !keyword.starts_with('-')
             && keyword.bytes().all(|octet| octet.is_ascii_alphanumeric() || octet == b'-');
         let value_is_good = value.is_none_or(|value| {
-            !value.is_empty() && value.bytes().all(|octet| matches!(octet, b'!'..=b'<' | b'>'..=b'~'))
+            !value.is_empty() && value.bytes().all(|octet| matches!(octet, b'!'..=b'<' | b'>'..=b'~' | 0x80..))
         });
         Some(if keyword_is_good && value_is_good { Ok((keyword, value)) } else { Err(bad_parameter()) })
     }

@@ -1,6 +1,7 @@
 //! What EHLO announces. A keyword stands here only when the machine and its driver keep its promise.
 //!
-//! Standards: RFC 5321 §4.1.1.1; RFC 3207 §4.2 and RFC 4954 §4 say what disappears under TLS; RFC 9422 (LIMITS).
+//! Standards: RFC 5321 §4.1.1.1; RFC 3207 §4.2 and RFC 4954 §4 say what disappears under TLS; RFC 6531 §3.1 (SMTPUTF8);
+//! RFC 9422 (LIMITS).
 
 use std::fmt::Write as _;
 
@@ -10,7 +11,7 @@ use crate::reply::Reply;
 /// The reply to EHLO in the present state of the connection.
 /// `binding`: the connection can be bound to (RFC 9266).
 pub(super) fn ehlo_reply(settings: &Settings, tls: bool, binding: bool) -> Reply {
-    let mut text = format!("{}\nPIPELINING\n8BITMIME\nCHUNKING\nENHANCEDSTATUSCODES", settings.hostname);
+    let mut text = format!("{}\nPIPELINING\n8BITMIME\nSMTPUTF8\nCHUNKING\nENHANCEDSTATUSCODES", settings.hostname);
     // Writing into a String cannot fail.
     let limits = &settings.limits;
     let _ = write!(text, "\nSIZE {}", limits.message_octets());

@@ -11,11 +11,13 @@ use super::command::{self, Command};
 use super::content::{Content, Reader};
 use super::envelope;
 use super::{AuthOffer, BareNewlines, Hello, Pending, Phase, Server, Step, TlsOffer, Transaction, keywords, replies};
+use crate::address::Repertoire;
 use crate::dsn;
 use crate::reply::Reply;
 
-/// RFC 1870 §3 (26 octets), RFC 6152 §2 (17), RFC 4954 §4 (500), RFC 3461: what parameters add to a MAIL command.
-const MAIL_EXTENSION_OCTETS: usize = 26 + 17 + 500 + dsn::MAIL_OCTETS;
+/// RFC 1870 §3 (26 octets), RFC 6152 §2 (17), RFC 4954 §4 (500), RFC 3461: RFC 6531 §3.1 (10): what
+/// parameters add to a MAIL command.
+const MAIL_EXTENSION_OCTETS: usize = 26 + 17 + 500 + 10 + dsn::MAIL_OCTETS;
 /// Octets reserved for content on the word of a SIZE parameter.
 const RESERVED_OCTETS_MAX: u64 = 256 * 1024;
 
@@ -313,7 +315,8 @@ impl Server {
             return None;
         }
         let extended = self.hello.as_ref().is_some_and(|hello| hello.extended);
-        let offered = envelope::Offered { extended, notifications: self.settings.notifications };
+        let notifications = self.settings.notifications;
+        let offered = envelope::Offered { extended, notifications, repertoire: Repertoire::Ascii };
         let mail = match envelope::parse_mail(argument, offered) {
             Ok(mail) => mail,
             Err(reply) => return self.refuse_command(&reply, out),
@@ -323,10 +326,10 @@ impl Server {
             // RFC 1870 §6.1: said before the content is sent; no error of the client, who could not know.
             return self.answer(&replies::too_large(&self.settings.limits), out);
         }
-        self.transaction = Some(Transaction { recipients: 0, declared_octets: mail.size, chunks: None });
+        let envelope::Mail { reverse_path, size, body, repertoire, returned, envelope_id } = mail;
+        self.transaction = Some(Transaction { recipients: 0, declared_octets: size, repertoire, chunks: None });
         self.pending = Some(Pending::Mail);
-        let envelope::Mail { reverse_path, size, body, returned, envelope_id } = mail;
-        Some(Step::Mail { reverse_path, size, body, returned, envelope_id })
+        Some(Step::Mail { reverse_path, size, body, repertoire, returned, envelope_id })
     }
 
     fn rcpt(&mut self, argument: &str, out: &mut BytesMut) -> Option<Step> {
@@ -341,8 +344,9 @@ impl Server {
             // RFC 5321 §4.5.3.1.10: 452, so that the client sends the rest in another transaction.
             return self.answer(&replies::too_many_recipients(), out);
         }
+        let repertoire = transaction.repertoire;
         let extended = self.hello.as_ref().is_some_and(|hello| hello.extended);
-        let offered = envelope::Offered { extended, notifications: self.settings.notifications };
+        let offered = envelope::Offered { extended, notifications: self.settings.notifications, repertoire };
         match envelope::parse_rcpt(argument, &self.settings.hostname, offered) {
             Err(reply) => self.refuse_command(&reply, out),
             Ok(envelope::Rcpt { address, notify, original }) => {

@@ -11,7 +11,9 @@
 mod asking;
 mod letter;
 mod listed;
+mod recoded;
 mod returning;
+mod sandbox;
 mod settling;
 
 use super::engine::{Engine, Row, expiry};
@@ -19,8 +21,11 @@ use super::send::{Link, NotWritten, Turn};
 use super::worker::{Batch, Opened, open};
 pub(crate) use asking::may_end;
 use asking::{Begun, Known, Read, begin, face, load_facts, may_finish};
+use gate::facts::Connection;
 use letter::Letter;
+use mail::client::Capabilities;
 use model::{MessageId, Timestamp};
+pub(crate) use sandbox::end_here;
 pub(crate) use settling::fallen;
 use settling::{Trial, find_out, let_go, lost_on_the_way, settle_gate, unfit};
 use std::collections::HashMap;
@@ -59,16 +64,7 @@ pub(crate) async fn deliver(engine: &Arc<Engine>, site: &Arc<str>, link: Box<Lin
     let began = engine.store.now();
     let before = link.carried();
     let mut link = link;
-    let rows: Vec<&QueueRow> = batch.rows().map(|entry| &entry.row.row).collect();
-    let ids: Vec<MessageId> = rows.iter().map(|row| row.id).collect();
-    // By id: a row that is let go on the way must not leave its facts to the next one.
-    let read = ids.into_iter().zip(load_facts(engine, rows).await);
-    let mut known: HashMap<MessageId, Known> = read
-        .filter_map(|(id, read)| match read {
-            Read::Facts(known) => Some((id, known)),
-            Read::Nothing | Read::Away => None,
-        })
-        .collect();
+    let mut known = known_of(engine, &batch).await;
     loop {
         if link.is_full() {
             break;
@@ -95,7 +91,7 @@ pub(crate) async fn deliver(engine: &Arc<Engine>, site: &Arc<str>, link: Box<Lin
                     (entry, started) = (*row, begun);
                     match open(engine, site).await {
                         Opened::Link(fresh) => link = fresh,
-                        Opened::Never(_) | Opened::Failed(_) => {
+                        Opened::Never(_) | Opened::NoPlace | Opened::Failed(..) => {
                             lost_on_the_way(engine, site, entry, started).await;
                             return Ended::Closed;
                         }
@@ -111,8 +107,21 @@ pub(crate) async fn deliver(engine: &Arc<Engine>, site: &Arc<str>, link: Box<Lin
     let messages = u64::from(link.carried().saturating_sub(before)).max(1);
     let now = engine.store.now();
     let micros = u64::try_from(now.since(began).as_micros()).unwrap_or(u64::MAX) / messages;
-    engine.with(|picture| picture.succeeded(site, now, micros));
+    engine.with(|picture| picture.succeeded(site, link.against(), now, micros));
     Ended::Open(link)
+}
+
+/// The facts of a batch.
+async fn known_of(engine: &Engine, batch: &Batch) -> HashMap<MessageId, Known> {
+    let rows: Vec<&QueueRow> = batch.rows().map(|entry| &entry.row.row).collect();
+    let ids: Vec<MessageId> = rows.iter().map(|row| row.id).collect();
+    // By id: a row that is let go on the way must not leave its facts to the next one.
+    let read = ids.into_iter().zip(load_facts(engine, rows).await);
+    read.filter_map(|(id, read)| match read {
+        Read::Facts(known) => Some((id, known)),
+        Read::Nothing | Read::Away => None,
+    })
+    .collect()
 }
 
 /// The next row, with its content if that opens. Contents that were not kept are read together, as far as they are
@@ -175,33 +184,11 @@ async fn attempt(
     known: Option<Known>,
     started: Option<Timestamp>,
 ) -> Tried {
+    let peer = (link.security(), link.capabilities());
+    let Some((letter, known)) = write_letter(engine, &entry, peer, known, started).await else {
+        return Tried::Done(link);
+    };
     let row = &entry.row.row;
-    let now = engine.store.now();
-    if row.expires_at <= now {
-        // GDPR Art. 28(3), last subparagraph: mail that is held waits for a human; time alone does not drop it.
-        match face(engine, row, link.security(), known).await.filter(|facing| !facing.lets_time_run()) {
-            Some(facing) => settle_gate(engine, &entry, facing, started, String::new()).await,
-            None => engine.settle(expiry(entry.row.row, started, now)).await,
-        }
-        return Tried::Done(link);
-    }
-    let Some(content) = entry.row.content.as_ref() else {
-        // GDPR Art. 17: with the key of an erased person his content went. The gate says so, and that is its end.
-        match face(engine, row, link.security(), known).await {
-            Some(facing) => settle_gate(engine, &entry, facing, started, String::new()).await,
-            None => let_go(engine, &entry, Some(now.plus(CONTENT_AGAIN).min(row.expires_at))),
-        }
-        return Tried::Done(link);
-    };
-    let letter = match Letter::write(engine, row, content, now).await {
-        Ok(letter) => letter,
-        Err(unwritten) => {
-            // What the gate says goes before: a person who objected is the better reason.
-            let facing = face(engine, row, link.security(), known).await.unwrap_or(unwritten.facing());
-            settle_gate(engine, &entry, facing, started, String::new()).await;
-            return Tried::Done(link);
-        }
-    };
     let generation = match begin(engine, &mut link, row, &letter, known).await {
         Begun::Yes(generation) => generation,
         Begun::Gate(facing) => {
@@ -211,6 +198,44 @@ async fn attempt(
         Begun::Unfit(error) => return unfit(engine, link, &entry, error, started).await,
     };
     exchange(engine, site, link, entry, &letter, generation, started).await
+}
+
+/// What is sent of a row to a peer (how secure the connection is, what it offers), with the facts of before; nothing
+/// when the row is settled or let go: its time is over, its content is gone or does not open, or it cannot be signed.
+async fn write_letter(
+    engine: &Engine,
+    entry: &Row,
+    (security, capabilities): (Connection, &Capabilities),
+    known: Option<Known>,
+    started: Option<Timestamp>,
+) -> Option<(Letter, Option<Known>)> {
+    let row = &entry.row.row;
+    let now = engine.store.now();
+    if row.expires_at <= now {
+        // GDPR Art. 28(3), last subparagraph: mail that is held waits for a human; time alone does not drop it.
+        match face(engine, row, security, known).await.filter(|facing| !facing.lets_time_run()) {
+            Some(facing) => settle_gate(engine, entry, facing, started, String::new()).await,
+            None => engine.settle(expiry(row.clone(), started, now)).await,
+        }
+        return None;
+    }
+    let Some(content) = entry.row.content.as_ref() else {
+        // GDPR Art. 17: with the key of an erased person his content went. The gate says so, and that is its end.
+        match face(engine, row, security, known).await {
+            Some(facing) => settle_gate(engine, entry, facing, started, String::new()).await,
+            None => let_go(engine, entry, Some(now.plus(CONTENT_AGAIN).min(row.expires_at))),
+        }
+        return None;
+    };
+    match Letter::write(engine, row, content, capabilities, now).await {
+        Ok(letter) => Some((letter, known)),
+        Err(unwritten) => {
+            // What the gate says goes before: a person who objected is the better reason.
+            let facing = face(engine, row, security, known).await.unwrap_or(unwritten.facing());
+            settle_gate(engine, entry, facing, started, String::new()).await;
+            None
+        }
+    }
 }
 
 /// From MAIL to the reply to the final dot.

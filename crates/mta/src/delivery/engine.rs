@@ -12,13 +12,14 @@ use super::send::Dialer;
 use super::settings::Settings;
 use super::signing::Signing;
 use super::trouble::Trouble;
-use super::{attempt, spread, worker};
+use super::{attempt, hurried, spread, worker};
 use metrics::{counter, gauge};
 use model::Timestamp;
 use parking_lot::Mutex;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
-use store::{Backlog, Content, Error, Lane, Outcome, OutcomeKind, QueueRow, Store};
+use store::{Backlog, Content, Error, Lane, Look, Outcome, OutcomeKind, QueueRow, Store};
 use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::JoinSet;
 
@@ -66,6 +67,10 @@ pub(crate) struct Engine {
     /// Rows that were being tried when their worker panicked: one a connection at most.
     fallen: Mutex<Vec<QueueRow>>,
     trouble: Trouble,
+    /// Something that waits is to end by an order.
+    pub(crate) ordered: AtomicBool,
+    /// Something that waits is due that was not before.
+    pub(crate) hurried: AtomicBool,
     wake: Notify,
     stopping: watch::Sender<bool>,
 }
@@ -82,7 +87,22 @@ impl Engine {
     ) -> Self {
         let (picture, fallen, stopping) = (Mutex::new(picture), Mutex::default(), watch::Sender::new(false));
         let (trouble, wake) = (Trouble::default(), Notify::new());
-        Self { store, settings, router, dialer, signing, notes, picture, fallen, trouble, wake, stopping }
+        let (ordered, hurried) = (AtomicBool::new(true), AtomicBool::new(false));
+        Self {
+            store,
+            settings,
+            router,
+            dialer,
+            signing,
+            notes,
+            picture,
+            fallen,
+            trouble,
+            ordered,
+            hurried,
+            wake,
+            stopping,
+        }
     }
 
     /// Looks at or changes the picture, and wakes its owner when that gave him something to do.
@@ -158,6 +178,18 @@ impl Engine {
         let now = self.store.now();
         let entries = rows.into_iter().map(|(row, content)| (Arc::clone(&row.lane.site), entry(row, Some(content))));
         self.with(|picture| picture.hint(entries, now));
+    }
+
+    /// Something about what waits was ordered.
+    pub(crate) fn look_again(&self, at: Look<'_>) {
+        match at {
+            Look::Orders => {}
+            Look::Site(site) => self.with(|picture| picture.try_now(Some(site))),
+            Look::Everything => self.with(|picture| picture.try_now(None)),
+        }
+        let flag = if at == Look::Orders { &self.ordered } else { &self.hurried };
+        flag.store(true, Ordering::Release);
+        self.wake.notify_one();
     }
 
     /// Nothing more is handed out.
@@ -325,6 +357,7 @@ pub(crate) fn key_of(lane: &Lane) -> LaneKey {
 pub(crate) async fn run(engine: Arc<Engine>) {
     let mut workers = JoinSet::new();
     let mut backlog_at = engine.store.now();
+    let mut orders_at = backlog_at;
     loop {
         while let Some(ended) = workers.try_join_next() {
             report(ended);
@@ -346,6 +379,9 @@ pub(crate) async fn run(engine: Arc<Engine>) {
             continue;
         }
         let now = engine.store.now();
+        if !draining {
+            hurried::follow(&engine, &mut orders_at, now).await;
+        }
         let plan = engine.with(|picture| picture.plan(now));
         for site in plan.open {
             workers.spawn(worker::run(Arc::clone(&engine), site));

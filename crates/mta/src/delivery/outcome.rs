@@ -122,9 +122,11 @@ impl Freed {
             id: outcome.row.id,
             again: match outcome.verdict {
                 OutcomeKind::Deferred { due } | OutcomeKind::Uncertain { due } | OutcomeKind::Held { due } => Some(due),
-                OutcomeKind::Delivered | OutcomeKind::Bounced { .. } | OutcomeKind::Stopped | OutcomeKind::Expired => {
-                    None
-                }
+                OutcomeKind::Delivered
+                | OutcomeKind::Bounced { .. }
+                | OutcomeKind::Stopped
+                | OutcomeKind::Expired
+                | OutcomeKind::Sandboxed => None,
             },
         }
     }
@@ -132,7 +134,8 @@ impl Freed {
 
 /// Counts by kind: no address, no domain, no controller in any label.
 fn count(outcomes: &[Outcome]) {
-    const WORDS: [&str; 7] = ["delivered", "deferred", "uncertain", "bounced", "stopped", "expired", "held"];
+    const WORDS: [&str; 8] =
+        ["delivered", "deferred", "uncertain", "bounced", "stopped", "expired", "held", "sandboxed"];
     let mut counts = [0u64; WORDS.len()];
     for outcome in outcomes {
         let word = match outcome.verdict {
@@ -143,6 +146,7 @@ fn count(outcomes: &[Outcome]) {
             OutcomeKind::Stopped => 4,
             OutcomeKind::Expired => 5,
             OutcomeKind::Held { .. } => 6,
+            OutcomeKind::Sandboxed => 7,
         };
         counts[word] += 1;
     }

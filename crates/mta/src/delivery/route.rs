@@ -44,12 +44,21 @@ pub(crate) struct Hop {
 /// Where to go.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum Route {
-    /// Try these in order; never empty.
-    Hops(Vec<Hop>),
+    /// Go there.
+    Way(Way),
     /// No mail can ever be delivered there.
     Never(Never),
     /// DNS has no answer now.
     Later(&'static str),
+}
+
+/// The way to a domain.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Way {
+    /// Try these in order; never empty.
+    pub(crate) hops: Vec<Hop>,
+    /// The exchangers of the best preference, sorted, whether they have addresses or not: who takes the domain's mail.
+    pub(crate) exchangers: Arc<[String]>,
 }
 
 /// Why a domain takes no mail. DNS said so itself.
@@ -161,7 +170,7 @@ impl Router {
         match order(self.dns.exchangers(site).await, site, seed) {
             Order::Never(never) => Route::Never(never),
             Order::Later(why) => Route::Later(why),
-            Order::Hosts { hosts, is_secure } => self.exchangers(site, &hosts, is_secure).await,
+            Order::Hosts { hosts, best, is_secure } => self.exchangers(site, &hosts, &best, is_secure).await,
             Order::Implicit => self.implicit(site).await,
         }
     }
@@ -175,17 +184,20 @@ impl Router {
             basis: Basis::NoPolicy,
         };
         if let Ok(ip) = smarthost.host.parse::<IpAddr>() {
-            return Route::Hops(vec![hop(ip)]);
+            return Route::Way(Way { hops: vec![hop(ip)], exchangers: Arc::new([smarthost.host.clone()]) });
         }
         match self.dns.addresses(&smarthost.host).await {
-            Addresses::Some(found) => Route::Hops(found.ips.into_iter().take(HOPS_MAX).map(hop).collect()),
+            Addresses::Some(found) => Route::Way(Way {
+                hops: found.ips.into_iter().take(HOPS_MAX).map(hop).collect(),
+                exchangers: Arc::new([smarthost.host.clone()]),
+            }),
             // The operator's own setting: a mistake in it must not turn away anybody's mail for good.
             Addresses::None | Addresses::NoDomain => Route::Later("the smarthost has no address in DNS"),
             Addresses::Fault => Route::Later("DNS did not answer for the smarthost"),
         }
     }
 
-    async fn exchangers(&self, site: &str, hosts: &[String], is_secure: bool) -> Route {
+    async fn exchangers(&self, site: &str, hosts: &[String], best: &[String], is_secure: bool) -> Route {
         let mut plan = Plan::new(self, site);
         for host in hosts.iter().take(LOOKED_UP_MAX) {
             match self.dns.addresses(host).await {
@@ -198,7 +210,7 @@ impl Router {
         }
         // RFC 5321 §5.1: its own address records must not be used then. The domain means to have mail, so this is
         // a mistake that somebody will mend: later.
-        plan.route(Route::Later("no mail exchanger of the domain has an address in DNS"))
+        plan.route(best, Route::Later("no mail exchanger of the domain has an address in DNS"))
     }
 
     /// RFC 5321 §5.1: no MX records at all make the domain its own exchanger with preference 0.
@@ -207,7 +219,7 @@ impl Router {
             Addresses::Some(found) => {
                 let mut plan = Plan::new(self, site);
                 plan.add(site, found, true).await;
-                plan.route(Route::Never(Never::NoHost))
+                plan.route(&[site.to_owned()], Route::Never(Never::NoHost))
             }
             Addresses::NoDomain => Route::Never(Never::NoDomain),
             Addresses::None if self.dns.is_circle(site).await => Route::Later("the domain's aliases lead nowhere"),
@@ -308,11 +320,11 @@ impl<'a> Plan<'a> {
     }
 
     /// `otherwise`: there was nothing to try at all.
-    fn route(self, otherwise: Route) -> Route {
+    fn route(self, best: &[String], otherwise: Route) -> Route {
         let mut hops = self.hops;
         hops.truncate(HOPS_MAX);
         match (hops.is_empty(), self.later, self.is_private) {
-            (false, ..) => Route::Hops(hops),
+            (false, ..) => Route::Way(Way { hops, exchangers: best.into() }),
             (true, Some(why), _) => Route::Later(why),
             (true, None, true) => Route::Never(Never::Private),
             (true, None, false) => otherwise,
@@ -323,9 +335,11 @@ impl<'a> Plan<'a> {
 /// What to do about them.
 #[derive(Clone, PartialEq, Eq, Debug)]
 enum Order {
-    /// Look up these, in this order. `is_secure`: that they are the domain's exchangers is.
+    /// Look up these, in this order. `best`: those of the lowest preference, sorted. `is_secure`: that they are the
+    /// domain's exchangers is.
     Hosts {
         hosts: Vec<String>,
+        best: Vec<String>,
         is_secure: bool,
     },
     /// The domain itself.
@@ -356,13 +370,18 @@ fn order(exchangers: Exchangers, site: &str, seed: u64) -> Order {
     }
     spread::shuffle(&mut records, spread::mix(seed ^ u64::try_from(site.len()).unwrap_or(0)));
     records.sort_by_key(|(preference, _)| *preference);
+    let lowest = records.first().map(|(preference, _)| *preference);
+    let mut best: Vec<String> =
+        records.iter().filter(|(preference, _)| Some(*preference) == lowest).map(|(_, host)| host.clone()).collect();
+    best.sort_unstable();
+    best.dedup();
     let mut hosts: Vec<String> = Vec::with_capacity(records.len());
     for (_, host) in records {
         if !hosts.contains(&host) {
             hosts.push(host);
         }
     }
-    Order::Hosts { hosts, is_secure }
+    Order::Hosts { hosts, best, is_secure }
 }
 
 /// RFC 1123 §2.1, with the underscore that is seen. Labels of other octets come escaped, and no certificate has them.

@@ -5,24 +5,34 @@
 //! Invariants: at most [`Bounds`] rows and octets are held; half of each bound is for whoever comes, the rest is
 //! parted equally and kept for newcomers, so that no site or controller can shut out another; a row is in hand once;
 //! only sites whose partition is held here are in it, and those whose attempts come to their end.
+//! A `site` here is the queue of one domain; its *receiver* is who takes its mail, and what operators call a site.
 //! Pure: no socket, no store, no clock; `R` is what a row carries. It sits behind one lock that is never held
 //! across an await. Its owner is `engine`, its other callers are the connection workers and the acceptance hint.
 
 mod holding;
+mod line;
+mod look;
 mod plan;
+mod receiver;
+mod seating;
 mod site;
 mod starved;
 #[cfg(test)]
 mod tests;
 
 use super::shaping::Shaping;
+use super::shaping::book::Book;
 use holding::Held;
+pub use look::SiteStatus;
 use model::{MessageId, Timestamp};
 pub(crate) use plan::Read;
+use receiver::Receiver;
+pub use receiver::ReceiverStatus;
+pub(crate) use seating::{Against, Berth};
 pub(crate) use site::LaneKey;
 use site::Site;
 use starved::Starved;
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Notify;
@@ -86,25 +96,10 @@ pub(crate) enum Next<R> {
     Rows(Vec<Entry<R>>),
     /// Nothing now: wait for the bell.
     Wait(Arc<Notify>),
+    /// The turn of this domain is over: to this one of the same receiver, with the same place.
+    Over(Arc<str>),
     /// The connection is no longer wanted; it has been counted out.
     Close,
-}
-
-/// How a site stands, for an operator.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct SiteStatus {
-    /// Rows ready in memory.
-    pub ready: usize,
-    /// Connections open or being opened.
-    pub connections: u32,
-    /// Connections it may have now.
-    pub connections_allowed: u32,
-    /// It is left alone until then.
-    pub backing_off_until: Option<Timestamp>,
-    /// Failures in a row.
-    pub failures: u32,
-    /// Why, in words without personal data.
-    pub trouble: Option<&'static str>,
 }
 
 /// The whole picture.
@@ -114,6 +109,11 @@ pub(crate) struct Picture<R> {
     shaping: Shaping,
     site_retry_first: Duration,
     sites: HashMap<Arc<str>, Site<R>>,
+    book: Book,
+    receivers: HashMap<Arc<str>, Receiver>,
+    receiver_timers: BTreeSet<(Timestamp, Arc<str>)>,
+    /// Receivers at which a place became free.
+    freed: HashSet<Arc<str>>,
     ready: usize,
     hot_octets: usize,
     connections: u32,
@@ -136,6 +136,10 @@ impl<R: Hot> Picture<R> {
             shaping,
             site_retry_first,
             sites: HashMap::new(),
+            book: Book::default(),
+            receivers: HashMap::new(),
+            receiver_timers: BTreeSet::new(),
+            freed: HashSet::new(),
             ready: 0,
             hot_octets: 0,
             connections: 0,
@@ -160,13 +164,14 @@ impl<R: Hot> Picture<R> {
             if touched.last() != Some(&name) && !touched.contains(&name) {
                 touched.push(Arc::clone(&name));
             }
+            let is_away = self.away(&name, now).is_some();
             let Some(site) = self.sites.get_mut(&name) else { continue };
             if site.in_hand.contains_key(&entry.id) || site.released.as_ref().is_some_and(|ids| ids.contains(&entry.id))
             {
                 continue;
             }
             // Rows of a lane leave in the order of their due times: what is older and in the store goes first.
-            let keep = !site.is_due(entry.key, now) && entry.due <= now && site.pressure.backing_off(now).is_none();
+            let keep = !site.is_due(entry.key, now) && entry.due <= now && !is_away;
             if !keep || self.draining || !self.admit(&name, entry.key) {
                 self.note_waiting(&name, entry.key, entry.due);
                 continue;
@@ -192,9 +197,11 @@ impl<R: Hot> Picture<R> {
 
     /// What a connection does next. `leaving`: it has been idle for long enough, or may take no more messages.
     pub(crate) fn next(&mut self, name: &Arc<str>, now: Timestamp, leaving: Leaving) -> Next<R> {
-        let Some(site) = self.sites.get_mut(name) else { return Next::Close };
-        let surplus = site.connections > site.pressure.allowed();
-        let away = site.pressure.backing_off(now).is_some() || !self.held.has(site.part);
+        let is_away = self.away(name, now).is_some();
+        let has_too_many = self.receiver_of(name).is_some_and(|receiver| receiver.has_too_many());
+        let Some(site) = self.sites.get(name) else { return Next::Close };
+        let surplus = has_too_many || site.connections > site.pressure.allowed();
+        let away = is_away || !self.held.has(site.part);
         // A site without any connection does not wait until another has sent all it has.
         let gives_way = site.connections > 1
             && self.starved.someone_has_none()
@@ -203,7 +210,12 @@ impl<R: Hot> Picture<R> {
             self.closed(name);
             return Next::Close;
         }
-        let share = site.share(BATCH_MAX);
+        if let Some(to) = self.turn_over(name, now) {
+            return Next::Over(to);
+        }
+        let room = self.room(name, now);
+        let Some(site) = self.sites.get_mut(name) else { return Next::Close };
+        let share = site.share(BATCH_MAX).min(room);
         let had = site.ready > 0;
         let hot_before = site.hot_octets;
         let mut rows = Vec::with_capacity(share.min(site.ready));
@@ -219,15 +231,28 @@ impl<R: Hot> Picture<R> {
                 return Next::Close;
             }
             site.idle += 1;
-            return Next::Wait(Arc::clone(&site.bell));
+            let bell = Arc::clone(&site.bell);
+            if let Some(receiver) = self.receiver_of(name) {
+                receiver.idles(name);
+            }
+            if room == 0
+                && let Some(key) = self.receiver_key(name)
+            {
+                self.call(&key, now);
+            }
+            return Next::Wait(bell);
         }
         site.moved = now;
+        site.streak += rows.len();
         self.ready -= rows.len();
         self.hot_octets -= hot_before - site.hot_octets;
         if had && site.ready == 0 {
             self.sites_with_ready -= 1;
         }
         let more = usize::try_from(site.connections).is_ok_and(|connections| site.ready > connections);
+        if let Some(receiver) = self.receiver_of(name) {
+            receiver.take(rows.len(), now);
+        }
         if more || low {
             self.attend(name);
         }
@@ -248,10 +273,13 @@ impl<R: Hot> Picture<R> {
         rows: impl DoubleEndedIterator<Item = Entry<R>>,
         now: Timestamp,
     ) {
+        let mut count = 0;
         for mut entry in rows.rev() {
+            let is_away = self.away(name, now).is_some();
             let Some(site) = self.sites.get_mut(name) else { return };
+            count += 1;
             let held = self.held.has(site.part);
-            if self.draining || !held || site.pressure.backing_off(now).is_some() {
+            if self.draining || !held || is_away {
                 site.let_go(entry.key, entry.id);
                 if held {
                     site.class(entry.key.class).note_waiting(entry.key.controller, entry.due);
@@ -265,6 +293,9 @@ impl<R: Hot> Picture<R> {
             self.hot_octets += entry.row.octets();
             self.sites_with_ready += usize::from(site.ready == 0);
             site.push_front(entry);
+        }
+        if let Some(receiver) = self.receiver_of(name) {
+            receiver.give_back(count);
         }
         self.ring(name);
         self.attend(name);
@@ -296,6 +327,10 @@ impl<R: Hot> Picture<R> {
             site.connections += 1;
             self.connections += 1;
         }
+        if let Some(receiver) = self.receiver_of(name) {
+            receiver.connections += 1;
+            receiver.called.remove(name);
+        }
     }
 
     /// A connection is gone.
@@ -304,6 +339,10 @@ impl<R: Hot> Picture<R> {
             site.connections = site.connections.saturating_sub(1);
             self.connections = self.connections.saturating_sub(1);
         }
+        if let Some(receiver) = self.receiver_of(name) {
+            receiver.connections = receiver.connections.saturating_sub(1);
+        }
+        self.freed.extend(self.receiver_key(name));
         // Before the one that had it, or that would take it again.
         if let Some(starved) = self.starved.pop() {
             self.attend(&starved);
@@ -311,11 +350,16 @@ impl<R: Hot> Picture<R> {
         self.attend(name);
     }
 
-    /// The site could not be reached, or sent us away: every message for it keeps its place until it is tried again.
+    /// The domain cannot be delivered to now: every message for it keeps its place until it is tried again.
     pub(crate) fn failed(&mut self, name: &Arc<str>, now: Timestamp, seed: u64, trouble: &'static str) {
         let Some(site) = self.sites.get_mut(name) else { return };
         site.pressure.failed(now, self.site_retry_first, &self.shaping, seed);
         site.trouble = Some(trouble);
+        self.leave_alone(name, now);
+    }
+
+    fn leave_alone(&mut self, name: &Arc<str>, now: Timestamp) {
+        let Some(site) = self.sites.get_mut(name) else { return };
         site.expiry_at.get_or_insert(now);
         self.ready -= site.ready;
         self.hot_octets -= site.hot_octets;
@@ -326,34 +370,6 @@ impl<R: Hot> Picture<R> {
         self.attend(name);
     }
 
-    /// The site says that we go too fast.
-    pub(crate) fn throttled(&mut self, name: &Arc<str>, now: Timestamp) {
-        if let Some(site) = self.sites.get_mut(name) {
-            site.pressure.throttled(now);
-        }
-    }
-
-    /// The site answered a whole dialogue; `micros` for each message.
-    pub(crate) fn succeeded(&mut self, name: &Arc<str>, now: Timestamp, micros: u64) {
-        if let Some(site) = self.sites.get_mut(name) {
-            site.pressure.succeeded(now, &self.shaping);
-            site.paced(micros);
-            site.trouble = None;
-            site.expiry_at = None;
-        }
-    }
-
-    /// TLS with this site failed; speak in clear until then (A5 T5), or again not.
-    pub(crate) fn tls_broke(&mut self, name: &Arc<str>, until: Option<Timestamp>) {
-        if let Some(site) = self.sites.get_mut(name) {
-            site.tls_broken_until = until;
-        }
-    }
-
-    pub(crate) fn is_tls_broken(&self, name: &Arc<str>, now: Timestamp) -> bool {
-        self.sites.get(name).and_then(|site| site.tls_broken_until).is_some_and(|until| until > now)
-    }
-
     /// No more rows are handed out.
     pub(crate) fn drain(&mut self) {
         self.draining = true;
@@ -361,38 +377,6 @@ impl<R: Hot> Picture<R> {
         for name in names {
             self.ring_all(&name);
         }
-    }
-
-    /// Is there something for the owner to look at?
-    pub(crate) fn wants_owner(&self) -> bool {
-        !self.attention.is_empty()
-    }
-
-    /// Did the picture have to leave sites out? Asking clears the mark.
-    pub(crate) fn take_incomplete(&mut self) -> bool {
-        self.sites.len() < self.bounds.sites_max && std::mem::take(&mut self.incomplete)
-    }
-
-    /// What was left out could not be looked for.
-    pub(crate) fn stays_incomplete(&mut self) {
-        self.incomplete = true;
-    }
-
-    pub(crate) fn status(&self, name: &str, now: Timestamp) -> Option<SiteStatus> {
-        let site = self.sites.get(name)?;
-        Some(SiteStatus {
-            ready: site.ready,
-            connections: site.connections,
-            connections_allowed: site.pressure.allowed(),
-            backing_off_until: site.pressure.backing_off(now),
-            failures: site.pressure.failures(),
-            trouble: site.trouble,
-        })
-    }
-
-    /// Ready rows, octets kept with them, connections: for metrics.
-    pub(crate) fn totals(&self) -> (usize, usize, u32) {
-        (self.ready, self.hot_octets, self.connections)
     }
 
     /// Makes sure that the site is in the picture, if it is delivered here and there is room for it.
@@ -413,9 +397,13 @@ impl<R: Hot> Picture<R> {
 
     fn forget_if_done(&mut self, name: &Arc<str>, now: Timestamp) {
         let done = |site: &Site<R>| {
-            if self.held.has(site.part) { site.is_forgettable(&self.shaping, now) } else { site.is_at_rest() }
+            if self.held.has(site.part) { site.is_forgettable(now) } else { site.is_at_rest() }
         };
-        if self.sites.get(name).is_some_and(done)
+        let is_done = self.sites.get(name).is_some_and(done);
+        if is_done {
+            self.leave(name, now);
+        }
+        if is_done
             && let Some(site) = self.sites.remove(name)
             && let Some(at) = site.timer
         {

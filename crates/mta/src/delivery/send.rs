@@ -7,16 +7,18 @@
 //! Standards: RFC 5321 §4.5.3.2 (timeouts), RFC 3207 (STARTTLS), RFC 2920 (written as one group), RFC 3030 (chunks).
 
 use super::route::Hop;
+use super::scheduler::{Against, Berth};
 use super::settings::{Settings, Timeouts, TlsPolicy};
 use super::tls::{Authenticated, Seen, Tls};
 use bytes::BytesMut;
 use gate::Clearance;
 use gate::facts::Connection;
 use mail::client::{
-    BeginError, BodyError, Client, ClientSettings, Interrupted, Outcome, Stage, Step, TlsUse, Transaction,
+    BeginError, BodyError, Capabilities, Client, ClientSettings, Interrupted, Outcome, Stage, Step, TlsUse, Transaction,
 };
 use model::Timestamp;
 use std::io;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 use store::QueueRow;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -81,15 +83,19 @@ impl Dialer {
         };
         // A group of commands and a final dot are written whole: waiting for more would only delay them.
         let _ = stream.set_nodelay(true);
+        let ehlo_name = hello_name(&self.ehlo_name, stream.local_addr().ok());
         let mut link = Link {
             wire: Some(Wire::Plain(stream)),
-            client: Client::new(ClientSettings { ehlo_name: self.ehlo_name.clone(), tls }),
+            client: Client::new(ClientSettings { ehlo_name, tls }),
             input: BytesMut::with_capacity(READ_OCTETS),
             out: BytesMut::with_capacity(READ_OCTETS),
             timeouts: self.timeouts,
             seen: None,
             carried: 0,
             opened_at: now,
+            hop: hop.clone(),
+            berth: None,
+            is_own: false,
         };
         loop {
             match link.step().await {
@@ -115,6 +121,15 @@ impl Dialer {
         }
         link.client.tls_established(&mut link.input, &mut link.out);
         Ok(())
+    }
+}
+
+/// RFC 5321 §4.1.1.1, §4.1.3: the node's name; a machine without a name that others could look up says its address.
+fn hello_name(name: &str, own: Option<SocketAddr>) -> String {
+    match own.map(|own| own.ip().to_canonical()) {
+        Some(IpAddr::V4(address)) if !name.contains('.') => format!("[{address}]"),
+        Some(IpAddr::V6(address)) if !name.contains('.') => format!("[IPv6:{address}]"),
+        _ => name.to_owned(),
     }
 }
 
@@ -164,6 +179,12 @@ pub(crate) struct Link {
     /// Transactions that came to their end.
     carried: u32,
     opened_at: Timestamp,
+    /// Where it leads, and what was demanded of it.
+    hop: Hop,
+    /// The place at a receiver that it has.
+    berth: Option<Berth>,
+    /// The host is one of the receiver's own.
+    is_own: bool,
 }
 
 /// Where a transaction stands.
@@ -204,6 +225,26 @@ impl Link {
         self.opened_at
     }
 
+    /// It has this place from now on.
+    pub(crate) fn take_place(&mut self, berth: Berth, is_own: bool) {
+        (self.berth, self.is_own) = (Some(berth), is_own);
+    }
+
+    /// Has it carried what its receiver bears over one connection?
+    pub(crate) fn has_carried_all(&self) -> bool {
+        self.berth.as_ref().is_some_and(|berth| self.carried >= berth.messages_max)
+    }
+
+    /// Whom what the peer says concerns.
+    pub(crate) const fn against(&self) -> Against {
+        if self.is_own { Against::Receiver } else { Against::Domain }
+    }
+
+    /// Would a new connection by one of these be the same? Then this may carry the mail of their domain, too.
+    pub(crate) fn leads_as(&self, hops: &[Hop]) -> bool {
+        hops.contains(&self.hop)
+    }
+
     /// Is what is written on it encrypted, and is the peer known?
     pub(crate) const fn security(&self) -> Connection {
         match (&self.wire, &self.seen) {
@@ -242,6 +283,11 @@ impl Link {
     /// Writes the envelope and reads until the peer wants the content or refuses.
     pub(crate) async fn envelope(&mut self) -> Turn {
         self.turn().await
+    }
+
+    /// What the peer said in its reply to EHLO that it can do.
+    pub(crate) const fn capabilities(&self) -> &Capabilities {
+        self.client.capabilities()
     }
 
     /// RFC 3461: does the peer tell the sender what becomes of a message?
@@ -376,5 +422,24 @@ fn body_trouble(error: BodyError) -> &'static str {
     match error {
         BodyError::NotAsked => "the dialogue is out of step",
         BodyError::BareNewline => "the stored content has a bare CR or LF",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::hello_name;
+
+    #[test]
+    fn rfc5321_4_1_1_1_who_has_no_name_says_his_address() {
+        let cases = [
+            ("mail.sample.example", "192.0.2.1:1", "mail.sample.example"),
+            ("localhost", "192.0.2.1:1", "[192.0.2.1]"),
+            ("office-pc", "[2001:db8::1]:1", "[IPv6:2001:db8::1]"),
+            ("office-pc", "[::ffff:192.0.2.1]:1", "[192.0.2.1]"),
+        ];
+        for (name, own, said) in cases {
+            assert_eq!(hello_name(name, own.parse().ok()), said);
+        }
+        assert_eq!(hello_name("localhost", None), "localhost");
     }
 }

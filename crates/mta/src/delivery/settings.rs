@@ -1,6 +1,7 @@
 //! What an operator may settle about delivery. Values only; read once at the start.
 
 use super::shaping::Shaping;
+use super::shaping::book::SiteRule;
 use crate::notices::Notices;
 use crate::way_out::Pages;
 use rustls::pki_types::CertificateDer;
@@ -31,8 +32,10 @@ pub struct Settings {
     pub roots: Vec<CertificateDer<'static>>,
     /// Transport security to every site.
     pub tls: TlsPolicy,
-    /// Connections and rates.
+    /// Connections of the node, and what sites bear of which nobody says anything.
     pub shaping: Shaping,
+    /// What single sites bear.
+    pub sites: Vec<SiteRule>,
     /// How long a peer may be silent.
     pub timeouts: Timeouts,
     /// Wait after the first failure to reach a site; later waits are its multiples.
@@ -58,6 +61,7 @@ impl Settings {
             roots: Vec::new(),
             tls: TlsPolicy::Opportunistic,
             shaping: Shaping::default(),
+            sites: Vec::new(),
             timeouts: Timeouts::default(),
             site_retry_first: Duration::from_secs(5),
             pages: None,

@@ -1,9 +1,16 @@
 //! How hard a site may be pressed: connections side by side, and when to stay away.
 //!
-//! Invariants: a site is never given more than `connections_max` connections nor fewer than one; a site that failed is
-//! tried again with a single connection; one outage counts once, however many connections saw it.
+//! Parts: [`Shaping`] (what the node does by itself), `providers` and `throttling` (what is known of receivers),
+//! `book` (which limits hold for whom), `rate` (messages in a minute and an hour), [`Pressure`] (what is borne now).
+//! Invariants: nobody is given more than his most connections nor fewer than one; who failed is tried again with a
+//! single connection; one outage counts once, however many connections saw it.
 //! Pure: moments come in, moments go out. Called under the scheduler's lock.
 //! Standards: RFC 5321 §4.5.4.1 (retry), protocols-and-scale A10 (the site backs off, not each message).
+
+pub(crate) mod book;
+pub(crate) mod providers;
+pub(crate) mod rate;
+pub(crate) mod throttling;
 
 use super::spread::jittered;
 use model::Timestamp;
@@ -56,24 +63,48 @@ const THROTTLE_WINDOW: Duration = Duration::from_secs(10);
 /// A connection is given back after so much time without trouble (A10 S-AUTO: recover slowly).
 const EASE_EVERY: Duration = Duration::from_secs(60);
 
-/// What a site bears just now.
+/// The least part of a rate that is left to who is throttled, in percent.
+const PERCENT_MIN: u32 = 5;
+/// What is given back of a rate at a time, in percent of the whole.
+const PERCENT_STEP: u32 = 10;
+
+/// What a site, or a domain at it, bears just now.
 #[derive(Clone, Debug)]
 pub(crate) struct Pressure {
+    most: u32,
     allowed: u32,
+    percent: u32,
     failures: u32,
     until: Option<Timestamp>,
     changed: Timestamp,
 }
 
+/// What follows from being told that we go too fast.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Throttled {
+    /// It was said already, a moment ago.
+    Known,
+    /// Fewer connections and a smaller rate from now on.
+    Slower,
+    /// It was one connection already.
+    AtTheLeast,
+}
+
 impl Pressure {
-    /// A site of which nothing bad is known.
-    pub(crate) fn new(shaping: &Shaping) -> Self {
-        Self { allowed: shaping.connections_max.max(1), failures: 0, until: None, changed: Timestamp::default() }
+    /// One of which nothing bad is known, with at most so many connections.
+    pub(crate) fn new(most: u32) -> Self {
+        let most = most.max(1);
+        Self { most, allowed: most, percent: 100, failures: 0, until: None, changed: Timestamp::default() }
     }
 
     /// Connections it may have now.
     pub(crate) fn allowed(&self) -> u32 {
         if self.failures > 0 { 1 } else { self.allowed }
+    }
+
+    /// The part of its rate that it may have now, in percent.
+    pub(crate) fn percent(&self) -> u32 {
+        self.percent
     }
 
     /// Until when to stay away, if that is still to come.
@@ -82,8 +113,8 @@ impl Pressure {
     }
 
     /// Nothing to remember: a fresh one would be the same.
-    pub(crate) fn is_fresh(&self, shaping: &Shaping) -> bool {
-        self.failures == 0 && self.allowed >= shaping.connections_max
+    pub(crate) fn is_fresh(&self) -> bool {
+        self.failures == 0 && self.allowed >= self.most && self.percent == 100
     }
 
     /// It could not be reached, or it closed the door (421). The moment to come back.
@@ -101,31 +132,41 @@ impl Pressure {
         until
     }
 
-    /// It said that we go too fast: half as many connections.
-    pub(crate) fn throttled(&mut self, now: Timestamp) {
+    /// It said that we go too fast: half as many connections, and half the rate.
+    pub(crate) fn throttled(&mut self, now: Timestamp) -> Throttled {
         if now.since(self.changed) < THROTTLE_WINDOW && self.changed != Timestamp::default() {
-            return;
+            return Throttled::Known;
         }
+        let was_least = self.allowed() == 1 && self.percent < 100;
         self.allowed = (self.allowed / 2).max(1);
+        self.percent = (self.percent / 2).max(PERCENT_MIN);
         self.changed = now;
+        if was_least { Throttled::AtTheLeast } else { Throttled::Slower }
     }
 
     /// It took a message, or answered at all.
-    pub(crate) fn succeeded(&mut self, now: Timestamp, shaping: &Shaping) {
+    pub(crate) fn succeeded(&mut self, now: Timestamp) {
         self.failures = 0;
         self.until = None;
-        if self.allowed < shaping.connections_max && now.since(self.changed) >= EASE_EVERY {
-            self.allowed = (self.allowed + (self.allowed / 10).max(1)).min(shaping.connections_max);
+        let is_less = self.allowed < self.most || self.percent < 100;
+        if is_less && now.since(self.changed) >= EASE_EVERY {
+            self.allowed = (self.allowed + (self.allowed / 10).max(1)).min(self.most);
+            self.percent = (self.percent + PERCENT_STEP).min(100);
             self.changed = now;
         }
     }
 
-    /// The most has changed. A site that had the most has it again; one that had less stays there until it has earned
-    /// more.
-    pub(crate) fn reshaped(&mut self, before: &Shaping, now: &Shaping) {
-        let had_most = self.allowed >= before.connections_max;
-        let most = now.connections_max.max(1);
-        self.allowed = if had_most { most } else { self.allowed.min(most) };
+    /// Somebody wants it to be tried now. What it said of our speed stands.
+    pub(crate) fn hurried(&mut self) {
+        self.failures = 0;
+        self.until = None;
+    }
+
+    /// The most has changed. Who had the most has it again; who had less stays there until he has earned more.
+    pub(crate) fn reshaped(&mut self, most: u32) {
+        let had_most = self.allowed >= self.most;
+        self.most = most.max(1);
+        self.allowed = if had_most { self.most } else { self.allowed.min(self.most) };
     }
 
     /// Failures in a row.

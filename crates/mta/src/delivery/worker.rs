@@ -1,4 +1,5 @@
-//! One connection to one site, from its opening to its close: a long-lived task, never one per message.
+//! One connection, from its opening to its close: a long-lived task, never one per message. It serves one domain, and
+//! goes over to others of the same receiver when their turn comes.
 //!
 //! Invariants: a worker takes rows only when it has a connection to send them on (or knows that there never will be
 //! one); rows that it did not try go back to where they were; whatever ends it, it is counted out, and a row that it
@@ -7,14 +8,14 @@
 
 use super::attempt::{self, Ended};
 use super::engine::{Engine, Row};
-use super::route::{Never, Route};
-use super::scheduler::{Leaving, Next};
+use super::route::{Hop, Never, Route};
+use super::scheduler::{Against, Berth, Leaving, Next};
 use super::send::{Link, NotOpened};
 use metrics::counter;
 use model::Timestamp;
 use std::sync::Arc;
 use std::time::Duration;
-use store::{Outcome, OutcomeKind, QueueRow, Suppress};
+use store::{Outcome, OutcomeKind, QueueRow, SANDBOX_SITE, Suppress};
 use tokio::sync::Notify;
 
 /// A site with which TLS failed is spoken to in clear for so long (A5 T5).
@@ -94,7 +95,9 @@ pub(crate) enum Opened {
     Link(Box<Link>),
     /// DNS says that there is none.
     Never(Never),
-    Failed(&'static str),
+    /// The receiver has no place for it.
+    NoPlace,
+    Failed(Against, &'static str),
 }
 
 /// The task of one connection.
@@ -103,63 +106,152 @@ pub(crate) async fn run(engine: Arc<Engine>, site: Arc<str>) {
     if !engine.holds(&site) {
         return;
     }
+    if *site == *SANDBOX_SITE {
+        return end_here(&mut seat).await;
+    }
     let opened = tokio::select! {
         opened = open(&engine, &site) => opened,
         () = engine.stopped() => return,
     };
-    match opened {
-        Opened::Failed(trouble) => failed(&engine, &site, trouble),
-        Opened::Never(never) => turn_away(&mut seat, never).await,
-        Opened::Link(link) => {
-            if let Some(link) = serve(&mut seat, link).await {
-                link.quit().await;
-            }
-        }
+    if let Some(link) = begin(&mut seat, opened).await
+        && let Some(link) = serve(&mut seat, link).await
+    {
+        link.quit().await;
     }
 }
 
-/// The site is left alone for a while.
-pub(crate) fn failed(engine: &Engine, site: &Arc<str>, trouble: &'static str) {
+/// What follows from an attempt to open a connection.
+async fn begin(seat: &mut Seat, opened: Opened) -> Option<Box<Link>> {
+    match opened {
+        Opened::Link(link) => return Some(link),
+        Opened::Failed(against, trouble) => failed(&seat.engine, &seat.site, against, trouble),
+        Opened::Never(never) => turn_away(seat, never).await,
+        // Dropping the seat counts it out.
+        Opened::NoPlace => {}
+    }
+    None
+}
+
+/// The domain, or its receiver, is left alone for a while.
+pub(crate) fn failed(engine: &Engine, site: &Arc<str>, against: Against, trouble: &'static str) {
     let (now, seed) = (engine.store.now(), engine.seed());
     counter!("postern_delivery_site_failures_total").increment(1);
     tracing::debug!(trouble, "a site is left alone for a while");
-    engine.with(|picture| picture.failed(site, now, seed, trouble));
+    engine.with(|picture| picture.failed_at(site, against, now, seed, trouble));
 }
 
-/// Tries the site's addresses in their order.
+/// Messages of the sandbox come to their end, without DNS and without a connection.
+async fn end_here(seat: &mut Seat) {
+    while let Some(batch) = next_without_link(seat) {
+        attempt::end_here(&seat.engine, &seat.site, batch).await;
+    }
+}
+
+/// What is due at a site that no connection is made to; nothing when this is over.
+fn next_without_link(seat: &mut Seat) -> Option<Batch> {
+    let now = seat.engine.store.now();
+    let leaving = if seat.engine.may_begin(&seat.site) { Leaving::WhenIdle } else { Leaving::InAnyCase };
+    match seat.engine.with(|picture| picture.next(&seat.site, now, leaving)) {
+        Next::Rows(rows) => return Some(batch(seat, rows)),
+        Next::Close => seat.given_up = true,
+        Next::Wait(_) => {}
+        // Its mail goes nowhere, and needs no place; those in line are called when this is over.
+        Next::Over(to) => seat.site = to,
+    }
+    None
+}
+
+/// Finds the way, takes a place at the receiver, and tries the addresses in their order. Of the sandbox there are none,
+/// wherever other mail goes.
 pub(crate) async fn open(engine: &Engine, site: &Arc<str>) -> Opened {
-    let hops = match engine.router.route(site, engine.seed()).await {
-        Route::Hops(hops) => hops,
+    if **site == *SANDBOX_SITE {
+        return Opened::Failed(Against::Domain, "no connection is made for messages of the sandbox");
+    }
+    let way = match engine.router.route(site, engine.seed()).await {
+        Route::Way(way) => way,
         Route::Never(never) => return Opened::Never(never),
-        Route::Later(trouble) => return Opened::Failed(trouble),
+        Route::Later(trouble) => return Opened::Failed(Against::Domain, trouble),
     };
+    let now = engine.store.now();
+    match engine.with(|picture| picture.seat(site, &way.exchangers, now)) {
+        Some(berth) => dial(engine, site, &way.hops, berth).await,
+        None => Opened::NoPlace,
+    }
+}
+
+async fn dial(engine: &Engine, site: &Arc<str>, hops: &[Hop], berth: Berth) -> Opened {
     let mut trouble = "no address to try";
+    let mut against = Against::Receiver;
     for hop in hops {
         let now = engine.store.now();
+        let is_own = engine.with(|picture| picture.is_own(&berth.receiver, &hop.host));
+        if !is_own {
+            against = Against::Domain;
+        }
         // What was learnt of one connection lowers no demand on another.
         let mut clear = hop.demand.allows_clear() && engine.with(|picture| picture.is_tls_broken(site, now));
         // RFC 7435: a handshake that fails must not keep back mail that would have gone in clear; once more without.
         for _ in 0..2 {
-            match engine.dialer.dial(&hop, clear, now).await {
-                Ok(link) => return Opened::Link(Box::new(link)),
+            match engine.dialer.dial(hop, clear, now).await {
+                Ok(mut link) => {
+                    link.take_place(berth, is_own);
+                    return Opened::Link(Box::new(link));
+                }
                 Err(NotOpened::Unreachable(why)) => {
                     trouble = why;
                     break;
                 }
-                Err(NotOpened::Handshake) if engine.dialer.may_go_clear(&hop) && !clear => {
+                Err(NotOpened::Handshake) if engine.dialer.may_go_clear(hop) && !clear => {
                     counter!("postern_delivery_tls_failures_total").increment(1);
                     engine.with(|picture| picture.tls_broke(site, Some(now.plus(TLS_BROKEN_FOR))));
                     clear = true;
                 }
                 Err(NotOpened::Handshake) => {
                     counter!("postern_delivery_tls_failures_total").increment(1);
+                    // What is demanded may be the domain's own demand.
+                    against = Against::Domain;
                     trouble = "the connection could not be made as secure as it is demanded";
                     break;
                 }
             }
         }
     }
-    Opened::Failed(trouble)
+    Opened::Failed(against, trouble)
+}
+
+/// The connection goes over to another domain of the receiver: as it is, where a new one would be the same, else as a
+/// new one.
+async fn go_over(seat: &mut Seat, link: Box<Link>, to: Arc<str>) -> Option<Box<Link>> {
+    seat.site = to;
+    let mut link = link;
+    let (engine, site) = (Arc::clone(&seat.engine), Arc::clone(&seat.site));
+    let way = match engine.router.route(&site, engine.seed()).await {
+        Route::Way(way) => way,
+        Route::Never(never) => {
+            link.quit().await;
+            return begin(seat, Opened::Never(never)).await;
+        }
+        Route::Later(trouble) => {
+            link.quit().await;
+            return begin(seat, Opened::Failed(Against::Domain, trouble)).await;
+        }
+    };
+    let now = engine.store.now();
+    let Some(berth) = engine.with(|picture| picture.seat(&site, &way.exchangers, now)) else {
+        link.quit().await;
+        return begin(seat, Opened::NoPlace).await;
+    };
+    if link.leads_as(&way.hops) {
+        let is_own = link.against() == Against::Receiver;
+        link.take_place(berth, is_own);
+        return Some(link);
+    }
+    link.quit().await;
+    let opened = tokio::select! {
+        opened = dial(&engine, &site, &way.hops, berth) => opened,
+        () = engine.stopped() => return None,
+    };
+    begin(seat, opened).await
 }
 
 /// Serves rows until the connection is to close; gives it back when it can still say goodbye.
@@ -192,6 +284,10 @@ async fn serve(seat: &mut Seat, link: Box<Link>) -> Option<Box<Link>> {
                 return Some(link);
             }
             Next::Wait(bell) => leaving = wait(seat, &bell).await,
+            Next::Over(to) => {
+                leaving = Leaving::No;
+                link = go_over(seat, link, to).await?;
+            }
             Next::Rows(rows) => {
                 leaving = Leaving::No;
                 rested = Duration::ZERO;
@@ -212,9 +308,7 @@ fn batch(seat: &Seat, rows: Vec<Row>) -> Batch {
 /// A4 C4: receivers count messages and minutes, and some say how many they take (RFC 9422).
 fn is_spent(engine: &Engine, link: &Link, now: Timestamp) -> bool {
     let shaping = &engine.settings.shaping;
-    link.is_full()
-        || link.carried() >= shaping.messages_per_connection_max
-        || now.since(link.opened_at()) >= shaping.connection_age_max
+    link.is_full() || link.has_carried_all() || now.since(link.opened_at()) >= shaping.connection_age_max
 }
 
 async fn wait(seat: &Seat, bell: &Notify) -> Leaving {
@@ -227,36 +321,24 @@ async fn wait(seat: &Seat, bell: &Notify) -> Leaving {
 
 /// Every message for a domain that takes none is returned, without a connection (RFC 7505 §4.1).
 async fn turn_away(seat: &mut Seat, never: Never) {
-    loop {
-        let now = seat.engine.store.now();
-        let leaving = if seat.engine.may_begin(&seat.site) { Leaving::WhenIdle } else { Leaving::InAnyCase };
-        match seat.engine.with(|picture| picture.next(&seat.site, now, leaving)) {
-            Next::Close => {
-                seat.given_up = true;
-                return;
-            }
-            Next::Wait(_) => return,
-            Next::Rows(rows) => {
-                let mut batch = batch(seat, rows);
-                while let Some(entry) = batch.pop() {
-                    let suppress = if never.burns_recipient() { Suppress::Yes } else { Suppress::No };
-                    let row = entry.row.row;
-                    seat.engine
-                        .settle(Outcome {
-                            attempt: row.attempts + 1,
-                            row,
-                            started_at: None,
-                            at: now,
-                            verdict: OutcomeKind::Bounced { suppress },
-                            code: None,
-                            enhanced: Some(never.enhanced().to_string()),
-                            rule: None,
-                            transcript: never.sentence().to_owned(),
-                        })
-                        .await;
-                    batch.done();
-                }
-            }
+    while let Some(mut batch) = next_without_link(seat) {
+        while let Some(entry) = batch.pop() {
+            let suppress = if never.burns_recipient() { Suppress::Yes } else { Suppress::No };
+            let row = entry.row.row;
+            seat.engine
+                .settle(Outcome {
+                    attempt: row.attempts + 1,
+                    row,
+                    started_at: None,
+                    at: seat.engine.store.now(),
+                    verdict: OutcomeKind::Bounced { suppress },
+                    code: None,
+                    enhanced: Some(never.enhanced().to_string()),
+                    rule: None,
+                    transcript: never.sentence().to_owned(),
+                })
+                .await;
+            batch.done();
         }
     }
 }

@@ -134,10 +134,11 @@ impl Submission {
             quota.used = quota.used.saturating_add(u64::try_from(accepted).unwrap_or(u64::MAX));
             self.ask(&sender, &person.facts, generation, quota)
         };
-        let mut refusal = ask(self.store.quota(authority.controller()).await?);
+        let account = self.store.account_of(authority);
+        let mut refusal = ask(self.store.quota(account).await?);
         if refusal.is_some_and(|refusal| refusal.rule() == Rule::Quota) {
             // What is counted in memory may be too much: a refusal rests on what is written.
-            refusal = ask(self.store.quota_written(authority.controller()).await?);
+            refusal = ask(self.store.quota_written(account).await?);
         }
         let Some(refusal) = refusal else { return Ok(None) };
         self.store.count_refusal(authority.controller(), authority.credential(), refusal.rule());
@@ -167,6 +168,7 @@ impl Submission {
                 from_domain: FromDomain::NotYetKnown,
                 way_out: WayOut::Fits,
                 connection: Connection::NotYet,
+                order: None,
             },
             recipient: Some(recipient),
             quota,
@@ -279,7 +281,7 @@ impl Submission {
         way_out: WayOut,
         count: Count,
     ) -> Result<Decided, Error> {
-        let controller = authority.controller();
+        let (controller, account) = (authority.controller(), self.store.account_of(authority));
         let (sender, generation) = self.store.sender_facts(authority, draft.stream, draft.purpose);
         let addresses: Vec<&Address> = draft.recipients.iter().collect();
         let persons = self.store.recipient_facts(controller, draft.purpose, &addresses).await?;
@@ -288,11 +290,11 @@ impl Submission {
             now: self.store.now(),
             generation,
             sender: Some(&sender),
-            message: MessageFacts { from_domain, way_out, connection: Connection::NotYet },
+            message: MessageFacts { from_domain, way_out, connection: Connection::NotYet, order: None },
             recipient: None,
             quota: match count {
-                Count::Remembered => self.store.quota(controller).await?,
-                Count::Written => self.store.quota_written(controller).await?,
+                Count::Remembered => self.store.quota(account).await?,
+                Count::Written => self.store.quota_written(account).await?,
             },
         };
         let each = decide_each(&facts, &persons);

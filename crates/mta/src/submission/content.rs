@@ -7,7 +7,7 @@
 
 use bytes::Bytes;
 use gate::facts::FromDomain;
-use mail::address::{Address, ReversePath};
+use mail::address::{Address, Repertoire, ReversePath};
 use mail::dsn::{EnvelopeId, Notify, OriginalRecipient, Return};
 use mail::header::{HeaderBlock, HeaderError, Limits, check_submission};
 use mail::message::{Facts, MessageError, Received, ensure_lines_at_most_998, prepare_head};
@@ -67,6 +67,8 @@ pub struct Asked {
     pub returned: Option<Return>,
     /// RFC 3461 §4.4.
     pub envelope_id: Option<EnvelopeId>,
+    /// RFC 6531 §3.4: whether header fields may be outside ASCII.
+    pub repertoire: Repertoire,
 }
 
 impl Asked {
@@ -97,7 +99,12 @@ pub fn from_smtp(
     recipients: Vec<Named>,
     received: ReceivedBy<'_>,
 ) -> Result<(Draft, Vec<MessageId>), ContentError> {
-    let block = HeaderBlock::scan(content, Limits::SUBMISSION)?;
+    // RFC 6531 §3.4, RFC 6532 §3.2.
+    let limits = match asked.repertoire {
+        Repertoire::Ascii => Limits::SUBMISSION,
+        Repertoire::Utf8 => Limits::INTERNATIONAL,
+    };
+    let block = HeaderBlock::scan(content, limits)?;
     let checked = check_submission(&block)?;
     if checked.stream.as_ref().is_some_and(|name| *name != authority.stream().name) {
         return Err(ContentError::OtherStream);

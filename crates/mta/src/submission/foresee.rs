@@ -67,9 +67,10 @@ impl Submission {
                 from_domain: intent.from.map_or(FromDomain::NotYetKnown, |from| store.from_domain(controller, from).0),
                 way_out,
                 connection: Connection::NotYet,
+                order: None,
             },
             recipient: Some(&nobody),
-            quota: store.quota_written(controller).await?,
+            quota: store.quota_written(store.account_of(authority)).await?,
         };
         // GDPR Art. 28(3): without agreement or instruction nothing is looked up about anybody.
         if let Some(rule) = refuses_all(&facts) {

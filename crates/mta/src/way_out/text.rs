@@ -71,7 +71,7 @@ impl Language {
     /// That of a message: the first one that its Content-Language names (RFC 3282 §2), if the footer has it; else
     /// English.
     pub(crate) fn of(head: &[u8]) -> Self {
-        let block = HeaderBlock::scan(head, Limits::SUBMISSION).ok();
+        let block = HeaderBlock::scan(head, Limits::INTERNATIONAL).ok();
         let value = block.as_ref().and_then(|block| block.first("Content-Language")).map(|field| field.unfolded());
         let value = String::from_utf8(value.unwrap_or_default()).unwrap_or_default();
         let first = value.split([',', '-']).next().unwrap_or_default().trim().to_ascii_lowercase();

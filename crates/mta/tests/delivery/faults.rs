@@ -150,6 +150,7 @@ async fn art28_3_a_a_permit_for_one_person_queues_nothing_for_another() {
             from_domain,
             way_out: gate::facts::WayOut::Fits,
             connection: gate::facts::Connection::NotYet,
+            order: None,
         },
         recipient: Some(&persons[0].facts),
         quota: store.quota(controller).await.unwrap(),

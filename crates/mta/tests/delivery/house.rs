@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use mail::address::{Address, Domain};
-use mail::dkim::SigningKey;
+use mail::dkim::{SigningKey, TxtAnswer, VerdictResult, verify};
 use model::instruction::Operation;
 use model::message::{Draft, Heads, MessageState, Queued};
 use model::{Clock, ControllerId, MessageId, PurposeId, StreamId, StreamKind, Timestamp};
@@ -95,9 +95,14 @@ impl House {
     }
 
     pub(crate) async fn send_body(&self, to: &str, body: &str) -> Answer {
+        self.send_entity(to, "", body).await
+    }
+
+    /// With further fields, each with its CRLF.
+    pub(crate) async fn send_entity(&self, to: &str, fields: &str, body: &str) -> Answer {
         let head = format!(
             "From: Shop <shop@sample.example>\r\nTo: <{to}>\r\nSubject: Receipt\r\n\
-             Date: Thu, 15 Jan 2027 12:00:00 +0000\r\nMessage-ID: <1@sample.example>\r\n\r\n"
+             Date: Thu, 15 Jan 2027 12:00:00 +0000\r\nMessage-ID: <1@sample.example>\r\n{fields}\r\n"
         );
         let draft = Draft {
             stream: self.stream,
@@ -118,6 +123,20 @@ impl House {
             Answer::Queued(queued) => queued,
             other => panic!("{other:?}"),
         }
+    }
+
+    /// How many signatures of a message that arrived hold.
+    pub(crate) fn signatures_that_hold(&self, message: &[u8]) -> usize {
+        let domain = Domain::parse("sample.example").unwrap();
+        let (_, id) = self.store.from_domain(self.controller, &domain);
+        let signers = self.store.dkim_signers(self.controller, id.unwrap()).unwrap();
+        let lookup = |name: &str| {
+            let mut named = signers.iter().filter(|it| name == format!("{}._domainkey.{}", it.selector(), it.domain()));
+            TxtAnswer::from(named.next().map(|signer| signer.key().public_dns_value().unwrap()))
+        };
+        let now = u64::try_from(self.store.now().seconds()).unwrap();
+        let verdicts = verify(message, &lookup, now);
+        verdicts.iter().filter(|verdict| verdict.result == VerdictResult::Pass).count()
     }
 
     /// The rows that wait in the store, and not those of attempts under way.

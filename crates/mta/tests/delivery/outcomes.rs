@@ -295,18 +295,6 @@ async fn a_drain_by_force_leaves_what_was_after_its_dot_uncertain() {
 }
 
 #[tokio::test]
-async fn rfc6152_3_eight_bit_content_is_not_given_to_a_server_that_cannot_take_it() {
-    let (house, mx) = set().await;
-    mx.manners(|manners| manners.eight_bit = false);
-    let delivery = house.deliver(by_smarthost(&mx)).await;
-    let Answer::Queued(queued) = house.send_body(TO, "Gr\u{fc}\u{df}e\r\n").await else { panic!("queued") };
-    let view = house.until_state(queued.id, MessageState::Bounced).await;
-    assert_eq!(view.timeline.last().unwrap().enhanced.as_deref(), Some("5.6.3"));
-    assert_eq!(mx.counts().mails, 0);
-    delivery.drain(MINUTE).await;
-}
-
-#[tokio::test]
 async fn a_message_of_many_blocks_arrives_whole() {
     let (house, mx) = set().await;
     let delivery = house.deliver(by_smarthost(&mx)).await;

@@ -4,26 +4,33 @@
 use super::house::House;
 use super::said::say;
 use anyhow::{Context as _, bail, ensure};
-use duties::document::consent_record::{Claim, read_evidence};
+use duties::document::consent_record::{Claim, Worth, read_evidence};
 use ledger::{Entry, Folder, LogProof, VerifierKey};
 use mail::address::Address;
 use model::ControllerId;
 use std::fs;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 use store::Store;
 
 /// Octets of a file that is looked at.
 const FILE_MAX: u64 = 64 * 1024 * 1024;
 /// Octets of an address on standard input.
 const ADDRESS_MAX: u64 = 1_024;
+/// By how much the moment of an act and that of its leaf may differ.
+const APART_US_MAX: u64 = 5 * 60 * 1_000_000;
+/// Exit code of a file that is whole, and is no complete evidence of a consent.
+const INCOMPLETE: u8 = 3;
 
 /// Subcommands of `postern consent`.
 #[derive(clap::Subcommand, Debug)]
 pub(super) enum Command {
     /// Write the evidence of one person's consent to one purpose: record, exact words, receipts of the ledger.
     Export(Box<Export>),
-    /// Check such a file: nothing was changed, and everything in it stands in the log. Needs no store.
+    /// Check such a file: nothing was changed, the record says what its acts say, and all of it stands in the log.
+    /// Needs no store. Exit code 0: complete evidence, or withdrawn since; 1: changed or unreadable; 3: whole, and not
+    /// complete.
     Verify(Verify),
 }
 
@@ -61,9 +68,9 @@ pub(super) struct Verify {
 ///
 /// # Errors
 /// When nothing was written, or the file is not right, naming what is not.
-pub(super) async fn run(command: Command) -> anyhow::Result<()> {
+pub(super) async fn run(command: Command) -> anyhow::Result<ExitCode> {
     match command {
-        Command::Export(arguments) => export(&arguments).await,
+        Command::Export(arguments) => export(&arguments).await.map(|()| ExitCode::SUCCESS),
         Command::Verify(arguments) => verify(&arguments),
     }
 }
@@ -98,7 +105,7 @@ pub(super) fn address(file: &Path) -> anyhow::Result<Address> {
     Address::parse(text.trim()).context("--address holds no address")
 }
 
-fn verify(arguments: &Verify) -> anyhow::Result<()> {
+fn verify(arguments: &Verify) -> anyhow::Result<ExitCode> {
     let mut octets = Vec::new();
     let file = fs::File::open(&arguments.file).with_context(|| format!("cannot open {}", arguments.file.display()))?;
     file.take(FILE_MAX).read_to_end(&mut octets)?;
@@ -124,7 +131,29 @@ fn verify(arguments: &Verify) -> anyhow::Result<()> {
         acts => format!(", {acts} of version 1, which do not say about whom they are"),
     };
     say(&format!("ok {origin}: {receipts} receipts, {opened} opened{unbound}, {words}, by {whose}"));
-    Ok(())
+    Ok(graded(&read.worth))
+}
+
+/// Says what a whole file is worth (GDPR Art. 7(1)).
+fn graded(worth: &Worth) -> ExitCode {
+    let since = if worth.has_ended { ", and it ended since" } else { "" };
+    if let Some(kind) = worth.other_basis {
+        say(&format!("incomplete: it is no consent, but the record of another basis, {}{since}", kind.as_str()));
+        return ExitCode::from(INCOMPLETE);
+    }
+    if !worth.lacks.is_empty() {
+        say(&format!("incomplete: taken alone it is no evidence of consent{since}; it lacks:"));
+        for defect in &worth.lacks {
+            say(&format!("- {}: {} ({})", defect.field, defect.sentence, defect.article));
+        }
+        return ExitCode::from(INCOMPLETE);
+    }
+    say(if worth.has_ended {
+        "withdrawn: it shows who consented, when, how, to what and to whom, and that it ended since"
+    } else {
+        "complete: it shows who consented, when, how, to what and to whom"
+    });
+    ExitCode::SUCCESS
 }
 
 /// The leaf stands in the log, and is about what the file says.
@@ -137,8 +166,12 @@ fn proven(claim: &Claim, key: &VerifierKey, log: Option<&Folder>) -> anyhow::Res
         let expected = store::permission::commitment(blind, sha256);
         ensure!(entry.commitment() == Some(&expected), "the log says that this is not what was kept");
     }
-    if claim.event.as_deref().is_some_and(|event| event != entry.id()) {
-        bail!("the receipt is that of another event");
+    if let Some((event, at)) = &claim.event {
+        if event != entry.id() {
+            bail!("the receipt is that of another event");
+        }
+        let at = u64::try_from(at.micros()).unwrap_or_default();
+        ensure!(at.abs_diff(entry.time_us()) <= APART_US_MAX, "the log has it at another time");
     }
     // The leaf of one act may not stand for what was handed over.
     ensure!(

@@ -5,7 +5,7 @@ use super::said::say;
 use anyhow::Context as _;
 use model::{ControllerId, CredentialId};
 use serde_json::json;
-use store::{CredentialPlan, CredentialView, Scope, Scopes, Store};
+use store::{CredentialPlan, CredentialView, Mode, Scope, Scopes, Store, to_send};
 
 /// Subcommands of `postern credential`.
 #[derive(clap::Subcommand, Debug)]
@@ -32,9 +32,13 @@ pub(super) struct Create {
     /// For HTTP alone.
     #[arg(long)]
     api: bool,
-    /// What it may do further: `credentials`, to make, list and revoke others by HTTP.
+    /// What it may do further, by HTTP: `people` (consents, lists, imports, rights), `authority` (agreements,
+    /// instructions, profile, host names), `credentials` (make, list and revoke others).
     #[arg(long, value_name = "WORD", value_delimiter = ',')]
     scopes: Vec<String>,
+    /// For trying out: what it sends passes the gate, is queued, signed and told of, and nothing of it leaves.
+    #[arg(long)]
+    sandbox: bool,
     /// What it is for.
     #[arg(long, value_name = "TEXT", default_value = "")]
     note: String,
@@ -78,7 +82,8 @@ async fn work(store: &Store, controller: ControllerId, command: &Command) -> any
         Command::Create(asked) => {
             let scopes = asked.scopes()?;
             let streams = store.streams_for(controller, &asked.stream)?;
-            let plan = CredentialPlan { streams, scopes, note: asked.note.clone() };
+            let mode = if asked.sandbox { Mode::Sandbox } else { Mode::Live };
+            let plan = CredentialPlan { streams, scopes, mode, note: asked.note.clone() };
             let made = store.make_credential(controller, &plan).await?;
             let mut shown = json!({"id": store.public_id(made.id)});
             if plan.scopes.contains(&Scope::Smtp) {
@@ -114,10 +119,10 @@ impl Create {
         let mut scopes = match (self.smtp, self.api) {
             (true, _) => Scopes::from([Scope::Smtp]),
             (_, true) => Scopes::from([Scope::Api]),
-            (false, false) => Scopes::from([Scope::Smtp, Scope::Api]),
+            (false, false) => to_send(),
         };
         for word in &self.scopes {
-            scopes.insert(Scope::from_word(word).context("--scopes is of smtp, api, credentials")?);
+            scopes.insert(Scope::from_word(word).context("--scopes is of smtp, api, people, authority, credentials")?);
         }
         Ok(scopes)
     }
@@ -132,6 +137,7 @@ fn line(store: &Store, known: &CredentialView) -> serde_json::Value {
         "key_begins": known.key_name,
         "streams": known.streams.clone().unwrap_or_else(|| vec!["*".to_owned()]),
         "scopes": scopes,
+        "sandbox": known.mode == Mode::Sandbox,
         "note": known.note,
         "made": seconds(known.made),
         "expires": seconds(known.expires),

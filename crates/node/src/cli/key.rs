@@ -18,6 +18,9 @@ pub(super) enum Rotate {
     /// commit; links in mails and names of people (per_…) that were given out go on working. When it is cut short, no
     /// node starts until it was run again.
     Tags(Tags),
+    /// The key over all keys. The new one takes the place of the file; the old one stays beside it as .old, for backups
+    /// that were made under it. Where several nodes share the store, copy the new file to each of them.
+    Master(Links),
     /// The key under which links in mails are sealed, for all controllers. Links under the keys before go on working.
     Links(Links),
 }
@@ -29,7 +32,7 @@ pub(super) struct Tags {
     house: House,
 }
 
-/// Arguments of `links`.
+/// Arguments of `links` and of `master`.
 #[derive(clap::Args, Debug)]
 pub(super) struct Links {
     #[command(flatten)]
@@ -56,6 +59,13 @@ pub(super) async fn run(command: Command) -> anyhow::Result<()> {
             store.close().await;
             outcome?;
             say("links are sealed under a new key from now on");
+        }
+        Rotate::Master(asked) => {
+            let store = asked.folder.open("keys", "stop it first").await?;
+            let outcome = store.rotate_master_key().await;
+            store.close().await;
+            outcome?;
+            say("everything is sealed under a new master key; copy it to a safe place, and make a backup");
         }
     }
     Ok(())

@@ -73,7 +73,7 @@ fn table(view: &ClusterView) -> String {
 }
 
 /// Columns as wide as their widest word, two spaces between.
-fn aligned<const N: usize>(rows: &[[String; N]]) -> String {
+pub(super) fn aligned<const N: usize>(rows: &[[String; N]]) -> String {
     let widths: [usize; N] =
         std::array::from_fn(|at| rows.iter().map(|row| row[at].chars().count()).max().unwrap_or(0));
     let line = |row: &[String; N]| {
@@ -88,7 +88,7 @@ fn milliseconds_since(view: &ClusterView, node: &NodeView) -> i64 {
 }
 
 /// A time as people say it.
-fn span(seconds: i64) -> String {
+pub(super) fn span(seconds: i64) -> String {
     match seconds {
         ..120 => format!("{seconds} s"),
         120..7_200 => format!("{} min", seconds / 60),

@@ -3,21 +3,12 @@
 //! A client of the interface like any other: what it may see is what its key may see. The address of a person goes in
 //! the body of a request, never in a path (law.md R40).
 
+use super::ask::Node;
 use anyhow::{Context as _, bail};
 use serde_json::{Value, json};
 use std::fmt::Write as _;
 use std::io::Write as _;
-use std::path::{Path, PathBuf};
-use std::time::Duration;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
-
-/// Octets of an answer.
-const ANSWER_MAX: u64 = 16 * 1024 * 1024;
-/// Octets of a file that holds a key.
-const KEY_FILE_MAX: u64 = 4 * 1024;
-/// For the whole of a question.
-const PATIENCE: Duration = Duration::from_secs(30);
+use std::path::PathBuf;
 
 /// Arguments of `why`.
 #[derive(clap::Args, Debug)]
@@ -41,10 +32,8 @@ pub(super) struct Arguments {
 /// # Errors
 /// When the node cannot be asked, or there is nothing of that name.
 pub(super) async fn run(arguments: Arguments) -> anyhow::Result<()> {
-    let key = key(&arguments.key_file)?;
-    let place = arguments.url.strip_prefix("http://").map(|rest| rest.trim_end_matches('/'));
-    let place = place.filter(|place| !place.is_empty() && !place.contains('/'));
-    let place = place.with_context(|| format!("--url is http://HOST:PORT, not {:?}", arguments.url))?;
+    let node = Node::interface(&arguments.url, &arguments.key_file)?;
+    let place = node.name();
     let what = arguments.what.as_str();
     let is_person = what.contains('@');
     let is_id = !what.is_empty() && what.bytes().all(|octet| octet.is_ascii_alphanumeric() || octet == b'_');
@@ -53,9 +42,7 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<()> {
         (false, true) => (format!("GET /v1/decisions/{what}"), String::new()),
         (false, false) => bail!("name a message (msg_…), a decision (dec_…) or a recipient's address"),
     };
-    let asked = tokio::time::timeout(PATIENCE, ask(place, &line, &key, &body)).await;
-    let (status, told) = asked.map_err(|_| anyhow::anyhow!("{place} did not answer within 30 seconds"))??;
-    let told: Value = serde_json::from_slice(&told).with_context(|| format!("{place} did not answer with JSON"))?;
+    let (status, told) = node.ask(&line, &body).await?;
     match status {
         200 => say(&match (arguments.json, is_person) {
             (true, _) => format!("{told:#}\n"),
@@ -66,40 +53,6 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<()> {
         404 => bail!("{what} is no message or decision of this controller, or is not kept any more"),
         _ => bail!("{place} answered {status}: {}", word(&told, "detail")),
     }
-}
-
-fn key(path: &Path) -> anyhow::Result<String> {
-    let file = std::fs::metadata(path).with_context(|| format!("cannot read {}", path.display()))?;
-    if file.len() > KEY_FILE_MAX {
-        bail!("{} is no file with a key: it has {} octets", path.display(), file.len());
-    }
-    let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
-    let key = text.trim();
-    if key.is_empty() || !key.bytes().all(|octet| octet.is_ascii_graphic()) {
-        bail!("{} does not hold an API key on one line", path.display());
-    }
-    Ok(key.to_owned())
-}
-
-/// One question on a connection of its own (RFC 9112): status and body of the answer.
-async fn ask(place: &str, line: &str, key: &str, body: &str) -> anyhow::Result<(u16, Vec<u8>)> {
-    let connected = TcpStream::connect(place).await;
-    let mut stream = connected.with_context(|| format!("no node answers at {place}; say where with --url"))?;
-    let head = format!(
-        "{line} HTTP/1.1\r\nHost: {place}\r\nAuthorization: Bearer {key}\r\nConnection: close\r\n\
-         Content-Type: application/json\r\nContent-Length: {}\r\n\r\n",
-        body.len()
-    );
-    stream.write_all(head.as_bytes()).await?;
-    stream.write_all(body.as_bytes()).await?;
-    let mut answer = Vec::new();
-    stream.take(ANSWER_MAX).read_to_end(&mut answer).await?;
-    let end = answer.windows(4).position(|four| four == b"\r\n\r\n");
-    let end = end.with_context(|| format!("{place} does not speak HTTP"))?;
-    let body = answer.split_off(end + 4);
-    let head = String::from_utf8_lossy(&answer);
-    let status = head.strip_prefix("HTTP/1.1 ").and_then(|rest| rest.get(..3)?.parse().ok());
-    Ok((status.with_context(|| format!("{place} does not speak HTTP"))?, body))
 }
 
 fn word<'v>(value: &'v Value, name: &str) -> &'v str {
@@ -236,6 +189,9 @@ fn person(told: &Value) -> String {
         let purpose = Some(word(step, "purpose")).filter(|name| !name.is_empty()).unwrap_or("all marketing");
         let _ =
             writeln!(out, "  {} {} for {purpose}, by {}", word(step, "at"), word(step, "what"), word(step, "method"));
+    }
+    if !word(told, "next").is_empty() {
+        out.push_str("  (and later ones: POST /v1/decisions/search with `after`)\n");
     }
     for entry in list(told, "suppressions") {
         out.push_str(&fact_line(entry));

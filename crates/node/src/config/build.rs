@@ -8,11 +8,13 @@ use crate::settings::{
     BodyArguments, DoorSettings, Ports, Settings, StoreArguments, StorePlace, StoreSettings, StoreUrl, Trusted,
     smarthost,
 };
+use crate::tombstones::Tombstones;
 use anyhow::{Context as _, anyhow, bail};
 use duties::operator::Operator;
 use mail::address::{Address, Domain};
 use mta::Pages;
-use mta::delivery::{Dnssec, Settings as DeliverySettings, Shaping, TrustAnchors};
+use mta::delivery::{Dnssec, Settings as DeliverySettings, Shaping, SiteRule, TrustAnchors};
+use smtpd::Network;
 use smtpd::connections::Bounds;
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
@@ -44,6 +46,7 @@ pub(crate) fn settings(values: &Values) -> anyhow::Result<Settings> {
             master_key: values.path(&keys::MASTER_KEY),
             create_key: CreateKey::IfNew,
         },
+        tombstones: values.text(&keys::TOMBSTONES).map(Tombstones::read),
         region: region(values)?,
         certificate: certificate(values, &hostname)?,
         public_url: values.text(&keys::PUBLIC_URL).map(str::to_owned),
@@ -53,6 +56,7 @@ pub(crate) fn settings(values: &Values) -> anyhow::Result<Settings> {
         operator: values.path(&keys::OPERATOR).as_deref().map(operator).transpose()?,
         acme: acme(values)?,
         limits: limits(values)?,
+        proxies: proxies(values)?,
         hostname,
     })
 }
@@ -63,6 +67,12 @@ pub(crate) fn limits(values: &Values) -> anyhow::Result<Bounds> {
     Ok(Bounds { node_max, network_max, ..Bounds::default() })
 }
 
+/// Who comes by way of a proxy.
+fn proxies(values: &Values) -> anyhow::Result<Vec<Network>> {
+    let parsed = values.list(&keys::PROXY_FROM).iter().map(|text| text.parse());
+    parsed.collect::<Result<_, _>>().with_context(|| values.name(&keys::PROXY_FROM))
+}
+
 /// How hard delivery may press.
 pub(crate) fn shaping(values: &Values) -> anyhow::Result<Shaping> {
     Ok(Shaping {
@@ -70,6 +80,12 @@ pub(crate) fn shaping(values: &Values) -> anyhow::Result<Shaping> {
         connections_max: values.number(&keys::SITE_CONNECTIONS)?,
         ..Shaping::DEFAULT
     })
+}
+
+/// What single sites bear.
+fn sites(values: &Values) -> anyhow::Result<Vec<SiteRule>> {
+    let rule = |text: &String| text.parse::<SiteRule>().with_context(|| values.name(&keys::SITES));
+    values.list(&keys::SITES).iter().map(rule).collect()
 }
 
 fn roles(values: &Values) -> anyhow::Result<Roles> {
@@ -221,6 +237,7 @@ fn delivery(values: &Values, hostname: &Domain) -> anyhow::Result<DeliverySettin
     let authorities = values.path(&keys::EXCHANGER_CA).as_deref().map(roots).transpose();
     delivery.roots = authorities.with_context(|| values.name(&keys::EXCHANGER_CA))?.unwrap_or_default();
     delivery.shaping = shaping(values)?;
+    delivery.sites = sites(values)?;
     delivery.smarthost = values.text(&keys::SINK).map(smarthost).transpose()?;
     delivery.pages = pages(values)?;
     Ok(delivery)

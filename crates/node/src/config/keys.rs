@@ -7,6 +7,8 @@ pub(crate) type Name = &'static str;
 
 /// As many as there are.
 const ANY: Kind = Kind::Number { least: 1, most: 1_000_000 };
+/// One site and what it bears.
+const SITE_RULE: &str = "NAME connections=N messages_per_connection=N per_minute=N per_hour=N";
 const PORT: Kind = Kind::Number { least: 1, most: 65_535 };
 
 macro_rules! keys {
@@ -87,6 +89,12 @@ keys! {
          return-path`), opt-outs by mail, postmaster and abuse.",
         "\"0.0.0.0:25\"",
     );
+    PROXY_FROM = Key::of("listen.proxy_from", "proxy-from", Kind::Many("NETWORK")).says(
+        "Proxies before the SMTP doors: who connects from these networks begins with a header of the PROXY protocol \
+         (1 or 2), and counts as the client that it names, for limits, throttles and listen.trusted. Name the \
+         proxies alone. From anywhere else such a header is refused.",
+        "[\"10.0.0.5\", \"2001:db8:5::/64\"]",
+    );
     HTTP = Key::of("listen.http", "http", Kind::Address).says(
         "HTTP. Without the role api only /healthz, /readyz and /metrics.",
         "\"127.0.0.1:8025\"",
@@ -143,6 +151,12 @@ keys! {
         "The file with the key over all keys, the same on every node of a store. Without it, master.key in the data \
          folder.",
         "\"/etc/postern/master.key\"",
+    );
+    TOMBSTONES = Key::of("store.tombstones", "tombstones", Kind::Text).says(
+        "A folder on another disk for what must outlive a restore: opt-outs, objections, withdrawals, erasures, sealed \
+         and written about every second. Once named, the store is served with it alone, and makes up for what it does \
+         not know before a door opens. The same for every node of a store. `none` ends it.",
+        "\"/mnt/elsewhere/postern-tombstones\"",
     );
     BODIES = Key::of("store.bodies", "bodies", Kind::Text).or("rows").says(
         "Where bodies over 256 KiB lie when the store is PostgreSQL: `rows` in it, a folder that all nodes see, or \
@@ -207,9 +221,17 @@ keys! {
         .unit("connections")
         .reloadable()
         .says(
-            "Connections to one site at once. A site is served by one node at a time. It has fewer while it complains.",
+            "Connections to one site at once, from each node, where neither docs/sites.md nor delivery.sites says \
+             otherwise. A site is who takes mail for a domain: all domains with the same exchangers share them. It has \
+             fewer while it complains.",
             "20",
         );
+    SITES = Key::of("delivery.sites", "sites", Kind::Many(SITE_RULE)).reloadable().says(
+        "What single sites bear, each with one limit or more. NAME is a provider of docs/sites.md, such as google, or \
+         the name of exchangers, which stands for all below it, too. On several nodes the limits are parted among \
+         them. Stands before the table of providers; `postern sites` stands before it.",
+        "[\"google connections=10 per_minute=600\", \"mx.example.org connections=2\"]",
+    );
     SMTP_CONNECTIONS = Key::of("limits.smtp_connections", "smtp-connections", ANY)
         .or("2000")
         .unit("connections")

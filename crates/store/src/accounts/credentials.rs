@@ -34,15 +34,19 @@ pub(crate) const ALL_STREAMS: &str = "*";
 pub enum Scope {
     /// Submit by SMTP.
     Smtp,
-    /// Ask by HTTP.
+    /// Submit by HTTP, see what became of it, and tell that somebody wishes no more.
     Api,
+    /// Tell and see what is recorded of people, by HTTP: consents, lists, imports, forms, rights.
+    People,
+    /// Speak for the controller, by HTTP: agreements, instructions, its profile, its host names.
+    Authority,
     /// Make, list and revoke the controller's credentials, by HTTP.
     Credentials,
 }
 
 impl Scope {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::Smtp, Self::Api, Self::Credentials];
+    pub const ALL: [Self; 5] = [Self::Smtp, Self::Api, Self::People, Self::Authority, Self::Credentials];
 
     /// The stable word.
     #[must_use]
@@ -50,6 +54,8 @@ impl Scope {
         match self {
             Self::Smtp => "smtp",
             Self::Api => "api",
+            Self::People => "people",
+            Self::Authority => "authority",
             Self::Credentials => "credentials",
         }
     }
@@ -64,17 +70,47 @@ impl Scope {
 /// What a credential may do.
 pub type Scopes = BTreeSet<Scope>;
 
-pub(crate) fn scopes_text(scopes: &Scopes) -> String {
-    scopes.iter().map(|scope| scope.as_str()).collect::<Vec<_>>().join(",")
+/// Does what a credential sends leave?
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Mode {
+    /// Yes.
+    #[default]
+    Live,
+    /// No: it passes the gate, is queued, signed and told of like any other, and ends as `sandboxed`. No connection is
+    /// made for it, and nobody receives anything.
+    Sandbox,
 }
 
-pub(crate) fn scopes_from(text: &str) -> Result<Scopes> {
-    let word = |word: &str| Scope::from_word(word).ok_or(Error::Row { column: "credential.scopes" });
-    text.split(',').filter(|word| !word.is_empty()).map(word).collect()
+/// Stands among the scopes in the row. A release that does not know the word takes such a row for no credential, and
+/// sends nothing for it.
+const SANDBOX: &str = "sandbox";
+
+fn scopes_text(scopes: &Scopes, mode: Mode) -> String {
+    let sandbox = (mode == Mode::Sandbox).then_some(SANDBOX);
+    scopes.iter().map(|scope| scope.as_str()).chain(sandbox).collect::<Vec<_>>().join(",")
 }
 
-/// What a credential of before had, and one that is made at admission has.
-pub(super) fn both_doors() -> Scopes {
+pub(crate) fn scopes_from(text: &str) -> Result<(Scopes, Mode)> {
+    let mut mode = Mode::Live;
+    let mut scopes = Scopes::new();
+    for word in text.split(',').filter(|word| !word.is_empty()) {
+        if word == SANDBOX {
+            mode = Mode::Sandbox;
+        } else {
+            scopes.insert(Scope::from_word(word).ok_or(Error::Row { column: "credential.scopes" })?);
+        }
+    }
+    Ok((scopes, mode))
+}
+
+/// What a controller's first credential may do: everything but make others.
+pub(super) fn of_admission() -> Scopes {
+    Scope::ALL.into_iter().filter(|scope| *scope != Scope::Credentials).collect()
+}
+
+/// What one may do of which nothing else is said: send.
+#[must_use]
+pub fn to_send() -> Scopes {
     Scopes::from([Scope::Smtp, Scope::Api])
 }
 
@@ -94,6 +130,8 @@ pub struct CredentialPlan {
     pub streams: ForStreams,
     /// What it may do.
     pub scopes: Scopes,
+    /// Whether what it sends leaves.
+    pub mode: Mode,
     /// What it is for, in words of whoever makes it.
     pub note: String,
 }
@@ -105,7 +143,7 @@ pub enum NotMade {
     #[error("there is no stream {0:?} that a credential can be made for")]
     NoStream(String),
     /// Nothing to do.
-    #[error("a credential needs the scope smtp or api, and the scope credentials goes with api")]
+    #[error("a credential needs the scope smtp or api; people, authority and credentials go with api")]
     NoDoor,
     /// Whoever makes it may not do this himself.
     #[error("the key that makes it may not do this itself: {0}")]
@@ -131,6 +169,8 @@ pub struct CredentialView {
     pub streams: Option<Vec<String>>,
     /// What it may do.
     pub scopes: Scopes,
+    /// Whether what it sends leaves.
+    pub mode: Mode,
     /// What it is for.
     pub note: String,
     /// When it was made, where that is known.
@@ -146,6 +186,12 @@ impl Authority {
     #[must_use]
     pub fn has(&self, scope: Scope) -> bool {
         self.credential.scopes.contains(&scope)
+    }
+
+    /// Whether what it sends leaves.
+    #[must_use]
+    pub fn mode(&self) -> Mode {
+        self.credential.mode
     }
 }
 
@@ -196,6 +242,9 @@ impl Store {
         if let Some(scope) = plan.scopes.iter().find(|scope| !by.has(**scope)) {
             return Err(NotMade::Beyond(format!("the scope {}", scope.as_str())));
         }
+        if by.mode() == Mode::Sandbox && plan.mode == Mode::Live {
+            return Err(NotMade::Beyond("mail that leaves".to_owned()));
+        }
         let policy = self.policy.current();
         let named = |id: &StreamId| policy.stream(holder.controller, *id).cloned();
         match (&plan.streams, &holder.streams) {
@@ -220,8 +269,9 @@ impl Store {
         plan: &CredentialPlan,
         expires: Option<Timestamp>,
     ) -> Result<Created, NotMade> {
-        let has_door = plan.scopes.contains(&Scope::Smtp) || plan.scopes.contains(&Scope::Api);
-        if !has_door || (plan.scopes.contains(&Scope::Credentials) && !plan.scopes.contains(&Scope::Api)) {
+        let by_http = plan.scopes.contains(&Scope::Api);
+        let only_by_http = plan.scopes.iter().any(|scope| !matches!(scope, Scope::Smtp | Scope::Api));
+        if plan.scopes.is_empty() || (only_by_http && !by_http) {
             return Err(NotMade::NoDoor);
         }
         let policy = self.policy.current();
@@ -245,7 +295,8 @@ impl Store {
             "" => None,
             note => Some(self.vault.seal_for_controller(controller.0, NOTE, note.as_bytes())?),
         };
-        Ok(self.add_credential(controller, username, (default_stream, streams), (&plan.scopes, note), expires).await?)
+        let may = (&plan.scopes, plan.mode, note);
+        Ok(self.add_credential(controller, username, (default_stream, streams), may, expires).await?)
     }
 
     /// Writes one with new secrets.
@@ -254,7 +305,7 @@ impl Store {
         controller: ControllerId,
         username: String,
         (default_stream, streams): (StreamId, String),
-        (scopes, note): (&Scopes, Option<Vec<u8>>),
+        (scopes, mode, note): (&Scopes, Mode, Option<Vec<u8>>),
         expires: Option<Timestamp>,
     ) -> Result<Created> {
         let id = CredentialId(self.next_id());
@@ -271,7 +322,7 @@ impl Store {
             streams,
             expires,
             revoked: None,
-            scopes: scopes_text(scopes),
+            scopes: scopes_text(scopes, mode),
             note,
             made: Some(self.now()),
             scram: Keys::derive(&password, crypto::random()?).map(|keys| keys.to_octets()),
@@ -306,6 +357,7 @@ impl Store {
                     CredentialStreams::All => None,
                 },
                 scopes: known.scopes.clone(),
+                mode: known.mode,
                 note: String::from_utf8(note).map_err(|_| Error::Sealed { what: NOTE })?,
                 made: known.row.made,
                 expires: known.row.expires,

@@ -80,6 +80,7 @@ pub(crate) fn acceptance(messages: Vec<MessageRow>) -> AcceptRows {
             .collect(),
         messages,
         day: DAY,
+        account: SHOP,
         quota_max: QUOTA,
         idempotency: None,
         mailed: Vec::new(),

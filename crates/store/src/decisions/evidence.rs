@@ -134,6 +134,9 @@ impl Store {
             | Rule::FromNotVerified
             | Rule::OptOutMissing
             | Rule::FrequencyCap
+            | Rule::Purged
+            | Rule::HeldByOperator
+            | Rule::HeldByController
             | Rule::QuietHours
             | Rule::TlsFloor
             | Rule::Quota => Ok(Vec::new()),

@@ -90,6 +90,9 @@ pub(crate) fn refused_on(rule: Rule, person: &RecipientFacts) -> Vec<Fact> {
         | Rule::FromNotVerified
         | Rule::OptOutMissing
         | Rule::FrequencyCap
+        | Rule::Purged
+        | Rule::HeldByOperator
+        | Rule::HeldByController
         | Rule::QuietHours
         | Rule::TlsFloor
         | Rule::Quota => Vec::new(),

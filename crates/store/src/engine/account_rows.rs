@@ -22,6 +22,29 @@ pub(crate) struct PolicyRows {
     pub(crate) domains: Vec<DomainRow>,
     /// Credentials.
     pub(crate) credentials: Vec<CredentialRow>,
+    /// What is ordered for what waits.
+    pub(crate) orders: Vec<OrderRow>,
+}
+
+/// What somebody ordered for what waits.
+#[derive(Clone, Debug)]
+pub(crate) struct OrderRow {
+    /// Whose mail.
+    pub(crate) controller: i64,
+    /// `hold` or `purge`.
+    pub(crate) kind: String,
+    /// `operator` or `controller`.
+    pub(crate) by: String,
+    /// The site; empty for all.
+    pub(crate) site: String,
+    /// The stream; 0 for all.
+    pub(crate) stream: i64,
+    /// The message; 0 for all.
+    pub(crate) message: i64,
+    /// When.
+    pub(crate) made: Timestamp,
+    /// Why, sealed under the controller's key.
+    pub(crate) reason: Vec<u8>,
 }
 
 /// A controller.

@@ -148,6 +148,8 @@ pub(crate) struct AcceptRows {
     pub(crate) body: BodyRow,
     /// Ledger entries.
     pub(crate) entries: Vec<EntryRow>,
+    /// Whose quota it is counted in: see [`crate::spool::Account`].
+    pub(crate) account: i64,
     /// UTC day of the quota.
     pub(crate) day: i64,
     /// Messages allowed in it.

@@ -45,6 +45,9 @@ impl Store {
         // What takes away comes first.
         steps.extend(chosen.left.iter().flat_map(|purpose| leaving(&kept, *purpose)));
         steps.extend(chosen.given.iter().flat_map(|purpose| giving(&kept, *purpose)));
+        if !chosen.left.is_empty() {
+            steps.extend(self.mark(controller, tag));
+        }
         let kind = if chosen.given.is_empty() {
             EventType::BasisWithdrawn
         } else {

@@ -35,6 +35,8 @@ pub enum Recorder {
     Page,
     /// The controller told it; nobody here saw it.
     Controller,
+    /// Somebody who did not say who he is: a page of ours had no part in it, and no key of the controller's.
+    Stranger,
 }
 
 /// What an act is, beside its words: known since version 2.
@@ -52,6 +54,12 @@ impl ActFacts {
     /// Consent on a page of ours.
     pub(super) const fn consent(confirmed: bool) -> Self {
         Self { basis: Some(BasisKind::Consent), confirmed, by: Recorder::Page }
+    }
+
+    /// Consent that was asked for in this way, and is not confirmed.
+    pub(super) fn requested(method: Method) -> Self {
+        let by = if method == Method::Embedded { Recorder::Stranger } else { Recorder::Page };
+        Self { by, ..Self::consent(false) }
     }
 
     /// A withdrawal.

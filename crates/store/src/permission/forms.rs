@@ -69,6 +69,16 @@ pub struct Form {
     pub terms: String,
 }
 
+impl Form {
+    /// Was this notice one that the form showed, and does the form, which is or was in use, ask about the purpose?
+    #[must_use]
+    pub fn spoke_of(&self, notice: DocumentId, purpose: PurposeId) -> bool {
+        self.state != FormState::Draft
+            && self.purposes.contains(&purpose)
+            && self.notices.values().any(|shown| *shown == notice)
+    }
+}
+
 #[derive(Serialize, Deserialize)]
 #[serde(transparent)]
 struct Notices(BTreeMap<String, i64>);

@@ -6,8 +6,6 @@
 //! open what they sealed. Whether what it points to has ended is looked up when it is used.
 
 use super::*;
-use crate::engine::EntryRow;
-use crate::journal::SystemEvent;
 use crate::vault::base64url;
 use model::{ConfirmationId, ListId, MessageId, PurposeId};
 
@@ -140,19 +138,7 @@ impl Store {
     pub async fn rotate_link_key(&self) -> Result<()> {
         self.refuse_other_nodes().await?;
         let number = self.vault.make_link_key(self.now()).await?;
-        let controller = ControllerId::OPERATOR;
-        let bytes = self.system_entry(&SystemEvent {
-            event: None,
-            kind: EventType::KeyRotated,
-            controller,
-            agreement: None,
-            instruction: None,
-            counts: &[],
-            detail: &crypto::sha256_of_fields(&[b"links", &[number]]),
-            commitment: None,
-            secret: None,
-        })?;
-        self.engine.append(vec![EntryRow { controller: controller.0, bytes }]).await
+        self.tell_rotated(&[b"links", &[number]]).await
     }
 }
 

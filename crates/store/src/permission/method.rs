@@ -5,6 +5,8 @@
 pub enum Method {
     /// On a sign-up form.
     Form,
+    /// On a page of the controller's, as whoever sent it says: nobody authenticated it.
+    Embedded,
     /// By confirming what was asked by mail.
     DoubleOptIn,
     /// By one click in the mail program (RFC 8058).
@@ -24,8 +26,9 @@ pub enum Method {
 }
 
 impl Method {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 10] = [
         Self::Form,
+        Self::Embedded,
         Self::DoubleOptIn,
         Self::OneClick,
         Self::Mail,
@@ -41,6 +44,7 @@ impl Method {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Form => "form",
+            Self::Embedded => "embedded",
             Self::DoubleOptIn => "double-opt-in",
             Self::OneClick => "one-click",
             Self::Mail => "mail",

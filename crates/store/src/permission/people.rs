@@ -5,7 +5,7 @@ use crate::facts::read_scope;
 use model::basis::{BasisKind, Evidence};
 use model::ids::EventId;
 use model::person::{SuppressionReason, SuppressionScope};
-use model::{BatchId, DocumentId, FormId, ListId, PurposeId, Timestamp};
+use model::{BatchId, DocumentId, FormId, ListId, PurposeId, StepId, Timestamp};
 
 /// Everything that is recorded of what a person decided.
 #[derive(Clone, Debug, Default)]
@@ -16,6 +16,27 @@ pub struct Standing {
     pub suppressions: Vec<SuppressionView>,
     /// How he wants to be mailed.
     pub preference: Preference,
+}
+
+impl Standing {
+    /// Is there an objection or a complaint of his, against whatever it is?
+    #[must_use]
+    pub fn has_objection(&self) -> bool {
+        let reasons = [SuppressionReason::Objection, SuppressionReason::Complaint];
+        self.suppressions.iter().any(|entry| reasons.contains(&entry.reason))
+    }
+
+    /// Does his objection or complaint (or that he was erased) stand against this purpose? No tick lifts it
+    /// (`architecture.md` §10). What stands against all marketing stands against every purpose.
+    #[must_use]
+    pub fn is_opposed(&self, purpose: PurposeId) -> bool {
+        self.suppressions.iter().any(|entry| {
+            let is_about = matches!(entry.scope, SuppressionScope::All | SuppressionScope::Marketing)
+                || entry.scope == SuppressionScope::Purpose(purpose);
+            let reasons = [SuppressionReason::Objection, SuppressionReason::Complaint, SuppressionReason::Erasure];
+            is_about && reasons.contains(&entry.reason)
+        })
+    }
 }
 
 /// A basis.
@@ -54,6 +75,20 @@ pub struct SuppressionView {
     pub until: Option<Timestamp>,
 }
 
+impl SuppressionView {
+    /// Is it the person's own wish, against this purpose?
+    pub(super) fn is_against(&self, purpose: PurposeId, is_marketing: bool) -> bool {
+        use SuppressionReason::{Complaint, Erasure, Objection, OptOut};
+        matches!(self.reason, OptOut | Complaint | Objection | Erasure)
+            && match self.scope {
+                SuppressionScope::All => true,
+                SuppressionScope::Marketing => is_marketing,
+                SuppressionScope::Purpose(only) => only == purpose,
+                SuppressionScope::List(_) | SuppressionScope::Delivery => false,
+            }
+    }
+}
+
 /// How a person wants to be mailed.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Preference {
@@ -70,6 +105,8 @@ pub struct Preference {
 /// A step of a consent, as it was kept.
 #[derive(Clone, Debug)]
 pub struct EventView {
+    /// The step.
+    pub id: StepId,
     /// For which purpose; 0 stands for all marketing.
     pub purpose: PurposeId,
     /// `requested`, `refused`, `given`, `withdrawn`.
@@ -132,18 +169,7 @@ impl Store {
         preference: &Preference,
     ) -> Result<()> {
         let at = self.now();
-        let put = Step::new(
-            &sql::PREFERENCE_PUT,
-            vec![
-                controller.0.into(),
-                tag.0.into(),
-                preference.language.as_str().into(),
-                preference.frequency.as_str().into(),
-                preference.tracking.as_str().into(),
-                preference.paused.into(),
-                at.into(),
-            ],
-        );
+        let put = preferring(controller, tag, preference, at);
         let paused = preference.paused.map_or(0, Timestamp::micros).to_be_bytes();
         let words = [&preference.language, &preference.frequency, &preference.tracking].map(|word| word.as_bytes());
         let detail = crypto::sha256_of_fields(&[words[0], words[1], words[2], &paused]);
@@ -175,6 +201,57 @@ impl Store {
         rows.into_iter().map(|row| event(row, secret.as_ref())).collect()
     }
 
+    /// So many steps of a person's evidence after one, oldest first.
+    ///
+    /// # Errors
+    /// Those of the engine.
+    pub async fn consent_events_after(
+        &self,
+        controller: ControllerId,
+        tag: RecipientTag,
+        after: StepId,
+        limit: usize,
+    ) -> Result<Vec<EventView>> {
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let values = vec![controller.0.into(), tag.0.into(), after.0.into(), limit.into()];
+        let rows = self.found(&sql::CONSENT_EVENTS_AFTER, values).await?;
+        let secret = self.secret_of(controller, tag).await?;
+        rows.into_iter().map(|row| event(row, secret.as_ref())).collect()
+    }
+
+    /// Has the person left this by a link since a moment, and does it stand as it did then? Whoever says it again has
+    /// nothing more to say.
+    ///
+    /// # Errors
+    /// Those of the engine.
+    pub async fn has_just_left(
+        &self,
+        controller: ControllerId,
+        tag: RecipientTag,
+        from: Leaving,
+        since: Timestamp,
+    ) -> Result<bool> {
+        let standing = self.decided(controller, tag).await?;
+        let (scope, about) = match from {
+            Leaving::Purpose(purpose) => (SuppressionScope::Purpose(purpose), purpose.0),
+            Leaving::List(list) => (SuppressionScope::List(list), list.0),
+            Leaving::Marketing => (SuppressionScope::Marketing, 0),
+        };
+        let rests = standing.bases.iter().any(|basis| {
+            let is_about = from == Leaving::Marketing || from == Leaving::Purpose(basis.purpose);
+            is_about && basis.withdrawn.is_none()
+        });
+        let stops = standing.suppressions.iter().any(|entry| {
+            entry.scope == scope
+                && !matches!(entry.reason, SuppressionReason::Controller | SuppressionReason::HardBounce)
+        });
+        if rests || !stops {
+            return Ok(false);
+        }
+        let values = vec![controller.0.into(), tag.0.into(), about.into(), since.into()];
+        Ok(!self.found(&sql::LEFT_SINCE, values).await?.is_empty())
+    }
+
     /// A person of this controller, by his address: nothing is made for one who is not known.
     ///
     /// # Errors
@@ -182,6 +259,20 @@ impl Store {
     pub fn tag_of(&self, controller: ControllerId, address: &Address) -> Result<RecipientTag> {
         self.vault.tag(controller, address)
     }
+}
+
+/// How a person wants to be mailed, in the place of what he said before.
+pub(super) fn preferring(controller: ControllerId, tag: RecipientTag, preference: &Preference, at: Timestamp) -> Step {
+    let values = vec![
+        controller.0.into(),
+        tag.0.into(),
+        preference.language.as_str().into(),
+        preference.frequency.as_str().into(),
+        preference.tracking.as_str().into(),
+        preference.paused.into(),
+        at.into(),
+    ];
+    Step::new(&sql::PREFERENCE_PUT, values)
 }
 
 fn basis(mut row: Columns) -> Result<BasisView> {
@@ -219,5 +310,5 @@ fn event(mut row: Columns, secret: Option<&Secret>) -> Result<EventView> {
         Some(opened) => (Some(opened.details), opened.facts, opened.text),
         None => (None, None, None),
     };
-    Ok(EventView { purpose, what, at, method, notice, form, batch, event, details, facts, text })
+    Ok(EventView { id: StepId(id), purpose, what, at, method, notice, form, batch, event, details, facts, text })
 }

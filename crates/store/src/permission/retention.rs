@@ -31,6 +31,8 @@ const FAILING_KEPT: Duration = Duration::from_secs(31 * 86_400);
 const FORWARDED_WITHIN: Duration = DAY;
 /// A credential that ended is listed for so long.
 const CREDENTIAL_ENDED: Duration = Duration::from_secs(30 * 86_400);
+/// What was ended in the queue is told of for so long.
+const ORDERS_KEPT: Duration = Duration::from_secs(90 * 86_400);
 /// By how much ids may be ahead of the clock.
 const HURRY: Duration = Duration::from_secs(60);
 /// Wishes of one look.
@@ -52,6 +54,7 @@ impl Store {
         let asked = Self::first_id_of(before(now, ASKED_ONCE));
         self.forget_rows("request", &sql::CONFIRMATIONS_FORGET, asked.into()).await?;
         self.forget_rows("count", &sql::MAILED_FORGET, now.into()).await?;
+        self.forget_rows("order", &sql::QUEUE_ORDERS_FORGET, before(now, ORDERS_KEPT).into()).await?;
         self.forget_rows("refusal", &sql::FAILING_FORGET, before(now, FAILING_KEPT).into()).await?;
         self.forget_credentials(before(now, CREDENTIAL_ENDED)).await
     }

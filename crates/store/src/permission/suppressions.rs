@@ -4,10 +4,12 @@
 //! a bounce said, never what a person wished (GDPR Art. 21(3)).
 
 use super::*;
-use crate::engine::{SlotRef, SuppressionRow};
+use crate::engine::{EntryRow, SlotRef, SuppressionRow};
 use crate::facts::{read_scope, write_scope};
+use crate::journal::SystemEvent;
 use crate::spool::PersonSlot;
 use model::Timestamp;
+use model::ids::EventId;
 use model::person::{SuppressionReason, SuppressionScope};
 use std::collections::BTreeMap;
 
@@ -82,6 +84,44 @@ impl SuppressionCursor {
 const SEALED: &[u8] = b"suppression address";
 /// Of the person's own row.
 const OWN: &[u8] = b"subject address";
+
+/// What became of the rows of a file of suppressions.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct FileCounts {
+    /// Entries that are new or stronger now.
+    pub added: u64,
+    /// Rows whose entry stood already.
+    pub unchanged: u64,
+    /// Rows that say nothing that can be kept.
+    pub faulty: u64,
+}
+
+impl FileCounts {
+    /// As the leaf shows them.
+    #[must_use]
+    pub const fn shown(&self) -> [(&'static str, u64); 3] {
+        [("added", self.added), ("faulty", self.faulty), ("unchanged", self.unchanged)]
+    }
+}
+
+/// What a controller is given of a file that was taken in.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct FileReceipt {
+    /// Its leaf.
+    pub event: EventId,
+    /// 32 random octets, kept by the controller alone.
+    pub nonce: [u8; 32],
+    /// What the leaf commits to ([`file_commitment`]).
+    pub commitment: [u8; 32],
+}
+
+/// The commitment of the leaf of a file of suppressions: HMAC-SHA-256 with the nonce as its key, of the 32 octets of
+/// the file's SHA-256 and the three counts, as the leaf shows them, each as eight octets, the highest first.
+#[must_use]
+pub fn file_commitment(nonce: &[u8; 32], sha256: &[u8; 32], counts: &FileCounts) -> [u8; 32] {
+    let numbers: Vec<u8> = counts.shown().iter().flat_map(|(_, count)| count.to_be_bytes()).collect();
+    crypto::mac(nonce, &[sha256, &numbers])
+}
 
 impl Store {
     /// Suppresses a person. An entry of the same scope gives way only to something stronger: what the person wished
@@ -173,7 +213,7 @@ impl Store {
         }
         let claimed = self.engine.change(claims).await?;
         let since = self.now();
-        let mut changes = Vec::with_capacity(entries.len());
+        let (mut changes, mut marks) = (Vec::with_capacity(entries.len()), Vec::new());
         for entry in entries {
             let tag = self.vault.tag(controller, &entry.address)?;
             // Without the claim the person has another secret by now; his entry stands without the address.
@@ -192,9 +232,42 @@ impl Store {
             };
             let change = Change::Suppress(row);
             let leaf = self.entry_of(EventType::Suppressed, &change).await?;
+            marks.extend(self.mark_of(EventType::Suppressed, &change).map(|mark| (mark, None)));
             changes.push((change, Some(leaf)));
         }
-        Ok(self.engine.change(changes).await?.into_iter().map(|rows| rows > 0).collect())
+        changes.extend(marks);
+        let touched = self.engine.change(changes).await?;
+        Ok(touched.into_iter().take(entries.len()).map(|rows| rows > 0).collect())
+    }
+
+    /// A file of suppressions was taken in to its end: its leaf commits to the file and the counts, as that of an
+    /// import does. What opens it is answered, and kept nowhere here.
+    ///
+    /// Crash before it ⇒ the entries stand, each with its own leaf, and the file has none: it is given again.
+    ///
+    /// # Errors
+    /// Those of the engine.
+    pub async fn suppressions_imported(
+        &self,
+        controller: ControllerId,
+        sha256: [u8; 32],
+        counts: FileCounts,
+    ) -> Result<FileReceipt> {
+        let (event, nonce) = (EventId(crypto::random()?), crypto::random()?);
+        let commitment = file_commitment(&nonce, &sha256, &counts);
+        let bytes = self.system_entry(&SystemEvent {
+            event: Some(event.0),
+            kind: EventType::SuppressionsImported,
+            controller,
+            agreement: None,
+            instruction: None,
+            counts: &counts.shown(),
+            detail: b"",
+            commitment: Some(commitment),
+            secret: None,
+        })?;
+        self.engine.append(vec![EntryRow { controller: controller.0, bytes }]).await?;
+        Ok(FileReceipt { event, nonce, commitment })
     }
 
     /// Takes back what the controller or a bounce said, and nothing else.

@@ -96,6 +96,9 @@ pub struct NoticeView {
     pub text: String,
 }
 
+/// What a controller must know of a right that was exercised: GDPR Art. 12(6).
+const BY_LINK: &str =
+    "by the link of a message, which may have been forwarded; not authenticated, so make sure who asks";
 /// Mail is taken in within moments; whoever has not recorded it by then is gone.
 const IN_HAND: Duration = Duration::from_secs(300);
 const SEALED: &str = "controller notice";
@@ -149,7 +152,7 @@ impl Store {
                     since.into(),
                 ],
             ),
-            self.told(controller, "right-exercised", id.0, right.as_str())?,
+            self.told(controller, "right-exercised", id.0, &format!("{}: {BY_LINK}", right.as_str()))?,
         ];
         let detail = crypto::sha256_of_fields(&[right.as_str().as_bytes(), &at.micros().to_be_bytes()]);
         let writes = super::consents::rows(controller, tag, event, detail, steps);

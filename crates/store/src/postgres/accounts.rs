@@ -8,8 +8,8 @@ use super::db::{Db, Fault, Param, Repeat, column, glance, many, one, run, transa
 use super::rows::{moment, moment_if_any, number, octets};
 use super::{Core, general, ledger_rows};
 use crate::engine::{
-    AgreementRow, Change, Changed, ControllerRow, CredentialRow, DomainRow, EntryRow, InstructionRow, PolicyRows,
-    PurposeRow, StreamRow, SuppressionRow,
+    AgreementRow, Change, Changed, ControllerRow, CredentialRow, DomainRow, EntryRow, InstructionRow, OrderRow,
+    PolicyRows, PurposeRow, StreamRow, SuppressionRow,
 };
 use crate::error::{Error, Result};
 use crate::facts::write_restriction;
@@ -54,7 +54,25 @@ async fn read(tx: &Transaction<'_>) -> Result<PolicyRows, Fault> {
         purposes: purposes(tx).await?,
         domains: domains(tx).await?,
         credentials: credentials(tx).await?,
+        orders: orders(tx).await?,
     })
+}
+
+async fn orders(tx: &Transaction<'_>) -> Result<Vec<OrderRow>, Fault> {
+    let rows = many(tx, &sql::QUEUE_ORDERS, &[]).await?;
+    let order = |row| {
+        Ok(OrderRow {
+            controller: column(row, 0, "queue_order.controller")?,
+            kind: column(row, 1, "queue_order.kind")?,
+            by: column(row, 2, "queue_order.given_by")?,
+            site: column(row, 3, "queue_order.site")?,
+            stream: column(row, 4, "queue_order.stream")?,
+            message: column(row, 5, "queue_order.message")?,
+            made: moment(row, 6, "queue_order.made")?,
+            reason: column(row, 7, "queue_order.reason")?,
+        })
+    };
+    rows.iter().map(order).collect()
 }
 
 async fn agreements(tx: &Transaction<'_>) -> Result<Vec<AgreementRow>, Fault> {

@@ -117,8 +117,8 @@ impl Grants {
     pub(super) async fn reserve(&self, jobs: &[AcceptRows]) -> Result<Reserved, Fault> {
         let mut wants: BTreeMap<(i64, i64), Want> = BTreeMap::new();
         for job in jobs {
-            let none = Want { controller: job.controller, day: job.day, count: 0, allowed: job.quota_max, at: job.at };
-            let want = wants.entry((job.controller, job.day)).or_insert(none);
+            let none = Want { controller: job.account, day: job.day, count: 0, allowed: job.quota_max, at: job.at };
+            let want = wants.entry((job.account, job.day)).or_insert(none);
             want.count += job.messages.len() as u64;
             want.allowed = want.allowed.min(job.quota_max);
             want.at = want.at.max(job.at);

@@ -38,6 +38,12 @@ pub(super) const MAIN: &[Step] = &[
     Step { name: "main_0014", text: include_str!("migrations/main_0014.sql") },
     Step { name: "main_0015", text: include_str!("migrations/main_0015.sql") },
     Step { name: "main_0016", text: include_str!("migrations/main_0016.sql") },
+    Step { name: "main_0017", text: include_str!("migrations/main_0017.sql") },
+    Step { name: "main_0018", text: include_str!("migrations/main_0018.sql") },
+    Step { name: "main_0019", text: include_str!("migrations/main_0019.sql") },
+    Step { name: "main_0020", text: include_str!("migrations/main_0020.sql") },
+    Step { name: "main_0021", text: include_str!("migrations/main_0021.sql") },
+    Step { name: "main_0022", text: include_str!("migrations/main_0022.sql") },
 ];
 
 /// Steps of the keys database.

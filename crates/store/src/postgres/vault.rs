@@ -65,6 +65,18 @@ pub(super) async fn put_key(db: &Db, key: &KeyRow) -> Result<()> {
     exists(written, "key")
 }
 
+/// See [`crate::engine::Engine::rewrap_keys`].
+pub(super) async fn rewrap_keys(db: &Db, keys: &[KeyRow]) -> Result<()> {
+    let number: Result<_, Fault> = transact!(db, Repeat::Safe, tx => {
+        for key in keys {
+            let kind = i64::from(key.kind);
+            run(&tx, &sql::KEY_REWRAP, &[&key.controller, &kind, &key.epoch, &key.sealed]).await?;
+        }
+        number_of(&tx).await
+    });
+    vacuum(db, VACUUM_KEYS, &number.map_err(Fault::into_error)?).await
+}
+
 /// See [`crate::engine::Engine::destroy_key`].
 ///
 /// Crash between the steps ⇒ zeros are left, which are no key; a second call goes on.

@@ -92,6 +92,32 @@ fn tags_on_disk(dir: &Path, controller: ControllerId) -> Vec<(String, BTreeSet<V
     tables.into_iter().map(of).collect()
 }
 
+#[tokio::test]
+async fn gdpr_32_1_under_a_new_master_key_everything_opens_and_under_the_old_one_nothing() {
+    for cut_short in [false, true] {
+        let place = Place::new();
+        let contents = furnish(&place, 1).await;
+        let store = place.open().await.unwrap();
+        let before = picture_of_house(&store, &contents).await;
+        let file = place.path().join("master.key");
+        let old = std::fs::read(&file).unwrap();
+        if cut_short {
+            // As far as the commit.
+            store.vault.rewrap(&store.vault.next_master().unwrap()).await.unwrap();
+        } else {
+            store.rotate_master_key().await.unwrap();
+        }
+        store.close().await;
+        let store = place.open().await.unwrap();
+        assert_eq!(picture_of_house(&store, &contents).await, before);
+        store.close().await;
+        assert_ne!(std::fs::read(&file).unwrap(), old);
+        assert_eq!(std::fs::read(place.path().join("master.key.old")).unwrap(), old);
+        std::fs::write(&file, old).unwrap();
+        assert!(matches!(place.open().await.err(), Some(Error::MasterKeyWrong { .. })));
+    }
+}
+
 #[test]
 fn every_table_that_has_tags_is_in_the_list() {
     let dir = tempfile::tempdir().unwrap();

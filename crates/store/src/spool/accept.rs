@@ -4,7 +4,8 @@ use super::bodies::NewBody;
 use super::content::{self, seal_body};
 use super::grounds::Grounds;
 use super::intake::Entering;
-use super::{Acceptance, Content, Envelope, Item, Lane, NotQueued, QueueRow, Replay, Uncertain};
+use super::{Acceptance, Content, Envelope, Item, Lane, NotQueued, QueueRow, Replay, SANDBOX_SITE, Uncertain};
+use crate::accounts::Mode;
 use crate::cluster::queue_part;
 use crate::engine::{
     AcceptOutcome, AcceptRows, BodyKey, BodyPlace, BodyRow, EntryRow, IdempotencyRow, MailedRow, MessageRow, SlotRef,
@@ -57,7 +58,7 @@ impl Store {
                 AcceptOutcome::Done => return Ok(acceptance.items.iter().map(|item| self.queued(item)).collect()),
                 AcceptOutcome::SlotTaken => slots = self.slots_again(controller, &acceptance.items).await?,
                 AcceptOutcome::Quota => {
-                    self.quota_unknown(controller);
+                    self.quota_unknown(self.account(controller, first.permit.credential()));
                     return Err(NotQueued::Quota);
                 }
                 AcceptOutcome::Repeated => return Err(NotQueued::Repeated),
@@ -87,13 +88,18 @@ impl Store {
         if !self.tenure.is_seated() {
             return Err(Error::Engine("this node's heartbeat is overdue".to_owned()).into());
         }
-        let counted = acceptance.items.iter().filter(|item| item.permit.counts_for().is_some());
+        let leaves = self.mode_of(acceptance)? == Mode::Live;
+        let counted = acceptance.items.iter().filter(|item| leaves && item.permit.counts_for().is_some());
         let counted = counted.map(who_of).collect();
         let waiting = self.queue_rows(acceptance, &rows);
         let pairs = acceptance.items.iter().zip(&slots).filter(|(_, slot)| slot.lease.is_some());
         let new_slots: Vec<(Whom, SlotRef)> = pairs.map(|(item, slot)| (who_of(item), slot.slot)).collect();
         let leases = slots.into_iter().filter_map(|slot| slot.lease).collect();
-        let entering = Entering { rows, file, waiting, new_slots, counted, leases };
+        let account = match acceptance.items.first() {
+            Some(first) => self.account(first.permit.controller(), first.permit.credential()),
+            None => return Ok(AcceptOutcome::Done),
+        };
+        let entering = Entering { rows, account, file, waiting, new_slots, counted, leases };
         let task = tokio::spawn(entering.enter(Arc::clone(&self.engine), Arc::clone(&self.intake)));
         // The task ends without an answer only when the process does.
         Ok(task.await.unwrap_or(Err(Error::Unknown))?)
@@ -194,9 +200,14 @@ impl Store {
             })
             .transpose()?;
         let (day, quota_max) = (now.utc_day(), self.quota_max(controller));
-        let mailed = self.mailed_rows(&acceptance.items, now);
+        // What never leaves is no mail that anybody got.
+        let mailed = match self.mode_of(acceptance)? {
+            Mode::Live => self.mailed_rows(&acceptance.items, now),
+            Mode::Sandbox => Vec::new(),
+        };
         let rows = AcceptRows {
             controller: controller.0,
+            account: self.account(controller, credential).number(),
             messages,
             body,
             entries,
@@ -207,6 +218,17 @@ impl Store {
             at: now,
         };
         Ok((rows, file))
+    }
+
+    /// Whether what is offered leaves: as the credential says that all its permits were given for. One that is not
+    /// there any more sends nothing.
+    fn mode_of(&self, acceptance: &Acceptance<'_>) -> Result<Mode> {
+        let missing = || Error::NotFound { what: "credential" };
+        let first = acceptance.items.first().map(|item| item.permit.credential()).ok_or_else(missing)?;
+        if acceptance.items.iter().any(|item| item.permit.credential() != first) {
+            return Err(Error::Engine("permits of one message were given for several credentials".into()));
+        }
+        self.policy.current().credential(first).map(|known| known.mode).ok_or_else(missing)
     }
 
     /// What counts among the marketing that these persons get: a row a person, over what was decided on.
@@ -266,7 +288,10 @@ impl Store {
     ) -> Result<MessageRow> {
         let permit = item.permit;
         let id = item.id.0;
-        let site = self.site_of(item.address.domain());
+        let site = match self.mode_of(acceptance)? {
+            Mode::Live => self.site_of(item.address.domain()),
+            Mode::Sandbox => Arc::from(SANDBOX_SITE),
+        };
         let envelope = Envelope {
             to: item.address.to_wire(),
             from: acceptance.from.to_wire(),

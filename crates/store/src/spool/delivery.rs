@@ -4,10 +4,11 @@ use super::accept::class_number;
 use super::content::seal_transcript;
 use super::{Backlog, Lane, Outcome, OutcomeKind, QueueRow, Start, Started, Suppress, Uncertain};
 use crate::cluster::queue_part;
-use crate::engine::{QueuedRow, Scope, SettleRow, StartRow, SuppressionRow};
+use crate::engine::{QueuedRow, Scope, SettleRow, SlotRef, StartRow, SuppressionRow};
 use crate::error::{Error, Result};
 use crate::journal::MessageEvent;
 use crate::open::Store;
+use crate::value::Columns;
 use crate::vault::{Secret, crypto};
 use model::event::EventType;
 use model::message::MessageState;
@@ -326,6 +327,7 @@ fn words(outcome: &Outcome) -> (EventType, &'static str, Option<MessageState>) {
         OutcomeKind::Bounced { .. } => (EventType::MessageBounced, "bounced", Some(MessageState::Bounced)),
         OutcomeKind::Stopped => (EventType::MessageStopped, "stopped", Some(MessageState::Stopped)),
         OutcomeKind::Expired => (EventType::MessageExpired, "expired", Some(MessageState::Expired)),
+        OutcomeKind::Sandboxed => (EventType::MessageSandboxed, "sandboxed", Some(MessageState::Sandboxed)),
         OutcomeKind::Held { .. } => (EventType::MessageHeld, "held", None),
     }
 }
@@ -365,6 +367,33 @@ fn readable(rows: Vec<QueuedRow>, site: impl Fn(&QueuedRow) -> Arc<str>) -> Vec<
         queue_row(row, &site).inspect_err(|error| tracing::warn!(message, %error, "a queue row cannot be read")).ok()
     });
     read.collect()
+}
+
+/// A row that a statement of the general verbs found, with the columns of [`crate::statement`]'s queue rows.
+pub(crate) fn queue_row_of(mut row: Columns) -> Result<QueueRow> {
+    let small = |number: i64| u32::try_from(number).map_err(|_| Error::Row { column: "queue.attempts" });
+    let queued = QueuedRow {
+        id: row.number()?,
+        controller: row.number()?,
+        stream: row.number()?,
+        kind: row.text()?,
+        site: row.text()?,
+        tag: row.array()?,
+        slot: SlotRef {
+            block: row.number()?,
+            slot: u8::try_from(row.number()?).map_err(|_| Error::Row { column: "queue.slot" })?,
+        },
+        domain: row.number()?,
+        body: row.number()?,
+        due: row.moment()?,
+        attempts: small(row.number()?)?,
+        accepted: row.moment()?,
+        expires: row.moment()?,
+        uncertain: row.number()? != 0,
+        purpose: row.number()?,
+    };
+    let site: Arc<str> = Arc::from(queued.site.as_str());
+    queue_row(queued, &site)
 }
 
 fn queue_row(row: QueuedRow, site: &Arc<str>) -> Result<QueueRow> {

@@ -17,6 +17,40 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+/// On which account of a day messages are counted (GDPR Art. 28(3)(a)): what the platform writes for a controller does
+/// not take from what he instructed for his own mail, nor the other way round. Each has the same bound.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Account {
+    /// His own mail.
+    Own(ControllerId),
+    /// What the platform writes for him: requests to confirm, notifications.
+    OfPlatform(ControllerId),
+}
+
+impl Account {
+    /// Whose.
+    #[must_use]
+    pub const fn controller(self) -> ControllerId {
+        match self {
+            Self::Own(controller) | Self::OfPlatform(controller) => controller,
+        }
+    }
+
+    /// Its number in the table `quota`: that of the controller, and below zero for the platform's.
+    pub(crate) const fn number(self) -> i64 {
+        match self {
+            Self::Own(controller) => controller.0,
+            Self::OfPlatform(controller) => controller.0.wrapping_neg(),
+        }
+    }
+}
+
+impl From<ControllerId> for Account {
+    fn from(controller: ControllerId) -> Self {
+        Self::Own(controller)
+    }
+}
+
 /// What is known of a day's use.
 #[derive(Clone, Copy)]
 pub(crate) struct QuotaCount {
@@ -32,8 +66,8 @@ pub(crate) struct QuotaCount {
 pub(crate) struct Intake {
     /// Persons remembered.
     pub(crate) facts: FactsCache,
-    /// Messages accepted in a day, by controller.
-    pub(crate) quotas: Mutex<HashMap<ControllerId, QuotaCount>>,
+    /// Messages accepted in a day, by account.
+    pub(crate) quotas: Mutex<HashMap<Account, QuotaCount>>,
     /// Large bodies.
     pub(crate) bodies: Bodies,
     /// Who is told of each acceptance.
@@ -69,15 +103,15 @@ impl Intake {
     }
 
     /// Messages accepted in a day, if that was read at this moment or later.
-    pub(crate) fn quota_known(&self, controller: ControllerId, day: i64, oldest: Duration) -> Option<u64> {
+    pub(crate) fn quota_known(&self, account: Account, day: i64, oldest: Duration) -> Option<u64> {
         let quotas = self.quotas.lock();
-        quotas.get(&controller).filter(|count| count.day == day && count.read_at >= oldest).map(|count| count.used)
+        quotas.get(&account).filter(|count| count.day == day && count.read_at >= oldest).map(|count| count.used)
     }
 
     /// Counts in memory what a commit took from the day's allowance, so that the next decision needs no read.
     /// The commit itself is what enforces it.
-    fn quota_taken(&self, controller: ControllerId, day: i64, count: usize) {
-        if let Some(known) = self.quotas.lock().get_mut(&controller)
+    fn quota_taken(&self, account: Account, day: i64, count: usize) {
+        if let Some(known) = self.quotas.lock().get_mut(&account)
             && known.day == day
         {
             known.used = known.used.saturating_add(u64::try_from(count).unwrap_or(u64::MAX));
@@ -95,6 +129,7 @@ impl Intake {
 /// One acceptance on its way into the engine.
 pub(super) struct Entering {
     pub(super) rows: AcceptRows,
+    pub(super) account: Account,
     pub(super) file: Option<NewBody>,
     /// What the scheduler is told.
     pub(super) waiting: Vec<(QueueRow, Content)>,
@@ -109,8 +144,8 @@ pub(super) struct Entering {
 impl Entering {
     /// Commits, and does what follows from it.
     pub(super) async fn enter(self, engine: Arc<dyn Engine>, intake: Arc<Intake>) -> Result<AcceptOutcome> {
-        let Self { rows, file, waiting, new_slots, counted, leases } = self;
-        let (controller, day, count) = (ControllerId(rows.controller), rows.day, rows.messages.len());
+        let Self { rows, account, file, waiting, new_slots, counted, leases } = self;
+        let (day, count) = (rows.day, rows.messages.len());
         let in_file = (rows.body.place == BodyPlace::File).then_some(rows.body.id);
         // From here on a commit may refer to it: should the runtime end under this task, the file has to be there.
         if let Some(file) = file {
@@ -119,7 +154,7 @@ impl Entering {
         let outcome = engine.accept(rows).await;
         match outcome {
             Ok(AcceptOutcome::Done) => {
-                intake.quota_taken(controller, day, count);
+                intake.quota_taken(account, day, count);
                 for (who, slot) in new_slots {
                     intake.facts.set_slot(who, slot);
                 }

@@ -103,6 +103,7 @@ impl House {
                     from_domain,
                     way_out: gate::facts::WayOut::Fits,
                     connection: gate::facts::Connection::NotYet,
+                    order: None,
                 },
                 recipient: Some(&person.facts),
                 quota: gate::facts::QuotaFacts { allowed: u64::MAX, used: 0 },

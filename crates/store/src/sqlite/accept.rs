@@ -70,7 +70,7 @@ fn take_quota(connection: &Connection, rows: &AcceptRows) -> Result<bool> {
     }
     let max = i64::try_from(rows.quota_max).unwrap_or(i64::MAX);
     let touched =
-        run(connection, &sql::QUOTA_TAKE, params![rows.controller, rows.day, signed(wanted, "quota.used")?, max])?;
+        run(connection, &sql::QUOTA_TAKE, params![rows.account, rows.day, signed(wanted, "quota.used")?, max])?;
     Ok(touched == 1)
 }
 

@@ -36,6 +36,12 @@ pub(super) const MAIN: &[Migration] = &[
     Migration { name: "main_0016", text: include_str!("migrations/main_0016.sql") },
     Migration { name: "main_0017", text: include_str!("migrations/main_0017.sql") },
     Migration { name: "main_0018", text: include_str!("migrations/main_0018.sql") },
+    Migration { name: "main_0019", text: include_str!("migrations/main_0019.sql") },
+    Migration { name: "main_0020", text: include_str!("migrations/main_0020.sql") },
+    Migration { name: "main_0021", text: include_str!("migrations/main_0021.sql") },
+    Migration { name: "main_0022", text: include_str!("migrations/main_0022.sql") },
+    Migration { name: "main_0023", text: include_str!("migrations/main_0023.sql") },
+    Migration { name: "main_0024", text: include_str!("migrations/main_0024.sql") },
 ];
 
 /// Steps of the keys database.

@@ -1,8 +1,8 @@
 //! Accounts: all of them are read together, and changed one by one.
 
 use crate::engine::{
-    AgreementRow, Change, ControllerRow, CredentialRow, DomainRow, EntryRow, InstructionRow, PolicyRows, PurposeRow,
-    StreamRow,
+    AgreementRow, Change, ControllerRow, CredentialRow, DomainRow, EntryRow, InstructionRow, OrderRow, PolicyRows,
+    PurposeRow, StreamRow,
 };
 use crate::error::{Error, Result};
 use crate::sqlite::facts::{moment, moment_if_any, unsigned};
@@ -35,6 +35,18 @@ pub(super) fn read(connection: &Connection) -> Result<PolicyRows> {
         purposes: purposes(connection)?,
         domains: domains(connection)?,
         credentials: credentials(connection)?,
+        orders: many(connection, &sql::QUEUE_ORDERS, [], |row| {
+            Ok(OrderRow {
+                controller: row.get(0)?,
+                kind: row.get(1)?,
+                by: row.get(2)?,
+                site: row.get(3)?,
+                stream: row.get(4)?,
+                message: row.get(5)?,
+                made: moment(row, 6)?,
+                reason: row.get(7)?,
+            })
+        })?,
     })
 }
 

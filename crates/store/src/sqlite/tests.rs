@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::sqlite::query::fault;
 use bytes::Bytes;
 use parking_lot::Mutex;
-use rusqlite::Connection;
+use rusqlite::{Connection, params};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -284,6 +284,22 @@ async fn bulk_work_takes_its_turn_and_closing_commits_what_waits() {
     assert!(done.0.is_ok() && done.1.is_ok() && done.2.is_ok() && done.3.is_ok());
     assert_eq!(*order.lock(), ["short 1", "short 2", "bulk 1", "bulk 2"]);
     assert!(matches!(engine.write(|_| Ok(())).await, Err(Error::Closed)));
+}
+
+#[test]
+fn eprivacy13_2_a_soft_opt_in_of_before_its_conditions_were_asked_for_is_no_longer_complete() {
+    let dir = tempdir().unwrap();
+    let connection = connect::writer(&dir.path().join("main.db")).unwrap();
+    let step = migrate::MAIN.iter().position(|step| step.text.contains("kind = 'soft-opt-in'")).unwrap();
+    migrate::run(&connection, &migrate::MAIN[..step]).unwrap();
+    for (tag, kind) in [(1_u8, "soft-opt-in"), (2, "consent")] {
+        let text = "INSERT INTO basis (controller, tag, purpose, kind, given, evidence) VALUES (1, ?1, 1, ?2, 1, ?3)";
+        connection.execute(text, params![[tag; 16], kind, "complete"]).unwrap();
+    }
+    migrate::run(&connection, migrate::MAIN).unwrap();
+    let mut found = connection.prepare("SELECT evidence FROM basis ORDER BY tag").unwrap();
+    let found: Vec<String> = found.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect();
+    assert_eq!(found, ["unverified", "complete"]);
 }
 
 #[test]

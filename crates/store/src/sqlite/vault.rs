@@ -37,6 +37,14 @@ pub(super) fn put_key(connection: &Connection, key: &KeyRow) -> Result<()> {
     }
 }
 
+/// See [`crate::engine::Engine::rewrap_keys`].
+pub(super) fn rewrap_keys(connection: &Connection, keys: &[KeyRow]) -> Result<()> {
+    keys.iter().try_for_each(|key| {
+        let values = params![key.controller, key.kind, key.epoch, key.sealed];
+        run(connection, &sql::KEY_REWRAP, values).map(drop)
+    })
+}
+
 /// See [`crate::engine::Engine::destroy_key`].
 pub(super) fn destroy_key(connection: &Connection, controller: i64, kind: u8, epoch: i64) -> Result<()> {
     run(connection, &sql::KEY_DELETE, params![controller, kind, epoch]).map(drop)

@@ -44,11 +44,19 @@ statements! { PERMISSION:
     /// A person's evidence, oldest first.
     CONSENT_EVENTS(2) = "SELECT id, purpose, what, at, method, notice, form, batch, event, sealed FROM consent_event \
         WHERE controller = ?1 AND tag = ?2 ORDER BY id";
+    /// The same, so many after one.
+    CONSENT_EVENTS_AFTER(4) = "SELECT id, purpose, what, at, method, notice, form, batch, event, sealed \
+        FROM consent_event WHERE controller = ?1 AND tag = ?2 AND id > ?3 ORDER BY id LIMIT ?4";
+    /// Did the person say by a link since a moment that he leaves this?
+    LEFT_SINCE(4) = "SELECT id FROM consent_event WHERE controller = ?1 AND tag = ?2 AND purpose = ?3 \
+        AND what = 'withdrawn' AND method IN ('page', 'one-click') AND at > ?4 \
+        ORDER BY id LIMIT 1";
     /// A person's bases.
     BASES_OF(2) = "SELECT purpose, kind, given, confirmed, withdrawn, expires, evidence, notice, batch FROM basis \
         WHERE controller = ?1 AND tag = ?2 ORDER BY purpose";
     /// Records a basis in the place of the one before, on the controller's word: not while the person's own wish stands
-    /// against it, in the purpose's scope (?12), for all marketing (?13; empty for other mail) or for everything.
+    /// against it, in the purpose's scope (?12), for all marketing (?13; empty for other mail) or for everything; nor
+    /// in the place of what he did himself on a page of ours, as long as that is whole and has not run out.
     BASIS_PUT(13) = "INSERT INTO basis (controller, tag, purpose, kind, given, confirmed, withdrawn, expires, \
         evidence, notice, batch) SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11 WHERE NOT EXISTS (SELECT 1 FROM \
         suppression AS wish WHERE wish.controller = ?1 AND wish.tag = ?2 AND wish.scope IN (?12, ?13, 'all') \
@@ -56,7 +64,11 @@ statements! { PERMISSION:
         ON CONFLICT (controller, tag, purpose) DO UPDATE \
         SET kind = excluded.kind, given = excluded.given, confirmed = excluded.confirmed, \
         withdrawn = excluded.withdrawn, expires = excluded.expires, evidence = excluded.evidence, \
-        notice = excluded.notice, batch = excluded.batch, origin = excluded.origin WHERE basis.withdrawn IS NULL";
+        notice = excluded.notice, batch = excluded.batch, origin = excluded.origin \
+        WHERE basis.withdrawn IS NULL AND NOT (basis.evidence = 'complete' AND basis.confirmed IS NOT NULL \
+        AND (basis.expires IS NULL OR basis.expires > excluded.given) AND EXISTS (SELECT 1 FROM consent_event AS own \
+        WHERE own.controller = basis.controller AND own.tag = basis.tag AND own.purpose = basis.purpose \
+        AND own.at = basis.given AND own.what = 'given' AND own.method IN ('double-opt-in', 'page')))";
     /// The person himself consents (anew): in the place of whatever was before. An older word never replaces a newer,
     /// nor an opt-out (from the purpose, ?12, or from all marketing) that is later than it.
     BASIS_RENEW(12) = "INSERT INTO basis (controller, tag, purpose, kind, given, confirmed, withdrawn, expires, \
@@ -81,6 +93,10 @@ statements! { PERMISSION:
     /// later, and none that he made by complaint or objection.
     OPT_OUT_LIFT(4) = "DELETE FROM suppression WHERE controller = ?1 AND tag = ?2 AND scope = ?3 \
         AND reason = 'opt-out' AND since <= ?4";
+    /// The person himself takes back, by what he asked for at a moment (?3), his objection or complaint, and none that
+    /// is later: he has left what it was about, until he comes back to it.
+    OBJECTION_BACK(3) = "UPDATE suppression SET reason = 'opt-out' WHERE controller = ?1 AND tag = ?2 \
+        AND reason IN ('objection', 'complaint') AND since <= ?3";
     /// The controller takes back what he or a bounce said; never what a person wished.
     SUPPRESSION_LIFT(3) = "DELETE FROM suppression WHERE controller = ?1 AND tag = ?2 AND scope = ?3 \
         AND reason IN ('controller', 'hard-bounce')";
@@ -98,15 +114,19 @@ statements! { PERMISSION:
         ORDER BY suppression.tag, suppression.scope LIMIT ?4";
 
     /// A request to confirm, unless one was sent to this person since a moment.
-    CONFIRMATION_INSERT(9) = "INSERT INTO confirmation (id, controller, tag, form, purposes, notice, asked, ends, \
-        done) SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, NULL WHERE NOT EXISTS (SELECT 1 FROM confirmation AS earlier \
-        WHERE earlier.controller = ?2 AND earlier.tag = ?3 AND earlier.asked > ?9)";
+    CONFIRMATION_INSERT(10) = "INSERT INTO confirmation (id, controller, tag, form, purposes, notice, asked, ends, \
+        done, back) SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, NULL, ?10 WHERE NOT EXISTS (SELECT 1 FROM \
+        confirmation AS earlier WHERE earlier.controller = ?2 AND earlier.tag = ?3 AND earlier.asked > ?9)";
     /// A request to confirm.
-    CONFIRMATION(2) = "SELECT tag, form, purposes, notice, asked, ends, done FROM confirmation \
+    CONFIRMATION(2) = "SELECT tag, form, purposes, notice, asked, ends, done, back FROM confirmation \
         WHERE controller = ?1 AND id = ?2";
-    /// It is answered, once and in time.
-    CONFIRMATION_DONE(4) = "UPDATE confirmation SET done = ?4 WHERE controller = ?1 AND id = ?2 AND tag = ?3 \
-        AND done IS NULL AND ends > ?4";
+    /// It is answered, once and in time, and not while the person's objection or complaint stands, but where that is
+    /// what he takes back (?5 is 1).
+    CONFIRMATION_DONE(5) = "UPDATE confirmation SET done = ?4 WHERE controller = ?1 AND id = ?2 AND tag = ?3 \
+        AND done IS NULL AND ends > ?4 \
+        AND (CAST(?5 AS BIGINT) = 1 OR NOT EXISTS (SELECT 1 FROM suppression AS wish \
+        WHERE wish.controller = ?1 AND wish.tag = ?3 AND wish.scope IN ('marketing', 'all') \
+        AND wish.reason IN ('complaint', 'objection', 'erasure')))";
 
     /// An import begins.
     BATCH_INSERT(6) = "INSERT INTO batch (id, controller, at, state, contacts, quarantined, blocked, hash, event, \

@@ -22,6 +22,10 @@ statements! { POLICY:
     CREDENTIALS(0) = "SELECT id, controller, username, password, key_name, key, default_stream, streams, expires, \
         revoked, scram, scopes, note, made FROM credential ORDER BY id";
 
+    /// What is ordered for what waits.
+    QUEUE_ORDERS(0) = "SELECT controller, kind, given_by, site, stream, message, made, reason FROM queue_order \
+        ORDER BY controller, kind, given_by, site, stream, message";
+
     /// A new controller.
     CONTROLLER_INSERT(3) = "INSERT INTO controller (id, name, created) VALUES (?1, ?2, ?3)";
     /// A new agreement.
@@ -61,7 +65,8 @@ statements! { POLICY:
     RESTRICT(4) = "INSERT INTO restriction (controller, tag, kind, since) VALUES (?1, ?2, ?3, ?4) \
         ON CONFLICT (controller, tag) DO UPDATE SET kind = excluded.kind, since = excluded.since \
         WHERE restriction.kind <> 'erased'";
-    /// What a day's allowance has lost already.
+    /// What a day's allowance has lost already: of a controller's own mail, or by a number below zero of what the
+    /// platform writes for him.
     QUOTA(2) = "SELECT used FROM quota WHERE controller = ?1 AND day = ?2";
     /// What nobody asks for any more: a row a controller and day.
     QUOTA_FORGET(1) = "DELETE FROM quota WHERE day < ?1";

@@ -50,6 +50,7 @@ tables_with_tags! {
     "mailed": MAILED_TAGS, MAILED_NEST;
     "refusal": REFUSAL_TAGS, REFUSAL_NEST;
     "failing": FAILING_TAGS, FAILING_NEST;
+    "tombstone": TOMBSTONE_TAGS, TOMBSTONE_NEST;
     "message": MESSAGE_TAGS, MESSAGE_NEST;
     "queue": QUEUE_TAGS, QUEUE_NEST;
 }

@@ -32,7 +32,7 @@ enum In {
 }
 
 /// All lists. A text that is in none of them is prepared by no test, and so by the compiler's word never used.
-const LISTS: [(Of, In, &[Statement]); 19] = [
+const LISTS: [(Of, In, &[Statement]); 22] = [
     (Of::Both, In::Main, POLICY),
     (Of::Both, In::Main, SPOOL),
     (Of::General, In::Main, PERMISSION),
@@ -41,8 +41,11 @@ const LISTS: [(Of, In, &[Statement]); 19] = [
     (Of::General, In::Main, DECISIONS),
     (Of::General, In::Main, HOSTS_TEXTS),
     (Of::General, In::Main, TAGS_TEXTS),
+    (Of::General, In::Main, TOMBSTONE_TEXTS),
     (Of::General, In::Main, FEEDBACK),
     (Of::General, In::Main, TRANSPORT),
+    (Of::General, In::Main, SITES),
+    (Of::General, In::Main, QUEUE_TEXTS),
     (Of::Both, In::Main, JOURNAL),
     (Of::Both, In::Keys, VAULT),
     (Of::Sqlite, In::Main, POLICY_SQLITE),
@@ -281,7 +284,19 @@ fn every_text_is_used_by_the_engines_that_it_is_for_and_by_no_other() {
         text.split("sql::").skip(1).map(name).collect::<BTreeSet<String>>()
     };
     let used = BTreeMap::from([("sqlite", words("sqlite")), ("postgres", words("postgres"))]);
-    let modules = ["permission", "decisions", "refusals", "rotation", "feedback", "transport", "authority", "accounts"];
+    let modules = [
+        "permission",
+        "decisions",
+        "refusals",
+        "rotation",
+        "feedback",
+        "transport",
+        "authority",
+        "accounts",
+        "tombstones",
+        "sites",
+        "waiting",
+    ];
     let general: BTreeSet<String> = modules.into_iter().flat_map(words).collect();
     for (of, _, statement) in all() {
         assert!(of != Of::General || general.contains(statement.name), "{} is run by nobody", statement.name);

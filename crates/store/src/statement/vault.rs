@@ -7,6 +7,8 @@ statements! { VAULT:
     KEYS(0) = "SELECT controller, kind, epoch, sealed, created FROM key ORDER BY controller, kind, epoch";
     /// Writes a key, once.
     KEY_INSERT(5) = "INSERT INTO key (controller, kind, epoch, sealed, created) VALUES (?1, ?2, ?3, ?4, ?5)";
+    /// A key is sealed under another.
+    KEY_REWRAP(4) = "UPDATE key SET sealed = ?4 WHERE controller = ?1 AND kind = ?2 AND epoch = ?3";
     /// Removes a key.
     KEY_DELETE(3) = "DELETE FROM key WHERE controller = ?1 AND kind = ?2 AND epoch = ?3";
 }

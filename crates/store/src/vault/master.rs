@@ -1,6 +1,8 @@
 //! The master key: a file of 32 bytes in base64, never in the database.
 
+use super::Vault;
 use super::crypto::{self, Key};
+use crate::engine::KeyRow;
 use crate::error::{Error, Result};
 use crate::open::CreateKey;
 use base64::Engine as _;
@@ -39,12 +41,47 @@ impl MasterKey {
     /// Crash at any point ⇒ no file, or a whole one: half a key would keep the node from ever starting again.
     fn create(file: &Path) -> Result<Self> {
         let key = crypto::new_key()?;
-        let mut beside = file.as_os_str().to_owned();
-        beside.push(".new");
-        let beside = PathBuf::from(beside);
+        let beside = beside(file, ".new");
         let text = format!("{}\n", STANDARD.encode(key.as_slice()));
         write_whole(file, &beside, text.as_bytes()).map_err(|error| Error::file(file, &error))?;
         Ok(Self { key, file: file.to_owned() })
+    }
+
+    /// The one that comes after it, beside its file: made, unless a change that was cut short has made it.
+    pub(crate) fn next(&self) -> Result<Self> {
+        let file = beside(&self.file, ".next");
+        match Self::load(&file, CreateKey::Never, true) {
+            Err(Error::MasterKeyMissing { .. }) => Self::create(&file),
+            loaded => loaded,
+        }
+    }
+
+    /// Puts a key that [`Self::next`] made in the place of the one before, which stays beside it as `.old`.
+    pub(crate) fn take_place(self) -> Result<Self> {
+        let file = PathBuf::from(self.file.to_string_lossy().strip_suffix(".next").unwrap_or_default());
+        let old = beside(&file, ".old");
+        let moved = match std::fs::remove_file(&old) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
+            _ => std::fs::hard_link(&file, &old).and_then(|()| std::fs::rename(&self.file, &file)),
+        };
+        moved.and_then(|()| folder(&file)?.sync_all()).map_err(|error| Error::file(&file, &error))?;
+        Ok(Self { file, ..self })
+    }
+
+    /// This one, or the next one where a change was cut short after everything was sealed under it.
+    pub(crate) fn or_next(self, rows: &[KeyRow]) -> Result<Self> {
+        if rows.is_empty() || Vault::fits(&self, rows).is_ok() {
+            return Ok(self);
+        }
+        match Self::load(&beside(&self.file, ".next"), CreateKey::Never, true) {
+            Ok(next) if Vault::fits(&next, rows).is_ok() => next.take_place(),
+            _ => Ok(self),
+        }
+    }
+
+    /// A key for one use.
+    pub(crate) fn derived(&self, label: &str) -> Key {
+        crypto::derive(&self.key, label)
     }
 
     pub(crate) fn wrong(&self) -> Error {
@@ -63,6 +100,15 @@ fn write_whole(file: &Path, beside: &Path, bytes: &[u8]) -> std::io::Result<()> 
     // Durable before anything is sealed under it.
     out.sync_all()?;
     std::fs::rename(beside, file)?;
-    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    std::fs::File::open(folder)?.sync_all()
+    folder(file)?.sync_all()
+}
+
+fn folder(file: &Path) -> std::io::Result<std::fs::File> {
+    std::fs::File::open(file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new(".")))
+}
+
+fn beside(file: &Path, end: &str) -> PathBuf {
+    let mut beside = file.as_os_str().to_owned();
+    beside.push(end);
+    PathBuf::from(beside)
 }

@@ -4,8 +4,10 @@
 //! `cargo run -p testkit --bin testkit-sites -- SITES MILLISECONDS`
 //!
 //! Its first line of output is the address of the DNS server and the port of every exchanger. Each line of input is
-//! answered with one line: the number of messages taken, then for each site that has any `SITE=NAME`, the name by which
-//! the sender of its last message introduced itself. Sites are called `d0.example`, `d1.example` and so on.
+//! answered with one line: the number of messages taken, the number of connections open, then for each site that has
+//! any `SITE=NAME`, the name by which the sender of its last message introduced itself. Sites are called `d0.example`,
+//! `d1.example` and so on, each with an exchanger of its own, `mx.d0.example`. Nobody listens at the exchanger of
+//! `dead.example`.
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line tool talks on its terminal")]
 
@@ -41,6 +43,7 @@ async fn serve(sites: u64, delay: Duration) -> io::Result<()> {
         let (domain, host) = (format!("d{site}.example"), format!("mx.d{site}.example"));
         dns.mx(&domain, 10, &host).loopback(&host);
     }
+    dns.mx("dead.example", 10, "mx.dead.example").address("mx.dead.example", [127, 0, 0, 9].into());
     println!("{} {}", dns.addr(), mx.addr().port());
     let (ask, mut asked) = mpsc::channel(1);
     // Reading waits, so it has a thread of its own; the end of the input ends the channel.
@@ -51,19 +54,19 @@ async fn serve(sites: u64, delay: Duration) -> io::Result<()> {
             }
         }
     });
-    let (mut taken, mut last) = (0, BTreeMap::new());
+    let (mut taken, mut open, mut last) = (0, 0, BTreeMap::new());
     while asked.recv().await.is_some() {
-        mx.wait_until("what is there", |received, _| {
+        mx.wait_until("what is there", |received, counts| {
             for message in received.iter().skip(taken) {
                 let domains = message.to.iter().filter_map(|to| to.rsplit_once('@'));
                 last.extend(domains.map(|(_, domain)| (domain.to_owned(), message.hello.clone())));
             }
-            taken = received.len();
+            (taken, open) = (received.len(), counts.open);
             Some(())
         })
         .await;
         let said: String = last.iter().map(|(site, name)| format!(" {site}={name}")).collect();
-        println!("{taken}{said}");
+        println!("{taken} {open}{said}");
     }
     Ok(())
 }

@@ -16,6 +16,7 @@ use model::ids::hex;
 use model::{ControllerId, DocumentId};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use store::Scope;
 use store::permission::Side;
 use utoipa::ToSchema;
 
@@ -160,7 +161,7 @@ pub(crate) async fn read<T: DeserializeOwned + Send + 'static>(
     request: Request,
 ) -> Result<(store::Authority, T), Problem> {
     let (parts, body) = request.into_parts();
-    let authority = api.authenticate(&parts.headers)?;
+    let authority = api.authenticate_for(&parts.headers, Scope::Authority)?;
     let most = body::DOCUMENT_OCTETS_MAX;
     let received = body::read(api.budget(), authority.controller(), &parts.headers, body, most).await?;
     Ok((authority, received.parse().await?))
@@ -231,7 +232,7 @@ pub(crate) async fn get_agreements(
     State(api): State<Api>,
     headers: HeaderMap,
 ) -> Result<Json<AgreementsAnswer>, Problem> {
-    let authority = api.authenticate(&headers)?;
+    let authority = api.authenticate_for(&headers, Scope::Authority)?;
     let papers = agreement::papers(api.store(), authority.controller()).await;
     let papers = papers.map_err(|error| not_agreed(error.into()))?;
     Ok(Json(AgreementsAnswer { agreements: papers.into_iter().map(|paper| answer(&api, paper)).collect() }))
@@ -253,13 +254,13 @@ pub(crate) async fn get_agreement(
     headers: HeaderMap,
     Path(id): Path<String>,
 ) -> Result<Json<AgreementAnswer>, Problem> {
-    let authority = api.authenticate(&headers)?;
+    let authority = api.authenticate_for(&headers, Scope::Authority)?;
     let paper = found(&api, authority.controller(), document_id(&api, &id)?).await?;
     Ok(Json(answer(&api, paper)))
 }
 
 async fn document(api: &Api, headers: &HeaderMap, id: &str) -> Result<Document, Problem> {
-    let authority = api.authenticate(headers)?;
+    let authority = api.authenticate_for(headers, Scope::Authority)?;
     let found = agreement::document(api.store(), authority.controller(), document_id(api, id)?).await;
     let found = found.map_err(|error| not_agreed(error.into()))?;
     found.map(|(document, _)| document).ok_or_else(|| Problem::of(Fault::NotFound))

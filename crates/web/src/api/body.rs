@@ -1,4 +1,5 @@
-//! Reads a request's body: JSON by its own word, within size, time, and what all requests together may hold.
+//! Reads a request's body: JSON (or a whole message) by its own word, within size, time, and what all requests together
+//! may hold.
 //!
 //! Invariants: what a request holds is what came of it, never what it announces; only requests that were authenticated
 //! hold anything, and no controller more than [`Pool::one`] of either pool; a body of at most [`SMALL_OCTETS_MAX`] has
@@ -150,7 +151,19 @@ pub(crate) async fn read(
     body: Body,
     most: usize,
 ) -> Result<Received, Problem> {
-    ensure_json(fields)?;
+    read_as(Kind::Json, budget, whose, fields, body, most).await
+}
+
+/// The same of a body of another kind.
+pub(crate) async fn read_as(
+    kind: Kind,
+    budget: &Budget,
+    whose: ControllerId,
+    fields: &HeaderMap,
+    body: Body,
+    most: usize,
+) -> Result<Received, Problem> {
+    ensure_kind(kind, fields)?;
     let mut share = Share { budget: budget.clone(), whose, octets: 0 };
     let octets = collected(fields, body, most, BODY_MAX, |more| share.grow(more)).await?;
     Ok(Received { octets, _share: share })
@@ -158,7 +171,7 @@ pub(crate) async fn read(
 
 /// Reads and parses a body of somebody who has no key. He holds no part of the budget, only what his connection may.
 pub(crate) async fn read_strangers<T: DeserializeOwned>(fields: &HeaderMap, body: Body) -> Result<T, Problem> {
-    ensure_json(fields)?;
+    ensure_kind(Kind::Json, fields)?;
     json::parse(&collected(fields, body, STRANGERS_OCTETS_MAX, STRANGERS_BODY_MAX, |_| Ok(())).await?)
 }
 
@@ -190,12 +203,34 @@ async fn collected(
     tokio::time::timeout(patience, reading).await.unwrap_or_else(|_| Err(Problem::of(Fault::BodyTimeout)))
 }
 
-/// RFC 8259 §11: JSON has no charset parameter of meaning, so parameters are passed over.
-fn ensure_json(fields: &HeaderMap) -> Result<(), Problem> {
+/// What a body says of itself.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Kind {
+    /// RFC 8259.
+    Json,
+    /// RFC 2046 §5.2.1: a whole message.
+    Message,
+}
+
+impl Kind {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Json => "application/json",
+            Self::Message => "message/rfc822",
+        }
+    }
+}
+
+/// RFC 8259 §11: JSON has no charset parameter of meaning, so parameters are passed over; nor has a message.
+fn ensure_kind(wanted: Kind, fields: &HeaderMap) -> Result<(), Problem> {
     let text = fields.get(CONTENT_TYPE).and_then(|field| field.to_str().ok()).unwrap_or_default();
     let kind = text.split(';').next().unwrap_or_default().trim();
     let plain = fields.get(CONTENT_ENCODING).is_none_or(|coding| coding.as_bytes().eq_ignore_ascii_case(b"identity"));
-    if kind.eq_ignore_ascii_case("application/json") && plain { Ok(()) } else { Err(Problem::of(Fault::MediaType)) }
+    if kind.eq_ignore_ascii_case(wanted.name()) && plain {
+        return Ok(());
+    }
+    let remedy = format!("send `Content-Type: {}` and no Content-Encoding", wanted.name());
+    Err(Problem::of(Fault::MediaType).saying(remedy))
 }
 
 #[cfg(test)]

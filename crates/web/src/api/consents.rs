@@ -1,19 +1,21 @@
 //! `POST /v1/consents` and `POST /v1/consents/withdraw`: the lawful basis of mail to one person on one stream.
 //!
 //! Invariants: the time of a consent is the server's, never the client's claim; a basis is recorded only under an
-//! agreement and instruction in force, for a stream that the credential may use (GDPR Art. 28(3), 29); a withdrawal is
-//! in force when it is answered, and nothing but a dead credential stands in its way (GDPR Art. 7(3)).
+//! agreement and instruction in force, for a stream that the credential may use, and of a kind that its purpose may
+//! rest on (GDPR Art. 28(3), 29); the controller's word never replaces what the person did himself on a page; a
+//! withdrawal is in force when it is answered, and nothing but a dead credential stands in its way (GDPR Art. 7(3)).
 
 use axum::Json;
 use axum::extract::{Request, State};
 use duties::document::basis::{Fact, SoftOptIn};
+use gate::Rule;
 use http::StatusCode;
 use model::DocumentId;
 use model::basis::{BasisKind, Evidence};
 use model::stream::OptOut;
 use serde::{Deserialize, Serialize};
-use store::permission::{Act, DocumentKind, Method};
-use store::{Authority, NewBasis, Verified};
+use store::permission::{Act, DocumentKind, Method, Recording};
+use store::{Authority, NewBasis, Scope, Verified};
 use utoipa::ToSchema;
 
 use crate::api::suppressions::address;
@@ -147,6 +149,16 @@ pub(crate) enum Kind {
     Contract,
 }
 
+impl Kind {
+    const fn of_model(self) -> BasisKind {
+        match self {
+            Self::Consent => BasisKind::Consent,
+            Self::SoftOptIn => BasisKind::SoftOptIn,
+            Self::Contract => BasisKind::Contract,
+        }
+    }
+}
+
 /// Which basis ends.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -183,10 +195,12 @@ pub(crate) enum Shown {
 
 /// What holds after the request.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, ToSchema)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "kebab-case")]
 pub(crate) enum Standing {
     /// The basis is recorded.
     Recorded,
+    /// Nothing was changed: what the person did himself stands, or this very act was told before.
+    AlreadyThere,
     /// It is withdrawn.
     Withdrawn,
     /// None was recorded; that the person does not wish it is kept all the same.
@@ -194,11 +208,20 @@ pub(crate) enum Standing {
 }
 
 /// Records a basis, with the server's time.
+///
+/// What the person did himself, on his page or by confirming, is never replaced by it, and the same act told again
+/// keeps its first time: both are answered with `already-there`. What has run out is followed by a later act with
+/// evidence
+/// alone; one that differs in its notice, its method or its `details`.
 #[utoipa::path(
     post, path = "/v1/consents", tag = "people", request_body = ConsentRequest,
     responses(
+        (status = 200, description = "It stands already, and nothing was changed", body = Consent),
         (status = 201, description = "Recorded", body = Consent),
-        (status = 403, description = "Refused for the sender as a whole: agreement, instruction, stream or credential",
+        (status = 403, description = "Refused for the sender as a whole: agreement, instruction, stream or credential; \
+                                      or the instruction does not let the stream's mail rest on this kind of basis",
+         body = Problem, content_type = "application/problem+json"),
+        (status = 422, description = "What stands has run out, and this is no later act with evidence",
          body = Problem, content_type = "application/problem+json"),
         (status = 409, description = "The person withdrew", body = Problem, content_type = "application/problem+json"),
         (status = 400, description = "A field is at fault", body = Problem, content_type = "application/problem+json"),
@@ -213,7 +236,7 @@ pub(crate) async fn post_consent(
     request: Request,
 ) -> Result<(StatusCode, Json<Consent>), Problem> {
     let (parts, body) = request.into_parts();
-    let authority = api.authenticate(&parts.headers)?;
+    let authority = api.authenticate_for(&parts.headers, Scope::People)?;
     let received =
         body::read(api.budget(), authority.controller(), &parts.headers, body, body::SMALL_OCTETS_MAX).await?;
     let asked: ConsentRequest = received.parse().await?;
@@ -224,6 +247,7 @@ pub(crate) async fn post_consent(
     if let Some(refusal) = api.submission().check_sender(&authority) {
         return Err(Problem::refused(refusal.rule(), api.base_url()));
     }
+    carried(&api, &authority, asked.kind)?;
     if let Some(defect) = asked.action.and_then(Action::defect) {
         return Err(Problem::field("action", defect));
     }
@@ -255,24 +279,32 @@ pub(crate) async fn post_consent(
     let details = details(&asked);
     to_the_end(async move {
         let act = Act { method: method(asked.method), notice, form: None, details: &details };
-        match api
+        let recorded = api
             .store()
             .record_basis(authority.controller(), authority.stream().default_purpose(), &address, basis, &act)
-            .await
-        {
-            Ok(()) => Ok((
-                StatusCode::CREATED,
-                Json(Consent {
-                    stream: asked.stream.into(),
-                    state: Standing::Recorded,
-                    evidence: Some(if evidence == Evidence::Complete { Shown::Complete } else { Shown::Unverified }),
-                }),
-            )),
-            Err(store::Error::Withdrawn) => Err(Problem::of(Fault::Withdrawn)),
-            Err(error) => Err(store_failed(&error)),
-        }
+            .await;
+        let (status, state, evidence) = match recorded {
+            Ok(Recording::Recorded) => (StatusCode::CREATED, Standing::Recorded, evidence),
+            Ok(Recording::AlreadyThere(evidence)) => (StatusCode::OK, Standing::AlreadyThere, evidence),
+            Ok(Recording::RanOut) => return Err(Problem::refused(Rule::ConsentExpired, api.base_url())),
+            Err(store::Error::Withdrawn) => return Err(Problem::of(Fault::Withdrawn)),
+            Err(error) => return Err(store_failed(&error)),
+        };
+        let evidence = Some(if evidence == Evidence::Complete { Shown::Complete } else { Shown::Unverified });
+        Ok((status, Json(Consent { stream: asked.stream.into(), state, evidence })))
     })
     .await
+}
+
+/// GDPR Art. 6(1), 28(3)(a): mail for a purpose rests on what the instruction in force says, and on nothing else.
+fn carried(api: &Api, authority: &Authority, kind: Kind) -> Result<(), Problem> {
+    let purpose = api.store().purpose(authority.controller(), authority.stream().default_purpose());
+    if purpose.is_some_and(|purpose| purpose.bases.contains(&kind.of_model())) {
+        return Ok(());
+    }
+    let sentence = "the instruction in force does not let mail of this stream rest on a basis of this kind; record the \
+                    kind that it names, or let it name this one";
+    Err(Problem::refused(Rule::OperationNotInstructed, api.base_url()).saying(sentence))
 }
 
 /// The person withdraws, as on his own page: the basis ends and he is suppressed for the stream's purpose, in force at
@@ -363,13 +395,8 @@ fn details(asked: &ConsentRequest) -> String {
 }
 
 fn basis(kind: Kind, confirmed: bool) -> NewBasis {
-    let kind = match kind {
-        Kind::Consent => BasisKind::Consent,
-        Kind::SoftOptIn => BasisKind::SoftOptIn,
-        Kind::Contract => BasisKind::Contract,
-    };
     let confirmed = if confirmed { Verified::Yes } else { Verified::No };
-    NewBasis { kind, confirmed, evidence: Evidence::Unverified, expires: None }
+    NewBasis { kind: kind.of_model(), confirmed, evidence: Evidence::Unverified, expires: None }
 }
 
 #[cfg(test)]

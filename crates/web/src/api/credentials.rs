@@ -8,7 +8,7 @@ use axum::extract::{Path, Request, State};
 use http::{HeaderMap, StatusCode};
 use model::CredentialId;
 use serde::{Deserialize, Serialize};
-use store::{Authority, CredentialPlan, CredentialView, NotMade, Scope, Scopes};
+use store::{Authority, CredentialPlan, CredentialView, Mode, NotMade, Scope, Scopes, to_send};
 use utoipa::ToSchema;
 
 use crate::api::{Api, body, json, store_failed, to_the_end};
@@ -30,10 +30,15 @@ pub(crate) struct CredentialRequest {
     #[serde(deserialize_with = "json::list::<_, _, STREAMS_MAX>")]
     #[schema(max_items = 100)]
     streams: Vec<json::Word>,
-    /// `smtp`, `api`, `credentials`. Without it, `smtp` and `api`.
-    #[serde(default, deserialize_with = "json::list::<_, _, 3>")]
-    #[schema(max_items = 3)]
+    /// `smtp`, `api` (send, and tell that somebody wishes no more), `people` (consents, lists, imports, rights),
+    /// `authority` (agreements, instructions, profile, host names), `credentials`. Without it, `smtp` and `api`.
+    #[serde(default, deserialize_with = "json::list::<_, _, 5>")]
+    #[schema(max_items = 5)]
     scopes: Vec<json::Word>,
+    /// For trying out: what it sends passes the gate, is queued, signed and told of, ends as `sandboxed`, and nothing
+    /// of it leaves. A key of the sandbox makes no other.
+    #[serde(default)]
+    sandbox: bool,
     /// What it is for.
     #[serde(default)]
     note: json::Line,
@@ -42,7 +47,7 @@ pub(crate) struct CredentialRequest {
 /// A credential, without its secrets.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, ToSchema)]
 #[schema(example = json!({"id": "crd_…", "username": "key-…", "streams": ["newsletter"], "scopes": ["smtp"],
-    "note": "", "state": "valid"}))]
+    "sandbox": false, "note": "", "state": "valid"}))]
 pub(crate) struct CredentialAnswer {
     /// Its id.
     id: String,
@@ -56,6 +61,8 @@ pub(crate) struct CredentialAnswer {
     streams: Vec<String>,
     /// What it may do.
     scopes: Vec<&'static str>,
+    /// Whether it is for trying out: nothing that it sends leaves.
+    sandbox: bool,
     /// What it is for.
     note: String,
     /// `valid`, `expired` or `revoked`.
@@ -104,6 +111,7 @@ fn answer(api: &Api, view: CredentialView) -> CredentialAnswer {
         key_begins: has(Scope::Api).then_some(view.key_name),
         streams: view.streams.unwrap_or_else(|| vec!["*".to_owned()]),
         scopes: view.scopes.iter().map(|scope| scope.as_str()).collect(),
+        sandbox: view.mode == Mode::Sandbox,
         note: view.note,
         state: match view.revoked {
             Some(_) => "revoked",
@@ -118,19 +126,15 @@ fn answer(api: &Api, view: CredentialView) -> CredentialAnswer {
 
 /// Who asks, if his key may administer credentials.
 fn administrator(api: &Api, headers: &HeaderMap) -> Result<Authority, Problem> {
-    let authority = api.authenticate(headers)?;
-    if authority.has(Scope::Credentials) {
-        return Ok(authority);
-    }
-    Err(Problem::of(Fault::OutOfScope).saying("this key has not the scope credentials"))
+    api.authenticate_for(headers, Scope::Credentials)
 }
 
 fn scopes(words: &[String]) -> Result<Scopes, Problem> {
     if words.is_empty() {
-        return Ok(Scopes::from([Scope::Smtp, Scope::Api]));
+        return Ok(to_send());
     }
     let scope = |word: &String| Scope::from_word(word);
-    let unknown = || Problem::field("scopes", "has a word that is none of smtp, api, credentials");
+    let unknown = || Problem::field("scopes", "has a word that is none of smtp, api, people, authority, credentials");
     words.iter().map(scope).collect::<Option<_>>().ok_or_else(unknown)
 }
 
@@ -197,7 +201,8 @@ pub(crate) async fn post_credential(
         return Err(Problem::field("note", format!("is one line of at most {NOTE_MAX} characters")));
     }
     let streams = api.store().streams_for(authority.controller(), &streams).map_err(not_made)?;
-    let plan = CredentialPlan { streams, scopes, note };
+    let mode = if asked.sandbox { Mode::Sandbox } else { Mode::Live };
+    let plan = CredentialPlan { streams, scopes, mode, note };
     to_the_end(async move {
         let made = api.store().make_credential_by(&authority, &plan).await.map_err(not_made)?;
         let by_smtp = plan.scopes.contains(&Scope::Smtp);

@@ -5,7 +5,6 @@
 //! would be told by `POST /v1/messages` (GDPR Art. 28(3)(a)): nothing of other controllers.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::{Request, State};
@@ -14,7 +13,6 @@ use mail::address::{Address, AddressError, Domain};
 use model::PurposeId;
 use mta::submission::{Foreseen, Intent};
 use serde::{Deserialize, Serialize};
-use tokio::sync::Semaphore;
 use utoipa::ToSchema;
 
 use crate::api::{Api, body, json};
@@ -28,17 +26,8 @@ mod tests;
 
 /// Recipients of one question.
 pub(crate) const RECIPIENTS_MAX: usize = 100_000;
-/// Questions that are answered at a time: each may be heavy, and mail goes before it.
-const TOGETHER_MAX: usize = 2;
-
-/// Whose turn it is to ask.
-pub(crate) struct Turn(Arc<Semaphore>);
-
-impl Default for Turn {
-    fn default() -> Self {
-        Self(Arc::new(Semaphore::new(TOGETHER_MAX)))
-    }
-}
+/// Questions that are answered at a time, one of a controller: each may be heavy, and mail goes before it.
+pub(crate) const TOGETHER_MAX: usize = 2;
 
 /// Who would be mailed, and for what.
 #[derive(Deserialize, ToSchema)]
@@ -146,7 +135,8 @@ pub(crate) struct Repeat {
         (status = 401, description = "No valid key", body = Problem, content_type = "application/problem+json"),
         (status = 413, description = "More than 36 MiB", body = Problem, content_type = "application/problem+json"),
         (status = 415, description = "The body is no JSON", body = Problem, content_type = "application/problem+json"),
-        (status = 503, description = "Not at the moment, or two such questions are being answered already",
+        (status = 503, description = "Not at the moment, or another such question of yours is being answered, or two \
+                                      of others",
          body = Problem, content_type = "application/problem+json"),
     ),
     security(("key" = []))
@@ -154,9 +144,9 @@ pub(crate) struct Repeat {
 pub(crate) async fn post_decisions(State(api): State<Api>, request: Request) -> Result<Json<Decisions>, Problem> {
     let (parts, body) = request.into_parts();
     let authority = api.authenticate(&parts.headers)?;
-    let turn = Arc::clone(&api.foresight().0);
-    let _turn = turn.try_acquire_owned().map_err(|_| Problem::of(Fault::Busy))?;
     let received = body::read(api.budget(), authority.controller(), &parts.headers, body, body::OCTETS_MAX).await?;
+    // Once the question is here: whoever sends it slowly, or never, keeps nobody waiting.
+    let _turn = api.foresight().take(api.store(), authority.controller())?;
     let work = tokio::task::spawn_blocking(move || read(&received.octets));
     let asked = work.await.unwrap_or_else(|_| Err(Problem::of(Fault::Internal)))?;
     let asked_at = rfc3339(api.store().now());

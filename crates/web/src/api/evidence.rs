@@ -16,6 +16,7 @@ use crate::api::suppressions::address;
 use crate::api::{Api, body, json, store_failed, to_the_end};
 use crate::problem::Problem;
 use crate::router::Fault;
+use store::Scope;
 
 /// Whose consent to what.
 #[derive(Deserialize, ToSchema)]
@@ -47,7 +48,7 @@ pub(crate) struct EvidenceRequest {
 )]
 pub(crate) async fn post_export(State(api): State<Api>, request: Request) -> Result<Response, Problem> {
     let (parts, body) = request.into_parts();
-    let authority = api.authenticate(&parts.headers)?;
+    let authority = api.authenticate_for(&parts.headers, Scope::People)?;
     let received =
         body::read(api.budget(), authority.controller(), &parts.headers, body, body::SMALL_OCTETS_MAX).await?;
     let asked: EvidenceRequest = received.parse().await?;

@@ -1,11 +1,11 @@
 //! `POST /v1/forms`: publishes a sign-up form. It is refused while its notice lacks anything that people must be told
-//! (GDPR Art. 13), and the answer names what.
+//! (GDPR Art. 13), and the answer names what. `GET /v1/forms/{name}`: what was published under a name, in versions.
 
 use axum::Json;
-use axum::extract::{Request, State};
+use axum::extract::{Path, Request, State};
 use duties::document::notice::Notice;
 use duties::form::{FormDraft, NotPublished, publish};
-use http::StatusCode;
+use http::{HeaderMap, StatusCode};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use utoipa::ToSchema;
@@ -13,6 +13,9 @@ use utoipa::ToSchema;
 use crate::api::imports::within;
 use crate::api::{Api, body, json, store_failed, to_the_end};
 use crate::problem::Problem;
+use crate::router::Fault;
+use crate::timestamp::rfc3339;
+use store::Scope;
 
 /// Purposes of a form.
 const PURPOSES_MAX: usize = 32;
@@ -51,6 +54,74 @@ pub(crate) struct FormAnswer {
     url: String,
 }
 
+/// A form and all of its versions.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, ToSchema)]
+#[schema(example = json!({"name": "newsletter", "url": "https://…/f/ctl_…/newsletter", "versions": [{"id": "frm_…",
+    "version": 1, "state": "published", "made": "2026-11-22T10:00:00Z", "purposes": ["newsletter"],
+    "notices": {"en": "doc_…"}}]}))]
+pub(crate) struct FormShown {
+    /// Its name.
+    name: String,
+    /// Where people sign up.
+    url: String,
+    /// Oldest first; at most one is published.
+    versions: Vec<FormVersion>,
+}
+
+/// A version of a form. What it says is never changed: evidence refers to it.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, ToSchema)]
+pub(crate) struct FormVersion {
+    /// Its id.
+    id: String,
+    /// Its number.
+    version: u32,
+    /// `draft`, `published` or `retired`.
+    state: &'static str,
+    /// When it was made.
+    made: String,
+    /// Names of the purposes that people are asked about.
+    purposes: Vec<String>,
+    /// Ids of its notices, by language.
+    notices: BTreeMap<String, String>,
+}
+
+/// Shows a form, with its versions.
+#[utoipa::path(
+    get, path = "/v1/forms/{name}", tag = "people", params(("name" = String, Path, description = "The form's name")),
+    responses(
+        (status = 200, description = "The form", body = FormShown),
+        (status = 401, description = "No valid key", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "No form of this controller by that name", body = Problem,
+         content_type = "application/problem+json"),
+        (status = 503, description = "Not at the moment", body = Problem, content_type = "application/problem+json"),
+    ),
+    security(("key" = []))
+)]
+pub(crate) async fn get_form(
+    State(api): State<Api>,
+    Path(name): Path<String>,
+    fields: HeaderMap,
+) -> Result<Json<FormShown>, Problem> {
+    let authority = api.authenticate_for(&fields, Scope::People)?;
+    let (store, controller) = (api.store(), authority.controller());
+    let forms = store.forms(controller).await.map_err(|error| store_failed(&error))?;
+    let named = |id| store.purpose(controller, id).map_or_else(|| store.public_id(id), |known| known.name.clone());
+    let version = |form: store::permission::Form| FormVersion {
+        id: store.public_id(form.id),
+        version: form.version,
+        state: form.state.as_str(),
+        made: rfc3339(form.made),
+        purposes: form.purposes.into_iter().map(named).collect(),
+        notices: form.notices.into_iter().map(|(language, id)| (language, store.public_id(id))).collect(),
+    };
+    let versions: Vec<_> = forms.into_iter().filter(|form| form.name == name).map(version).collect();
+    if versions.is_empty() {
+        return Err(Problem::of(Fault::NotFound));
+    }
+    let url = format!("{}/f/{}/{name}", api.pages_of(controller), store.public_id(controller));
+    Ok(Json(FormShown { name, url, versions }))
+}
+
 /// Publishes a form in the place of the version before.
 #[utoipa::path(
     post, path = "/v1/forms", tag = "people", request_body = FormRequest,
@@ -71,7 +142,7 @@ pub(crate) async fn post_form(
     request: Request,
 ) -> Result<(StatusCode, Json<FormAnswer>), Problem> {
     let (parts, body) = request.into_parts();
-    let authority = api.authenticate(&parts.headers)?;
+    let authority = api.authenticate_for(&parts.headers, Scope::People)?;
     let received =
         body::read(api.budget(), authority.controller(), &parts.headers, body, body::DOCUMENT_OCTETS_MAX).await?;
     let asked: FormRequest = received.parse().await?;

@@ -8,6 +8,7 @@ use axum::extract::{Path, Request, State};
 use http::{HeaderMap, StatusCode};
 use model::{HostId, Timestamp};
 use serde::{Deserialize, Serialize};
+use store::Scope;
 use store::permission::{HostState, HostView, Looked};
 use utoipa::ToSchema;
 
@@ -157,7 +158,7 @@ fn reached(api: &Api, controller: model::ControllerId) -> Option<HostId> {
     security(("key" = []))
 )]
 pub(crate) async fn get_hosts(State(api): State<Api>, headers: HeaderMap) -> Result<Json<HostList>, Problem> {
-    let controller = api.authenticate(&headers)?.controller();
+    let controller = api.authenticate_for(&headers, Scope::Authority)?.controller();
     let hosts = api.store().hosts_of(controller).await.map_err(|error| store_failed(&error))?;
     let reached = reached(&api, controller);
     Ok(Json(HostList { hosts: hosts.iter().map(|host| answer(&api, host, reached)).collect() }))
@@ -181,7 +182,7 @@ pub(crate) async fn post_host(
     request: Request,
 ) -> Result<(StatusCode, Json<HostAnswer>), Problem> {
     let (parts, body) = request.into_parts();
-    let controller = api.authenticate(&parts.headers)?.controller();
+    let controller = api.authenticate_for(&parts.headers, Scope::Authority)?.controller();
     let received = body::read(api.budget(), controller, &parts.headers, body, body::SMALL_OCTETS_MAX).await?;
     let asked: HostRequest = received.parse().await?;
     let name = parse(&asked.name, api.hosts()).map_err(|unfit| Problem::field("name", unfit.sentence()))?;
@@ -222,7 +223,7 @@ pub(crate) async fn post_verify(
     Path(id): Path<String>,
     headers: HeaderMap,
 ) -> Result<Json<HostAnswer>, Problem> {
-    let controller = api.authenticate(&headers)?.controller();
+    let controller = api.authenticate_for(&headers, Scope::Authority)?.controller();
     let missing = || Problem::of(Fault::NotFound);
     let id: HostId = api.store().parse_public(&id).ok_or_else(missing)?;
     to_the_end(async move {
@@ -273,7 +274,7 @@ pub(crate) async fn delete_host(
     Path(id): Path<String>,
     headers: HeaderMap,
 ) -> Result<StatusCode, Problem> {
-    let controller = api.authenticate(&headers)?.controller();
+    let controller = api.authenticate_for(&headers, Scope::Authority)?.controller();
     let missing = || Problem::of(Fault::NotFound);
     let id: HostId = api.store().parse_public(&id).ok_or_else(missing)?;
     to_the_end(async move {

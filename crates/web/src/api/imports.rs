@@ -1,9 +1,9 @@
 //! `POST /v1/imports`, `GET /v1/imports/{id}`, `POST /v1/imports/{id}/undo`: files of contacts, each contact with where
 //! it came from (GDPR Art. 5(2), 7(1), 14).
 //!
-//! Invariants: the file is read as it comes, never whole into memory; one import at a time on a node, for it needs some
-//! 150 MB; a body that ends early, or a client that goes away, leaves nothing of it; an import beside a node at work
-//! lets its mail pass first.
+//! Invariants: the file is read as it comes, never whole into memory; one import of a controller at a time, and two on
+//! a node, for each needs some 150 MB; a file has its bounds of time and lines; a body that ends early, or a client
+//! that goes away, leaves nothing of it; an import beside a node at work lets its mail pass first.
 
 use std::io::{self, Read};
 use std::sync::Arc;
@@ -23,7 +23,7 @@ use model::{BatchId, PurposeId};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use store::permission::ImportView;
-use store::{Authority, Store};
+use store::{Authority, Scope, Store};
 use tokio::sync::mpsc;
 use utoipa::{IntoParams, ToSchema};
 
@@ -43,6 +43,12 @@ const FRAME_S_MAX: u64 = 60;
 const OCTETS_PER_S_MIN: u64 = 1_024;
 /// The same while others wait for their turn.
 const OCTETS_PER_S_MIN_WANTED: u64 = 64 * 1_024;
+/// Seconds that a client is waited for in all.
+const WAITED_S_MAX: u64 = 3_600;
+/// Lines of a file.
+const LINES_MAX: u64 = 20_000_000;
+/// Imports on a node, each of another controller.
+pub(crate) const AT_ONCE: usize = 2;
 /// Seconds that a client is waited for in all while others wait for their turn.
 const WAITED_S_MAX_WANTED: u64 = 600;
 
@@ -145,7 +151,7 @@ pub(crate) async fn post_import(
     request: Request,
 ) -> Result<(StatusCode, Json<Value>), Problem> {
     let (parts, body) = request.into_parts();
-    let authority = api.authenticate(&parts.headers)?;
+    let authority = api.authenticate_for(&parts.headers, Scope::People)?;
     let Query(asked) =
         asked.map_err(|_| Problem::field("", "a parameter is not known, stands twice, or is no word"))?;
     // GDPR Art. 28(3): contacts are kept only where mail might go to them.
@@ -209,7 +215,7 @@ pub(super) fn told(api: &Api, imported: Result<Imported, ImportError>) -> Result
 /// Hands frames on as they come; a body that ends early or trickles ends with an error, so that no half file counts as
 /// a whole one.
 async fn feed(mut body: Body, give: mpsc::Sender<io::Result<Bytes>>, store: Arc<Store>, turn: Arc<Held>) {
-    let (mut waited, mut octets) = (Duration::ZERO, 0_u64);
+    let (mut waited, mut octets, mut lines) = (Duration::ZERO, 0_u64, 0_u64);
     loop {
         let before = store.clock().monotonic();
         let frame = tokio::time::timeout(Duration::from_secs(FRAME_S_MAX), body.frame()).await;
@@ -222,8 +228,11 @@ async fn feed(mut body: Body, give: mpsc::Sender<io::Result<Bytes>>, store: Arc<
             Err(_) => Err(io::ErrorKind::TimedOut.into()),
         };
         octets += frame.as_ref().map_or(0, |frame| frame.len() as u64);
+        lines += frame.as_ref().map_or(0, |frame| frame.iter().filter(|octet| **octet == b'\n').count() as u64);
         let frame = if trickles(octets, waited, turn.is_wanted(store.clock())) {
             Err(io::ErrorKind::TimedOut.into())
+        } else if lines > LINES_MAX {
+            Err(io::ErrorKind::FileTooLarge.into())
         } else {
             frame
         };
@@ -237,7 +246,8 @@ async fn feed(mut body: Body, give: mpsc::Sender<io::Result<Bytes>>, store: Arc<
 const fn trickles(octets: u64, waited: Duration, is_wanted: bool) -> bool {
     let least = if is_wanted { OCTETS_PER_S_MIN_WANTED } else { OCTETS_PER_S_MIN };
     let is_slow = waited.as_secs() > FRAME_S_MAX && octets / waited.as_secs() < least;
-    is_slow || (is_wanted && waited.as_secs() > WAITED_S_MAX_WANTED)
+    let most = if is_wanted { WAITED_S_MAX_WANTED } else { WAITED_S_MAX };
+    is_slow || waited.as_secs() > most
 }
 
 /// A body, for a thread that reads.
@@ -328,7 +338,7 @@ pub(crate) async fn get_import(
     Path(id): Path<String>,
     fields: HeaderMap,
 ) -> Result<Json<Import>, Problem> {
-    let authority = api.authenticate(&fields)?;
+    let authority = api.authenticate_for(&fields, Scope::People)?;
     let id = batch(&api, &id)?;
     match api.store().import_view(authority.controller(), id).await {
         Ok(Some(view)) => Ok(Json(shown(&api, view))),
@@ -356,7 +366,7 @@ pub(crate) async fn post_undo(
     Path(id): Path<String>,
     request: Request,
 ) -> Result<Json<Undoing>, Problem> {
-    let authority = api.authenticate(request.headers())?;
+    let authority = api.authenticate_for(request.headers(), Scope::People)?;
     let id = batch(&api, &id)?;
     // Bounded by what came with the import.
     Patience::lift_for(request.extensions());
@@ -417,7 +427,8 @@ mod tests {
         let minutes = |count: u64| Duration::from_secs(60 * count);
         assert!(!trickles(0, minutes(1), false), "silence has its own limit");
         assert!(trickles(60 * OCTETS_PER_S_MIN, minutes(2), false));
-        assert!(!trickles(10_000_000_000, minutes(24 * 60), false), "ten gigabytes in a day");
+        assert!(!trickles(10_000_000_000, minutes(60), false), "ten gigabytes in an hour");
+        assert!(trickles(u64::MAX, minutes(61), false), "no file takes longer");
         assert!(!trickles(2 * 60 * OCTETS_PER_S_MIN, minutes(2), false));
         assert!(trickles(2 * 60 * OCTETS_PER_S_MIN, minutes(2), true), "others wait");
         assert!(!trickles(10_000_000_000, minutes(10), true));

@@ -22,6 +22,7 @@ use crate::problem::Problem;
 use crate::public::door;
 use crate::router::Fault;
 use crate::timestamp::rfc3339;
+use store::Scope;
 
 /// Why an instruction is confirmed.
 type Statement = Text<STATEMENT_MAX>;
@@ -216,7 +217,7 @@ pub(crate) async fn get_instructions(
     State(api): State<Api>,
     headers: HeaderMap,
 ) -> Result<Json<InstructionsAnswer>, Problem> {
-    let authority = api.authenticate(&headers)?;
+    let authority = api.authenticate_for(&headers, Scope::Authority)?;
     let papers = instruction::papers(api.store(), authority.controller()).await;
     let papers = papers.map_err(|error| not_instructed(error.into()))?;
     let instructions = papers.into_iter().map(|paper| answer(&api, paper, None)).collect();
@@ -239,12 +240,12 @@ pub(crate) async fn get_instruction(
     headers: HeaderMap,
     Path(id): Path<String>,
 ) -> Result<Json<InstructionAnswer>, Problem> {
-    let authority = api.authenticate(&headers)?;
+    let authority = api.authenticate_for(&headers, Scope::Authority)?;
     Ok(Json(with_findings(&api, authority.controller(), document_id(&api, &id)?).await?))
 }
 
 async fn document(api: &Api, headers: &HeaderMap, id: &str) -> Result<Document, Problem> {
-    let authority = api.authenticate(headers)?;
+    let authority = api.authenticate_for(headers, Scope::Authority)?;
     let found = instruction::document(api.store(), authority.controller(), document_id(api, id)?).await;
     let found = found.map_err(|error| not_instructed(error.into()))?;
     found.map(|(document, _)| document).ok_or_else(|| Problem::of(Fault::NotFound))

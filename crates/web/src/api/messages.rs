@@ -51,7 +51,8 @@ pub(crate) struct Message {
     /// The ENVID of the SMTP transaction it came with (RFC 3461): the client's own name for it.
     #[serde(skip_serializing_if = "Option::is_none")]
     envelope_id: Option<String>,
-    /// `queued`, `held`, `delivered`, `bounced`, `stopped` or `expired`.
+    /// `queued`, `held`, `delivered`, `bounced`, `stopped`, `expired` or, for what was sent with a credential of the
+    /// sandbox, `sandboxed`: nothing of it left.
     state: String,
     /// When it was taken in, RFC 3339 in UTC.
     accepted_at: String,
@@ -64,8 +65,8 @@ pub(crate) struct Message {
 pub(crate) struct Happening {
     /// When, RFC 3339 in UTC.
     at: String,
-    /// `accepted`, `delivered`, `deferred`, `uncertain`, `bounced`, `stopped`, `held` or `expired`; and of what came
-    /// back by mail `bounced`, `delayed`, `relayed` or `complained`, as attempt 0.
+    /// `accepted`, `delivered`, `deferred`, `uncertain`, `bounced`, `stopped`, `held`, `expired` or
+    /// `sandboxed`; and of what came back by mail `bounced`, `delayed`, `relayed` or `complained`, as attempt 0.
     event: String,
     /// The event's random name, which links it to the ledger's leaf.
     event_id: String,

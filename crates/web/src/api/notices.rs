@@ -6,6 +6,7 @@ use axum::extract::{Request, State};
 use http::StatusCode;
 use model::ids::hex;
 use serde::{Deserialize, Serialize};
+use store::Scope;
 use store::permission::{DocumentKind, NewDocument};
 use utoipa::ToSchema;
 
@@ -26,6 +27,7 @@ pub(crate) struct NoticeRequest {
     /// Letters, digits and hyphens.
     name: json::Word,
     /// From 1. The same words in several languages have one number.
+    #[schema(maximum = 4294967295_u32)]
     version: u32,
     /// BCP 47 tag.
     language: json::Word,
@@ -61,7 +63,7 @@ pub(crate) async fn post_notice(
     request: Request,
 ) -> Result<(StatusCode, Json<NoticeAnswer>), Problem> {
     let (parts, body) = request.into_parts();
-    let authority = api.authenticate(&parts.headers)?;
+    let authority = api.authenticate_for(&parts.headers, Scope::People)?;
     let received =
         body::read(api.budget(), authority.controller(), &parts.headers, body, body::DOCUMENT_OCTETS_MAX).await?;
     let asked: NoticeRequest = received.parse().await?;

@@ -10,6 +10,7 @@ use utoipa::{IntoParams, ToSchema};
 use crate::api::{Api, store_failed};
 use crate::problem::Problem;
 use crate::timestamp::rfc3339;
+use store::Scope;
 
 /// Rows of a page.
 const PAGE: usize = 100;
@@ -64,7 +65,7 @@ pub(crate) async fn get_notifications(
     headers: HeaderMap,
     page: Result<Query<NotificationsPage>, axum::extract::rejection::QueryRejection>,
 ) -> Result<Json<Notifications>, Problem> {
-    let authority = api.authenticate(&headers)?;
+    let authority = api.authenticate_for(&headers, Scope::Authority)?;
     let unread = || Problem::field("after", "is not the `next` of a page");
     let Query(page) = page.map_err(|_| unread())?;
     let below = match &page.after {

@@ -14,6 +14,7 @@ use crate::api::json::{Email, Line, Lines, Word};
 use crate::api::{Api, signing, store_failed, to_the_end};
 use crate::problem::Problem;
 use crate::router::Fault;
+use store::Scope;
 
 /// How you appear to your recipients: on the pages where they decide, and below your newsletters.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
@@ -105,7 +106,7 @@ fn failed(error: &duties::Error) -> Problem {
     security(("key" = []))
 )]
 pub(crate) async fn get_profile(State(api): State<Api>, headers: HeaderMap) -> Result<Json<ProfileBody>, Problem> {
-    let authority = api.authenticate(&headers)?;
+    let authority = api.authenticate_for(&headers, Scope::Authority)?;
     let found = profile::load(api.store(), authority.controller()).await.map_err(|error| failed(&error))?;
     found.map(|profile| Json(profile.into())).ok_or_else(|| Problem::of(Fault::NotFound))
 }

@@ -18,6 +18,7 @@ use crate::api::{Api, body, json, store_failed, to_the_end};
 use crate::listener::Patience;
 use crate::problem::Problem;
 use crate::router::Fault;
+use store::Scope;
 
 /// Purposes of a file.
 const PURPOSES_MAX: usize = 64;
@@ -96,7 +97,7 @@ pub(crate) async fn post_release(
     request: Request,
 ) -> Result<(StatusCode, Json<Value>), Problem> {
     let (parts, body) = request.into_parts();
-    let authority = api.authenticate(&parts.headers)?;
+    let authority = api.authenticate_for(&parts.headers, Scope::People)?;
     let id = batch(&api, &id)?;
     let controller = authority.controller();
     let found = api.store().import_view(controller, id).await.map_err(|error| store_failed(&error))?;

@@ -10,6 +10,7 @@ use utoipa::{IntoParams, ToSchema};
 use crate::api::{Api, store_failed};
 use crate::problem::Problem;
 use crate::timestamp::rfc3339;
+use store::Scope;
 
 /// Rows of a page.
 const PAGE: usize = 100;
@@ -35,13 +36,20 @@ pub(crate) struct Requests {
 
 /// A right that a person exercised.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, ToSchema)]
-#[schema(example = json!({"id": "wsh_…", "right": "access", "email": "ada@dest.example"}))]
+#[schema(example = json!({
+    "id": "wsh_…", "right": "access", "email": "ada@dest.example", "came_by": "mail-link", "authenticated": false
+}))]
 pub(crate) struct Asked {
     /// The reference that the person was given.
     id: String,
     /// `access`, `rectification`, `erasure`, `restriction`, `portability`, `objection`.
     right: &'static str,
-    /// Who, as long as his address is kept.
+    /// How it came: `mail-link`, by the link of a message.
+    came_by: &'static str,
+    /// Is it known that the person asked himself? Messages are forwarded, and so are their links: make sure of it
+    /// before you answer or erase (GDPR Art. 12(6)).
+    authenticated: bool,
+    /// Whose message it was, as long as the address is kept.
     #[serde(skip_serializing_if = "Option::is_none")]
     email: Option<String>,
     /// When.
@@ -67,7 +75,7 @@ pub(crate) async fn get_requests(
     headers: HeaderMap,
     page: Result<Query<Page>, axum::extract::rejection::QueryRejection>,
 ) -> Result<Json<Requests>, Problem> {
-    let authority = api.authenticate(&headers)?;
+    let authority = api.authenticate_for(&headers, Scope::People)?;
     let unread = || Problem::field("after", "is not the `next` of a page");
     let Query(page) = page.map_err(|_| unread())?;
     let below = match &page.after {
@@ -80,6 +88,8 @@ pub(crate) async fn get_requests(
     let requests = found.into_iter().map(|wish| Asked {
         id: api.store().public_id(wish.id),
         right: wish.right.as_str(),
+        came_by: "mail-link",
+        authenticated: false,
         email: wish.address,
         at: rfc3339(wish.at),
         forwarded: wish.forwarded.map(rfc3339),

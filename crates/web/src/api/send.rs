@@ -30,6 +30,7 @@ use request::{Checked, MessageRequest, Submitted};
 
 pub(crate) mod answer;
 pub(crate) mod compose;
+pub(crate) mod raw;
 pub(crate) mod request;
 
 /// Characters of an Idempotency-Key.
@@ -133,8 +134,19 @@ fn idempotency_key(fields: &HeaderMap) -> Result<Option<String>, Problem> {
 
 async fn submit(api: &Api, authority: &Authority, key: Option<&str>, received: Received) -> Result<Response, Problem> {
     let _held: Option<Held> = key.map(|key| api.keys().hold(authority.credential(), key)).transpose()?;
-    let repeat = key.map(|key| Repeat { key, request_hash: hash_of(&received) });
+    let repeat = key.map(|key| Repeat { key, request_hash: hash_of(&received.octets) });
     let (shape, prepared) = prepare(api, authority, &received).await?;
+    offer(api, authority, repeat, shape, prepared).await
+}
+
+/// Offers what was read and checked, message by message.
+async fn offer(
+    api: &Api,
+    authority: &Authority,
+    repeat: Option<Repeat<'_>>,
+    shape: Shape,
+    prepared: Vec<Prepared>,
+) -> Result<Response, Problem> {
     let earlier = match &repeat {
         Some(repeat) => repeat.earlier(api, authority, prepared.len()).await?,
         None => vec![None; prepared.len()],
@@ -149,9 +161,9 @@ async fn submit(api: &Api, authority: &Authority, key: Option<&str>, received: R
     Ok(respond(shape, done))
 }
 
-fn hash_of(received: &Received) -> [u8; 32] {
+fn hash_of(octets: &[u8]) -> [u8; 32] {
     let mut hash = [0; 32];
-    hash.copy_from_slice(digest(&SHA256, &received.octets).as_ref());
+    hash.copy_from_slice(digest(&SHA256, octets).as_ref());
     hash
 }
 

@@ -21,8 +21,8 @@ use marketing::suppressions::{NotTakenIn, Said, Sheet, take_in};
 use model::ControllerId;
 use serde::Deserialize;
 use serde_json::Value;
-use store::Store;
 use store::permission::{SuppressionCursor, SuppressionFilter};
+use store::{Scope, Store};
 use tokio::sync::mpsc;
 use utoipa::IntoParams;
 
@@ -69,7 +69,7 @@ pub(crate) async fn get_export(
     fields: HeaderMap,
     wanted: Result<Query<Wanted>, QueryRejection>,
 ) -> Result<Response, Problem> {
-    let authority = api.authenticate(&fields)?;
+    let authority = api.authenticate_for(&fields, Scope::People)?;
     let Query(wanted) = wanted.map_err(|_| Problem::field("", "a parameter is not known, or stands twice"))?;
     let filter = filter(wanted.scope.as_deref(), wanted.reason.as_deref(), &authority, api.store())?;
     let word = wanted.format.as_deref().unwrap_or("csv");
@@ -150,6 +150,10 @@ pub(crate) struct Told {
 
 /// Adds the entries of the file that is the body: CSV, JSON Lines or one address a line; columns `scope` and `reason`
 /// speak for their row. What stands is never lifted or weakened. Giving a file again is as good as giving it once.
+///
+/// The ledger has an entry of the file (`event`). It commits to the file and the counts: HMAC-SHA-256, with `nonce` as
+/// its key, of the SHA-256 of the file and of `added`, `faulty` and `unchanged`, each as eight octets, the highest
+/// first. Keep the nonce: it is told once, and kept nowhere here.
 #[utoipa::path(
     post, path = "/v1/suppressions/import", tag = "people", params(Told),
     request_body(
@@ -175,7 +179,7 @@ pub(crate) async fn post_import(
     request: Request,
 ) -> Result<Json<Value>, Problem> {
     let (parts, body) = request.into_parts();
-    let authority = api.authenticate(&parts.headers)?;
+    let authority = api.authenticate_for(&parts.headers, Scope::People)?;
     let Query(told) = told.map_err(|_| Problem::field("", "a parameter is not known, or stands twice"))?;
     // Not behind the files of contacts: what people wished is taken in first (GDPR Art. 21(3)).
     let turn = Arc::new(api.wishes_turn().take(api.store(), authority.controller())?);

@@ -20,7 +20,7 @@ use utoipa::{IntoParams, ToSchema};
 use crate::api::{Api, body, json, store_failed, to_the_end};
 use crate::problem::Problem;
 use crate::router::Fault;
-use store::{Authority, Store};
+use store::{Authority, Scope, Store};
 
 #[cfg(test)]
 mod tests;
@@ -146,7 +146,7 @@ pub(crate) async fn get_suppressions(
     fields: HeaderMap,
     page: Result<Query<Page>, QueryRejection>,
 ) -> Result<Json<Suppressions>, Problem> {
-    let authority = api.authenticate(&fields)?;
+    let authority = api.authenticate_for(&fields, Scope::People)?;
     let Query(page) =
         page.map_err(|_| Problem::field("", "a parameter is not known, stands twice, or is no number"))?;
     let (store, controller) = (api.store(), authority.controller());
@@ -205,7 +205,7 @@ pub(crate) async fn delete_suppression(
     Path(id): Path<String>,
     fields: HeaderMap,
 ) -> Result<StatusCode, Problem> {
-    let authority = api.authenticate(&fields)?;
+    let authority = api.authenticate_for(&fields, Scope::People)?;
     // GDPR Art. 28(3): it opens the way for mail, so it is done only where mail might go.
     if let Some(refusal) = api.submission().check_sender(&authority) {
         return Err(Problem::refused(refusal.rule(), api.base_url()));

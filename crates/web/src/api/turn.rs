@@ -1,4 +1,4 @@
-//! Whose turn it is with work that a node does for few at once: files of contacts, files of suppressions.
+//! Whose turn it is with work that a node does for few at once: files of contacts, files of suppressions, dry runs.
 //!
 //! Invariants: one piece of work of a controller at a time; whoever had the last turn does not get the next one as long
 //! as somebody else came in vain a moment ago; who waits is known to who works ([`Held::is_wanted`]).
@@ -62,16 +62,14 @@ impl Turns {
         let mut state = self.state.lock();
         state.forget(now);
         if state.holders.contains(&controller) {
-            return Err("another file of yours is under way on this node");
+            return Err("another one of yours is under way on this node");
         }
         if state.holders.len() >= self.places {
             state.waiting.retain(|(waits, _)| *waits != controller);
             if state.waiting.len() < WAITING_MAX {
                 state.waiting.push((controller, now));
             }
-            return Err(
-                "another file is under way on this node; try again within two minutes, and it is your turn next",
-            );
+            return Err("others are under way on this node; try again within two minutes, and it is your turn next");
         }
         if state.last == Some(controller) && state.others_wait(controller) {
             return Err("others wait for their turn on this node; try again in two minutes");

@@ -20,14 +20,30 @@ pub struct Confirm<'a> {
     pub asked_at: Timestamp,
     /// What was asked for.
     pub purposes: &'a [Purpose<'a>],
-    /// The notice that the form showed.
-    pub notice: Notice<'a>,
+    /// With what he was asked for.
+    pub asked_by: AskedBy,
+    /// The notice that was shown; nothing where there was none.
+    pub notice: Option<Notice<'a>>,
+}
+
+/// With what somebody asked.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum AskedBy {
+    /// A form, where the address was typed.
+    Form,
+    /// The link of a message, on the person's own page.
+    Link,
 }
 
 impl Confirm<'_> {
     fn lead(&self) -> String {
         let day = date::day(self.frame.language, self.asked_at);
-        self.frame.say_with(&self.frame.w().confirm.lead, "date", day)
+        let words = &self.frame.w().confirm;
+        let text = match self.asked_by {
+            AskedBy::Form => &words.lead,
+            AskedBy::Link => &words.lead_link,
+        };
+        self.frame.say_with(text, "date", day)
     }
 }
 
@@ -44,6 +60,12 @@ pub enum Confirmation {
     Now,
     /// By an earlier one.
     Before,
+    /// It is kept, and waits: the person left everything, and takes that back on his own page.
+    Waiting,
+    /// Nothing was: his objection or complaint stands.
+    Opposed,
+    /// His objection or complaint is taken back, and nothing else.
+    TakenBack,
 }
 
 /// The answer to the button, and to the link when the button was pressed before.
@@ -61,20 +83,31 @@ pub struct Confirmed<'a> {
 }
 
 impl Confirmed<'_> {
+    fn is_in_force(&self) -> bool {
+        matches!(self.when, Confirmation::Now | Confirmation::Before)
+    }
+
     fn title(&self) -> &'static str {
         let words = &self.frame.w().confirmed;
         match self.when {
             Confirmation::Now => &words.title_now,
             Confirmation::Before => &words.title_before,
+            Confirmation::Waiting => &words.title_waiting,
+            Confirmation::Opposed => &words.title_opposed,
+            Confirmation::TakenBack => &words.title_taken_back,
         }
     }
 
     fn lead(&self) -> String {
         let words = &self.frame.w().confirmed;
-        self.frame.say(match self.when {
+        let text = match self.when {
             Confirmation::Now => &words.lead_now,
             Confirmation::Before => &words.lead_before,
-        })
+            Confirmation::Waiting => &words.lead_waiting,
+            Confirmation::Opposed => &words.lead_opposed,
+            Confirmation::TakenBack => &words.lead_taken_back,
+        };
+        self.frame.say_with(text, "contact", self.frame.whom())
     }
 }
 

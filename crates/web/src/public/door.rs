@@ -5,12 +5,14 @@
 //! page; nothing is said of whether an address is known.
 //! Never: a cookie, a script, an address in a URL.
 
+mod asking;
 mod confirm;
 mod fields;
 mod leave;
 mod mailing;
 mod multipart;
 mod preferences;
+mod saving;
 mod sign_up;
 mod throttle;
 mod why;
@@ -19,7 +21,7 @@ pub(crate) use confirm::{get_confirm, post_confirm};
 pub use mailing::forward_wishes;
 
 pub(crate) use leave::{get_leave, post_leave};
-pub(crate) use preferences::{get_preferences, post_leave_all, post_preferences};
+pub(crate) use preferences::{get_preferences, post_leave_all, post_objection, post_preferences};
 pub(crate) use sign_up::{get_embed, get_sign_up, post_sign_up};
 pub(crate) use throttle::Throttle;
 pub(crate) use why::{get_why, post_wish};

@@ -166,6 +166,18 @@ impl<'a> Frame<'a> {
         fill(text.as_ref(), &[controller, processor, (place, value.as_ref())])
     }
 
+    /// Where one writes to the controller: the quickest way that is known, or its name alone.
+    pub(super) fn whom(&self) -> String {
+        let Some(contact) = self.contact() else { return self.controller().to_owned() };
+        let postal: Vec<&str> = contact.lines().collect();
+        match (contact.email, contact.telephone) {
+            (Some(email), _) => email.to_owned(),
+            (None, _) if !postal.is_empty() => format!("{}, {}", self.controller(), postal.join(", ")),
+            (None, Some(telephone)) => telephone.to_owned(),
+            (None, None) => self.controller().to_owned(),
+        }
+    }
+
     /// Links to this page in every language; none for a page that cannot be asked for again.
     pub(super) fn languages(&self) -> Vec<LanguageLink> {
         let Some(here) = self.here else { return Vec::new() };

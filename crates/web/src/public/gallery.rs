@@ -143,8 +143,18 @@ fn sign_ups(sample: &Sample<'_>, language: Language, add: Add<'_>) {
     add("check-mail", CheckMail { frame, valid, form: Some("/f/garden") }.render());
     let (frame, confirm) = (sample.frame(language, Some("/c/x")), sample.post("/c/x"));
     let notice = sample.notice;
-    add("confirm", Confirm { frame, confirm, asked_at: AT, purposes: sample.purposes, notice }.render());
-    for (name, when) in [("confirmed", Confirmation::Now), ("confirmed-before", Confirmation::Before)] {
+    let purposes = sample.purposes;
+    let asked_by = AskedBy::Form;
+    add("confirm", Confirm { frame, confirm, asked_at: AT, asked_by, purposes, notice: Some(notice) }.render());
+    let asked_by = AskedBy::Link;
+    add("confirm-link", Confirm { frame, confirm, asked_at: AT, asked_by, purposes, notice: None }.render());
+    for (name, when) in [
+        ("confirmed", Confirmation::Now),
+        ("confirmed-before", Confirmation::Before),
+        ("confirmed-waiting", Confirmation::Waiting),
+        ("confirmed-opposed", Confirmation::Opposed),
+        ("confirmed-taken-back", Confirmation::TakenBack),
+    ] {
         let frame = sample.frame(language, None);
         add(name, Confirmed { frame, when, purposes: sample.purposes, preferences: Some("/p/x") }.render());
     }
@@ -179,20 +189,28 @@ fn preferences(sample: &Sample<'_>, language: Language, add: Add<'_>) {
         frame: sample.frame(language, Some("/p/x?from=foot")),
         save: sample.post("/p/x"),
         leave_all: sample.post("/u/x"),
+        take_back: None,
         purposes: &choices,
         frequency: Some(Frequency::Weekly),
         tracking: Tracking::Offered { choice: Choice::Off, notice: tracking },
         messages_in: Language::German,
         paused_until: None,
         notice: sample.notice,
-        message: None,
+        messages: &[],
     };
     add("preferences", plain().render());
-    let message = Some(PreferencesMessage::Saved);
-    let tracking = Tracking::Signalled;
-    add("preferences-saved", Preferences { message, tracking, paused_until: Some(AT), ..plain() }.render());
-    let message = Some(PreferencesMessage::Stale);
-    add("preferences-stale", Preferences { message, tracking: Tracking::NotOffered, ..plain() }.render());
+    let (messages, tracking) = (&[PreferencesMessage::Saved], Tracking::Signalled);
+    add("preferences-saved", Preferences { messages, tracking, paused_until: Some(AT), ..plain() }.render());
+    let (messages, tracking) = (&[PreferencesMessage::Stale], Tracking::NotOffered);
+    add("preferences-stale", Preferences { messages, tracking, ..plain() }.render());
+    let messages = &[PreferencesMessage::Objected];
+    let take_back = Some(sample.post("/p/x/objection"));
+    add("preferences-objected", Preferences { messages, take_back, tracking, ..plain() }.render());
+    let valid = Duration::from_secs(7 * 86_400);
+    let messages = &[PreferencesMessage::Asked { valid }, PreferencesMessage::Opposed];
+    add("preferences-asked", Preferences { messages, tracking, ..plain() }.render());
+    let messages = &[PreferencesMessage::Closed, PreferencesMessage::Absent { form: Some("/f/garden") }];
+    add("preferences-unsaved", Preferences { messages, tracking, ..plain() }.render());
 }
 
 fn whys(sample: &Sample<'_>, language: Language, add: Add<'_>) {

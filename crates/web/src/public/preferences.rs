@@ -2,10 +2,11 @@
 //!
 //! Invariants: tracking is a choice of its own and off unless the person switched it on; a browser that asks not to
 //! be tracked (Global Privacy Control) is followed and not asked again; a break always ends by itself; everything can
-//! be left in one action (GDPR Art. 7(3)).
+//! be left in one action (GDPR Art. 7(3)). What was not saved is said, and why.
 
 use askama::Template;
 use model::Timestamp;
+use std::time::Duration;
 
 use super::{Frame, Language, Notice, Post, Purpose, View, date};
 
@@ -21,6 +22,8 @@ pub struct Preferences<'a> {
     pub save: Post<'a>,
     /// Where "unsubscribe from all" goes.
     pub leave_all: Post<'a>,
+    /// Where "take back my objection" goes; nothing where none stands.
+    pub take_back: Option<Post<'a>>,
     /// Every purpose, with its state.
     pub purposes: &'a [PurposeChoice<'a>],
     /// How often.
@@ -33,8 +36,8 @@ pub struct Preferences<'a> {
     pub paused_until: Option<Timestamp>,
     /// What a person agrees to by switching a purpose on (GDPR Art. 13).
     pub notice: Notice<'a>,
-    /// What became of the form that was sent before.
-    pub message: Option<PreferencesMessage>,
+    /// What there is to say: what became of the form that was sent, what stands. The first names the page.
+    pub messages: &'a [PreferencesMessage<'a>],
 }
 
 /// Whether something is switched on.
@@ -74,8 +77,8 @@ pub struct TopicChoice<'a> {
     pub choice: Choice,
 }
 
-/// The value of the field `frequency`.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+/// The value of the field `frequency`, the most often first.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Frequency {
     /// `every`: as it comes.
     Every,
@@ -96,6 +99,17 @@ impl Frequency {
             Self::Every => "every",
             Self::Weekly => "weekly",
             Self::Monthly => "monthly",
+        }
+    }
+
+    /// What people read.
+    #[must_use]
+    pub fn label(self, language: Language) -> &'static str {
+        let words = &super::words::of(language).preferences;
+        match self {
+            Self::Every => &words.frequency_every,
+            Self::Weekly => &words.frequency_weekly,
+            Self::Monthly => &words.frequency_monthly,
         }
     }
 
@@ -160,13 +174,56 @@ pub enum Tracking<'a> {
     },
 }
 
-/// What became of the form that was sent before.
+/// What the page has to say.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum PreferencesMessage {
+pub enum PreferencesMessage<'a> {
     /// Saved.
     Saved,
+    /// What takes away is saved; the rest needs the answer to a message that is on its way, if one may go.
+    Asked {
+        /// How long the link in it can be used.
+        valid: Duration,
+    },
+    /// What was switched on is not saved: the person's objection or complaint stands.
+    Opposed,
+    /// What was switched on is not saved: nothing may be collected for it now.
+    Closed,
+    /// What was switched on is not saved: the address is not kept.
+    Absent {
+        /// The path of the form for signing up anew.
+        form: Option<&'a str>,
+    },
+    /// The person's objection or complaint stands.
+    Objected,
     /// The token had run out: nothing was saved.
     Stale,
+}
+
+impl<'a> PreferencesMessage<'a> {
+    fn is_good(&self) -> bool {
+        matches!(self, Self::Saved | Self::Asked { .. } | Self::Objected)
+    }
+
+    fn text(&self, frame: &Frame<'_>) -> String {
+        let words = &frame.w().preferences;
+        match self {
+            Self::Saved => words.saved.clone(),
+            Self::Asked { valid } => frame.say_with(&words.asked, "time", date::span(frame.language, *valid)),
+            Self::Opposed => frame.say_with(&words.opposed, "contact", frame.whom()),
+            Self::Closed => frame.say(&words.closed),
+            Self::Absent { .. } => frame.say(&words.absent),
+            Self::Objected => frame.say_with(&words.objected, "contact", frame.whom()),
+            Self::Stale => words.stale.clone(),
+        }
+    }
+
+    /// The form for signing up anew.
+    fn form(&self) -> Option<&'a str> {
+        match self {
+            Self::Absent { form } => *form,
+            _ => None,
+        }
+    }
 }
 
 /// One radio button.
@@ -179,30 +236,22 @@ struct Radio {
 impl Preferences<'_> {
     fn title(&self) -> &'static str {
         let words = &self.frame.w().preferences;
-        match self.message {
-            None => &words.title,
+        match self.messages.first() {
+            None | Some(PreferencesMessage::Objected) => &words.title,
             Some(PreferencesMessage::Saved) => &words.title_saved,
+            Some(PreferencesMessage::Asked { .. }) => &words.title_asked,
+            Some(PreferencesMessage::Opposed | PreferencesMessage::Closed | PreferencesMessage::Absent { .. }) => {
+                &words.title_unsaved
+            }
             Some(PreferencesMessage::Stale) => &words.title_stale,
         }
     }
 
-    fn saved(&self) -> bool {
-        self.message == Some(PreferencesMessage::Saved)
-    }
-
-    fn stale(&self) -> bool {
-        self.message == Some(PreferencesMessage::Stale)
-    }
-
     fn frequencies(&self) -> [Radio; 3] {
-        let words = &self.frame.w().preferences;
-        Frequency::ALL.map(|frequency| {
-            let label = match frequency {
-                Frequency::Every => &words.frequency_every,
-                Frequency::Weekly => &words.frequency_weekly,
-                Frequency::Monthly => &words.frequency_monthly,
-            };
-            Radio { word: frequency.word(), label: label.clone(), checked: Some(frequency) == self.frequency }
+        Frequency::ALL.map(|frequency| Radio {
+            word: frequency.word(),
+            label: frequency.label(self.frame.language).to_owned(),
+            checked: Some(frequency) == self.frequency,
         })
     }
 

@@ -86,8 +86,13 @@ fn the_pages_differ_from_language_to_language() {
 fn wcag_2_4_2_titles_tell_pages_apart() {
     for language in Language::ALL {
         let shown = pictures(&friendly(), language);
-        // "Why" and "wish" are one page each, whatever the basis and the right.
-        let again = |name: &str| name.starts_with("why-") || name.starts_with("wish-");
+        // "Why" and "wish" are one page each, whatever the basis and the right; so are a request to confirm, whoever
+        // asked, and the choices of who objected.
+        let again = |name: &str| {
+            name.starts_with("why-")
+                || name.starts_with("wish-")
+                || ["confirm-link", "preferences-objected"].contains(&name)
+        };
         let titles: Vec<String> = shown.iter().filter(|one| !again(one.name)).map(|one| title(&one.html)).collect();
         let unique: BTreeSet<&String> = titles.iter().collect();
         assert_eq!(unique.len(), titles.len(), "{language:?} {titles:?}");

@@ -60,10 +60,11 @@ words! {
         title, lead, why, missing, missing_wait, missing_again, same, back,
     }
     confirm: Confirm {
-        title, lead, button, not_you,
+        title, lead, lead_link, button, not_you,
     }
     confirmed: Confirmed {
-        title_now, title_before, lead_now, lead_before, later, preferences,
+        title_now, title_before, title_waiting, title_opposed, title_taken_back, lead_now, lead_before, lead_waiting,
+        lead_opposed, lead_taken_back, later, preferences,
     }
     unsubscribe: Unsubscribe {
         title, lead, not_yet, one, all, all_hint, preferences,
@@ -72,10 +73,11 @@ words! {
         title_one, title_all, lead_one, lead_all, at_once, needed, mind, mind_text, preferences,
     }
     preferences: Preferences {
-        title, title_saved, title_stale, saved, stale, lead, purposes, topics, frequency, frequency_every,
-        frequency_weekly, frequency_monthly, tracking, tracking_hint, tracking_choice, tracking_signal, language,
-        pause, pause_hint, pause_none, pause_end, pause_keep, pause_week, pause_month, pause_quarter, notice, save,
-        all, all_text, all_button,
+        title, title_saved, title_asked, title_unsaved, title_stale, saved, asked, asked_hint, opposed, closed, absent,
+        absent_form, objected, stale, lead, purposes, topics, frequency, frequency_every, frequency_weekly,
+        frequency_monthly, tracking, tracking_hint, tracking_choice, tracking_signal, language, pause, pause_hint,
+        pause_none, pause_end, pause_sooner, pause_sooner_text, pause_keep, pause_week, pause_month, pause_quarter,
+        notice, save, objection, objection_text, objection_button, objection_confirm, all, all_text, all_button,
     }
     why: Why {
         title, lead, controller, controller_text, postal, email, phone, officer, purpose, basis, basis_consent,

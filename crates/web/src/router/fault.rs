@@ -33,7 +33,7 @@ pub(crate) enum Fault {
     PersonsWish,
     /// The body is too large.
     TooLarge,
-    /// The body is no JSON by its own word.
+    /// The body is by its own word not what the path takes: JSON, but for whole messages.
     MediaType,
     /// Every recipient was refused, for different reasons.
     RecipientsRefused,
@@ -138,8 +138,8 @@ impl Fault {
             ),
             Self::MediaType => row(
                 "media-type",
-                "The body must be JSON",
-                "send `Content-Type: application/json` and no Content-Encoding",
+                "The body is not of the kind that this path takes",
+                "send `Content-Type: application/json` (`message/rfc822` for a whole message) and no Content-Encoding",
                 StatusCode::UNSUPPORTED_MEDIA_TYPE,
             ),
             // GDPR Art. 7(3): a withdrawal is the person's; no system of the controller takes it back.

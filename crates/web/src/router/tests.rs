@@ -22,6 +22,7 @@ use crate::tests::golden;
 
 mod hostile;
 mod people;
+mod raw;
 
 struct Noon;
 

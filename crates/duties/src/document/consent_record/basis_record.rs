@@ -39,6 +39,12 @@ pub fn json_ld_of_basis(evidence: &ConsentEvidence, kind: BasisKind) -> Result<V
             "schema:sha256": notice.sha256.to_string() });
         put("dpv:hasNotice", shown);
     }
+    put("postern:steps", Value::Array(steps(evidence)?));
+    Ok(canonical::to_bytes(&Value::Object(record))?)
+}
+
+/// The act itself, and what happened before and since.
+pub(super) fn steps(evidence: &ConsentEvidence) -> Result<Vec<Value>, RecordError> {
     let mut recorded = Vec::new();
     if let Some(at) = evidence.given_at {
         let how = evidence.method.label(crate::document::terms::Language::English);
@@ -48,8 +54,7 @@ pub fn json_ld_of_basis(evidence: &ConsentEvidence, kind: BasisKind) -> Result<V
         let word = if event.status == super::Status::Withdrawn { "opted out" } else { "recorded" };
         recorded.push(step(word, event.at, event.by.as_str(), &event.method)?);
     }
-    put("postern:steps", Value::Array(recorded));
-    Ok(canonical::to_bytes(&Value::Object(record))?)
+    Ok(recorded)
 }
 
 fn step(what: &str, at: model::Timestamp, by: &str, how: &str) -> Result<Value, RecordError> {
@@ -62,7 +67,7 @@ fn step(what: &str, at: model::Timestamp, by: &str, how: &str) -> Result<Value, 
 }
 
 /// GDPR Art. 6(1); the soft opt-in is a rule of the ePrivacy Directive.
-const fn term(kind: BasisKind) -> &'static str {
+pub(super) const fn term(kind: BasisKind) -> &'static str {
     match kind {
         BasisKind::Consent => "eu-gdpr:A6-1-a",
         BasisKind::Contract => "eu-gdpr:A6-1-b",

@@ -3,10 +3,13 @@
 //!
 //! Bad input: limits on size and entries come before anything is read.
 
+use super::acts::ActRead;
 use super::evidence_file::{
     BLINDS, EXPORT, EvidenceFileError, KEY, RECEIPT, RECORD, SIZE_MAX, SUMS, notice_hash, notice_name,
 };
+use super::rebuilt::{Worth, judged};
 use crate::document::canonical::Sha256;
+use model::Timestamp;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::io::{Cursor, Read as _};
@@ -36,12 +39,15 @@ pub enum EvidenceFault {
     /// An act of somebody else.
     #[error("{0} is about another person than the record")]
     OtherPerson(String),
-    /// A record that says more than its act.
-    #[error("{0} is no consent, and the record says that it is one")]
-    OtherBasis(String),
     /// The words are not those of the record or of an act.
     #[error("the words that {0} names are not in the file")]
     OtherWords(String),
+    /// The record says what does not follow from its acts.
+    #[error("record.jsonld says another {0} than the acts beside it")]
+    Differs(&'static str),
+    /// Nothing was done that the record could be of.
+    #[error("there is no act beside the record by which anything was given, refused or asked for")]
+    NoAct,
 }
 
 /// A receipt, and what its leaf must hold.
@@ -51,8 +57,8 @@ pub struct Claim {
     pub name: String,
     /// The receipt.
     pub receipt: Vec<u8>,
-    /// The leaf's `id`, where what it is about says so.
-    pub event: Option<String>,
+    /// The leaf's `id` and when, where what it is about says so.
+    pub event: Option<(String, Timestamp)>,
     /// Blind and SHA-256 of what the leaf commits to; nothing for an import.
     pub opening: Option<([u8; 32], [u8; 32])>,
     /// Is it the leaf that says what was handed over?
@@ -72,6 +78,8 @@ pub struct EvidenceRead {
     pub claims: Vec<Claim>,
     /// Acts whose statements are of version 1: they do not say about whom they are.
     pub unbound: usize,
+    /// What it is worth.
+    pub worth: Worth,
 }
 
 type Parts = BTreeMap<String, Vec<u8>>;
@@ -102,12 +110,17 @@ pub fn read_evidence(octets: &[u8]) -> Result<EvidenceRead, EvidenceFault> {
     }
     let key = part(&parts, KEY)?;
     let record: Value = serde_json::from_slice(record).map_err(|_| unreadable(RECORD))?;
+    let (acts, unbound) = bound(&parts, &record)?;
+    let claims = claims(&parts)?;
+    // The leaf of an import is opened by the receipt that the controller has, and by nothing here.
+    let has_import = claims.iter().any(|claim| !claim.is_export && claim.opening.is_none());
     Ok(EvidenceRead {
-        unbound: bound(&parts, &record)?,
+        unbound,
+        worth: judged(&record, &acts, has_import)?,
         record,
         notice,
         log_key: String::from_utf8_lossy(key).trim().to_owned(),
-        claims: claims(&parts)?,
+        claims,
     })
 }
 
@@ -123,7 +136,7 @@ fn claims(parts: &Parts) -> Result<Vec<Claim>, EvidenceFault> {
             let blind = Sha256::from_hex(blind).map_err(|_| EvidenceFault::Unreadable(BLINDS.to_owned()))?;
             opening = Some((blind.0, Sha256::of(bytes).0));
             if !is_export {
-                event = Some(act(parts, &about, bytes)?);
+                event = Some(act(parts, &about)?);
             }
         }
         claims.push(Claim { name: name.clone(), receipt: receipt.clone(), event, opening, is_export });
@@ -138,44 +151,37 @@ fn claims(parts: &Parts) -> Result<Vec<Claim>, EvidenceFault> {
     Ok(claims)
 }
 
-/// Every act is about the person whom the record names, and a record of consent rests on one. How many acts do not say
-/// about whom they are.
-fn bound(parts: &Parts, record: &Value) -> Result<usize, EvidenceFault> {
+/// The acts, oldest first, each about the person whom the record names. How many do not say about whom they are.
+fn bound(parts: &Parts, record: &Value) -> Result<(Vec<ActRead>, usize), EvidenceFault> {
     let person = record.pointer("/dpv:hasDataSubject/dct:identifier").and_then(Value::as_str);
-    let is_consent = record.get("@type").and_then(Value::as_str) == Some("dpv:ConsentRecord");
-    let (mut unbound, mut last) = (0, None);
+    let (mut acts, mut unbound) = (Vec::new(), 0);
     let names = (1..=parts.len()).map(|number| format!("act-{number}.json"));
     for name in names.filter(|name| parts.contains_key(name)) {
-        let act: Value =
-            serde_json::from_slice(part(parts, &name)?).map_err(|_| EvidenceFault::Unreadable(name.clone()))?;
-        if act.get("v").and_then(Value::as_u64).is_none_or(|version| version < 2) {
+        let act = read(parts, &name)?;
+        if act.is_first_version {
             unbound += 1;
-        } else if person.is_none() || act.get("subject").and_then(Value::as_str) != person {
+        } else if person.is_none() || act.subject.as_deref() != person {
             return Err(EvidenceFault::OtherPerson(name));
         }
-        let decisions = act.get("decisions").and_then(Value::as_array).into_iter().flatten();
-        if decisions.into_iter().any(|one| one.get("decision").and_then(Value::as_str) == Some("given")) {
-            let basis = act.get("basis").and_then(Value::as_str).map(str::to_owned);
-            last = basis.map(|basis| (name, basis));
-        }
+        acts.push(act);
     }
-    match last {
-        Some((name, basis)) if is_consent && basis != "consent" => Err(EvidenceFault::OtherBasis(name)),
-        _ => Ok(unbound),
-    }
+    Ok((acts, unbound))
 }
 
-/// The event of an act, whose words must be there.
-fn act(parts: &Parts, name: &str, bytes: &[u8]) -> Result<String, EvidenceFault> {
-    let unreadable = || EvidenceFault::Unreadable(name.to_owned());
-    let act: Value = serde_json::from_slice(bytes).map_err(|_| unreadable())?;
-    if let Some(stated) = act.get("notice") {
+fn read(parts: &Parts, name: &str) -> Result<ActRead, EvidenceFault> {
+    ActRead::parse(part(parts, name)?).ok_or_else(|| EvidenceFault::Unreadable(name.to_owned()))
+}
+
+/// The event of an act and when it was, whose words must be there.
+fn act(parts: &Parts, name: &str) -> Result<(String, Timestamp), EvidenceFault> {
+    let act = read(parts, name)?;
+    if let Some(stated) = &act.notice {
         let of_file = (0..parts.len()).map(notice_name).map_while(|name| parts.get(&name));
-        if !of_file.into_iter().any(|words| stated == &Sha256::of(words).to_string()) {
+        if !of_file.into_iter().any(|words| *stated == Sha256::of(words).to_string()) {
             return Err(EvidenceFault::OtherWords(name.to_owned()));
         }
     }
-    act.get("event").and_then(Value::as_str).map(str::to_owned).ok_or_else(unreadable)
+    Ok((act.event, act.at))
 }
 
 fn part<'a>(parts: &'a Parts, name: &str) -> Result<&'a Vec<u8>, EvidenceFault> {

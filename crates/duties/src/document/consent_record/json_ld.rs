@@ -109,7 +109,7 @@ pub(super) fn parties(shown: &[PartyShown], role: &str) -> Value {
     Value::Array(shown.iter().map(one).collect())
 }
 
-fn purpose_id(base: &str, id: &str) -> String {
+pub(super) fn purpose_id(base: &str, id: &str) -> String {
     format!("{base}#purpose-{}", iri_part(id))
 }
 
@@ -161,7 +161,7 @@ fn notice_shown(notice: &NoticeShown) -> Value {
 }
 
 /// The act itself, decision by decision, and what happened before and since, in order of time.
-fn statuses(evidence: &ConsentEvidence, base: &str) -> Result<Vec<Value>, RecordError> {
+pub(super) fn statuses(evidence: &ConsentEvidence, base: &str) -> Result<Vec<Value>, RecordError> {
     let mut found: Vec<(Timestamp, Value)> = Vec::new();
     for event in &evidence.events {
         found.push((event.at, later(evidence, event, base)?));

@@ -3,19 +3,23 @@
 //!
 //! Never: the person's address. The record names him by an opaque reference; who holds the key to it can join both.
 
+mod acts;
 mod basis_record;
 mod defects;
 mod evidence_file;
 mod evidence_read;
 mod json_ld;
+mod rebuilt;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use acts::{Account, ActRead};
 pub use basis_record::json_ld_of_basis;
 pub use defects::{Defect, Grade, refuse_as_evidence};
 pub use evidence_file::{About, ActShown, Contents, EvidenceFile, EvidenceFileError};
 pub use evidence_read::{Claim, EvidenceFault, EvidenceRead, read_evidence};
 pub use json_ld::{RecordError, json_ld};
+pub use rebuilt::Worth;
 
 use super::canonical::Sha256;
 use super::notice::LanguageTag;

@@ -1,10 +1,10 @@
 //! Evidence of consent: what is refused, how it reads in the words of the vocabulary, and the file to hand on.
 
 use super::{
-    About, ActShown, Action, By, ChoiceShown, Confirmed, ConsentEvidence, Contents, Decision, EvidenceFault,
-    EvidenceFile, EvidenceFileError, FormShown, Freedom, Grade, Method, NoticeShown, PartyShown, PurposeDecision,
-    PurposeKind, Standing, Status, StatusEvent, Storage, SubjectReference, json_ld, json_ld_of_basis, read_evidence,
-    refuse_as_evidence,
+    About, Account, ActRead, ActShown, Action, By, ChoiceShown, Confirmed, ConsentEvidence, Contents, Decision,
+    EvidenceFault, EvidenceFile, EvidenceFileError, FormShown, Freedom, Grade, Method, NoticeShown, PartyShown,
+    PurposeDecision, PurposeKind, Standing, Status, StatusEvent, Storage, SubjectReference, Worth, json_ld,
+    json_ld_of_basis, read_evidence, refuse_as_evidence,
 };
 use crate::document::canonical::Sha256;
 use crate::document::notice::LanguageTag;
@@ -15,11 +15,11 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 use std::io::{Cursor, Read};
 
-const NOTICE: &[u8] = b"Newsletter of Shop Ltd\n======================\n";
+pub(super) const NOTICE: &[u8] = b"Newsletter of Shop Ltd\n======================\n";
 /// 2026-05-31T10:00:00Z.
 const GIVEN: i64 = 1_780_221_600;
 
-fn at(seconds: i64) -> Timestamp {
+pub(super) fn at(seconds: i64) -> Timestamp {
     Timestamp::from_seconds(GIVEN + seconds)
 }
 
@@ -297,16 +297,77 @@ fn contents(record: &[u8], notices: &[Vec<u8>], acts: &[ActShown]) -> Result<Con
     EvidenceFile { about: About::Consent, record, notices, acts, log_key, blind, defects }.contents()
 }
 
-fn statement(words: &[u8]) -> Vec<u8> {
-    json!({"event": "0a0b", "notice": Sha256::of(words).to_string()}).to_string().into_bytes()
+/// What was asked with a form, and what was confirmed then; whatever is in `more` besides.
+pub(super) fn statement(event: &str, seconds: i64, decisions: &[(&str, &str)], more: &Value) -> Value {
+    let said = |(word, id): &(&str, &str)| {
+        let words = Sha256::of(format!("words of {id}").as_bytes()).to_string();
+        json!({"decision": word, "purpose": id, "words": words})
+    };
+    let mut act = json!({"at": at(seconds).micros(), "basis": "consent", "by": "page", "confirmed": true,
+        "controller": "ctl_1", "decisions": decisions.iter().map(said).collect::<Vec<_>>(), "details": "{}",
+        "event": event, "form": "frm_1", "method": "double-opt-in", "notice": Sha256::of(NOTICE).to_string(),
+        "subject": "sub_19c2", "v": 2});
+    act.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    act
+}
+
+/// A sign-up and its confirmation.
+pub(super) fn acts() -> Vec<Value> {
+    let page = json!({"action": "checkbox, not ticked before", "controller": "Shop Ltd",
+        "withdrawal": "https://shop.example/preferences"});
+    let asked = json!({"confirmed": false, "method": "form", "details": page.to_string()});
+    vec![
+        statement("0a0b", 0, &[("requested", "newsletter"), ("refused", "tracking")], &asked),
+        statement("0c0d", 3_600, &[("given", "newsletter")], &json!({})),
+    ]
+}
+
+/// What these acts come to.
+pub(super) fn evidence_of(acts: &[Value]) -> ConsentEvidence {
+    let read: Vec<_> = acts.iter().map(|act| ActRead::parse(act.to_string().as_bytes()).unwrap()).collect();
+    let account = Account::of(&read, "newsletter");
+    let choice = if account.is_told() { ChoiceShown::Unknown } else { ChoiceShown::Separate };
+    let decisions = account.decisions().into_iter();
+    let purposes: Vec<_> =
+        decisions.map(|(one, decision)| PurposeDecision { choice, ..purpose(&one.purpose, decision) }).collect();
+    let ids: Vec<String> = purposes.iter().map(|one| one.id.clone()).collect();
+    let full = full();
+    ConsentEvidence {
+        record_id: account.given_act().unwrap().event.clone(),
+        events: account.events(&ids),
+        purposes,
+        jurisdiction: full.jurisdiction.clone().filter(|_| !account.is_told()),
+        withdrawal_shown: account.first_act().unwrap().seen("withdrawal"),
+        method: account.method(),
+        action: account.action(),
+        freedom: account.freedom(),
+        told_by: account.told_by(),
+        standing: account.standing().unwrap(),
+        given_at: account.given_at(),
+        confirmation: account.confirmation(),
+        source: full.source.clone().filter(|_| !account.is_told()),
+        ..full
+    }
+}
+
+/// The file of a record and its acts.
+pub(super) fn file_of(record: &[u8], acts: &[Value]) -> Vec<u8> {
+    let shown: Vec<_> = acts.iter().map(|act| shown("done", act.to_string().as_bytes())).collect();
+    let receipts: Vec<_> = (0..=acts.len()).map(|number| format!("receipt {number}")).collect();
+    contents(record, &[NOTICE.to_vec()], &shown).unwrap().file(&receipts).unwrap()
 }
 
 fn file() -> Vec<u8> {
-    let acts = [shown("consent\ngiven", &statement(NOTICE)), ActShown { about: "import".into(), opening: None }];
-    let contents = contents(&json_ld(&full()).unwrap(), &[NOTICE.to_vec()], &acts).unwrap();
-    let receipts = ["one", "two", "export"].map(str::to_owned);
-    assert_eq!(contents.file(&receipts[..2]), Err(EvidenceFileError::Archive), "a receipt is missing");
+    let statements = acts().into_iter().map(|act| shown("consent\ngiven", act.to_string().as_bytes()));
+    let acts: Vec<_> = statements.chain([ActShown { about: "import".into(), opening: None }]).collect();
+    let contents = contents(&json_ld(&own()).unwrap(), &[NOTICE.to_vec()], &acts).unwrap();
+    let receipts = ["one", "two", "three", "export"].map(str::to_owned);
+    assert_eq!(contents.file(&receipts[..3]), Err(EvidenceFileError::Archive), "a receipt is missing");
     contents.file(&receipts).unwrap()
+}
+
+fn own() -> ConsentEvidence {
+    evidence_of(&acts())
 }
 
 #[test]
@@ -314,11 +375,11 @@ fn art7_1_the_file_holds_record_words_and_receipts_and_says_how_to_check_them() 
     let file = file();
     let parts = unpacked(&file);
     let names: Vec<&str> = parts.iter().map(|(name, _)| name.as_str()).collect();
-    let expected = ["README.txt", "record.jsonld", "notice.txt", "act-1.json", "blinds.txt", "log.vkey", "SHA256SUMS"];
-    assert_eq!(names[..7], expected);
-    assert_eq!(names[7..], ["act-1.tlog-proof", "act-2.tlog-proof", "export.tlog-proof"]);
-    let sums = String::from_utf8(parts[6].1.clone()).unwrap();
-    for (name, bytes) in &parts[..6] {
+    let contents = ["README.txt", "record.jsonld", "notice.txt", "act-1.json", "act-2.json", "blinds.txt", "log.vkey"];
+    assert_eq!((&names[..7], names[7]), (&contents[..], "SHA256SUMS"));
+    assert_eq!(names[8..], ["act-1.tlog-proof", "act-2.tlog-proof", "act-3.tlog-proof", "export.tlog-proof"]);
+    let sums = String::from_utf8(parts[7].1.clone()).unwrap();
+    for (name, bytes) in &parts[..7] {
         assert!(sums.contains(&format!("{}  {name}", Sha256::of(bytes))), "{name}");
     }
     let readme = String::from_utf8(parts[0].1.clone()).unwrap();
@@ -328,26 +389,27 @@ fn art7_1_the_file_holds_record_words_and_receipts_and_says_how_to_check_them() 
 
     let read = read_evidence(&file).unwrap();
     assert_eq!((read.notice, read.log_key.as_str()), (Some(Sha256::of(NOTICE)), "log+00000000+AQ=="));
-    let [first, import, export] = read.claims.as_slice() else { panic!("{:?}", read.claims) };
-    assert_eq!(first.event.as_deref(), Some("0a0b"));
-    assert_eq!(first.opening, Some(([7; 32], Sha256::of(&statement(NOTICE)).0)));
-    assert_eq!((import.opening, import.receipt.as_slice()), (None, b"two".as_slice()));
-    assert_eq!((export.is_export, export.opening), (true, Some(([9; 32], Sha256::of(&parts[6].1).0))));
+    let [first, _, import, export] = read.claims.as_slice() else { panic!("{:?}", read.claims) };
+    assert_eq!(first.event, Some(("0a0b".to_owned(), at(0))));
+    assert_eq!(first.opening, Some(([7; 32], Sha256::of(&parts[3].1).0)));
+    assert_eq!((import.opening, import.receipt.as_slice()), (None, b"three".as_slice()));
+    assert_eq!((export.is_export, export.opening), (true, Some(([9; 32], Sha256::of(&parts[7].1).0))));
+    assert_eq!((read.worth, read.unbound), (Worth::default(), 0));
 }
 
 #[test]
 fn art7_1_each_changed_byte_of_what_is_listed_is_found() {
     let file = file();
     let receipts = file.windows(4).position(|window| window == b"PK\x01\x02").unwrap();
-    let end = unpacked(&file).iter().take(7).map(|(name, bytes)| name.len() + bytes.len() + 30).sum::<usize>();
+    let end = unpacked(&file).iter().take(8).map(|(name, bytes)| name.len() + bytes.len() + 30).sum::<usize>();
     assert!(end < receipts);
     for at in 0..end {
         let mut changed = file.clone();
         changed[at] ^= 1;
         // Octets of an entry's head that say nothing, such as its date, may differ.
         if let Ok(read) = read_evidence(&changed) {
-            assert_eq!(read.claims.len(), 3, "octet {at}");
-            assert_eq!(read.record, record(&full()), "octet {at}");
+            assert_eq!(read.claims.len(), 4, "octet {at}");
+            assert_eq!(read.record, record(&own()), "octet {at}");
         }
     }
     for part in ["record.jsonld", "notice.txt", "act-1.json", "blinds.txt", "README.txt"] {
@@ -376,31 +438,9 @@ fn art7_1_other_words_than_those_shown_make_no_file() {
     let large = [shown("large", &vec![b'x'; 16 * 1024 * 1024])];
     assert_eq!(contents(&record, &[NOTICE.to_vec()], &large).unwrap_err(), EvidenceFileError::TooLarge);
     // An act with words that are not in the file makes a file that is found out.
-    let acts = [shown("given", &statement(b"other words"))];
-    let file = contents(&record, &[NOTICE.to_vec()], &acts).unwrap().file(&["a".into(), "b".into()]).unwrap();
-    assert_eq!(read_evidence(&file).unwrap_err(), EvidenceFault::OtherWords("act-1.json".into()));
-}
-
-#[test]
-fn art7_1_an_act_about_somebody_else_or_of_another_kind_makes_no_evidence() {
-    let read = |act: &Value| {
-        let acts = [shown("given", &act.to_string().into_bytes())];
-        let contents = contents(&json_ld(&full()).unwrap(), &[NOTICE.to_vec()], &acts).unwrap();
-        read_evidence(&contents.file(&["a".into(), "b".into()]).unwrap())
-    };
-    let act = json!({"event": "0a0b", "v": 2, "subject": "sub_19c2", "basis": "consent",
-        "decisions": [{"decision": "given", "purpose": "newsletter"}]});
-    assert_eq!(read(&act).unwrap().unbound, 0);
-    let with = |name: &str, value: Value| {
-        let mut act = act.clone();
-        act[name] = value;
-        read(&act)
-    };
-    assert_eq!(with("subject", json!("sub_bob")).unwrap_err(), EvidenceFault::OtherPerson("act-1.json".into()));
-    assert_eq!(with("subject", Value::Null).unwrap_err(), EvidenceFault::OtherPerson("act-1.json".into()));
-    assert_eq!(with("basis", json!("contract")).unwrap_err(), EvidenceFault::OtherBasis("act-1.json".into()));
-    // A statement of version 1 says neither, and is counted.
-    assert_eq!(with("v", json!(1)).unwrap().unbound, 1);
+    let mut other = acts();
+    other[1]["notice"] = Sha256::of(b"other words").to_string().into();
+    assert_eq!(read_evidence(&file_of(&record, &other)).unwrap_err(), EvidenceFault::OtherWords("act-2.json".into()));
 }
 
 #[test]

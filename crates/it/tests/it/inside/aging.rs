@@ -123,7 +123,7 @@ async fn art21_3_a_bounce_runs_out_by_the_days_of_its_stream_and_a_wish_does_not
     let streams: Vec<_> = house.store.streams(controller).iter().map(|stream| stream.id).collect();
     house.store.issue_instruction(controller, &Operation::ALL, &streams, 1_000_000).await.unwrap();
     let scopes = Scopes::from([Scope::Api]);
-    let plan = CredentialPlan { streams: ForStreams::All, scopes, note: String::new() };
+    let plan = CredentialPlan { streams: ForStreams::All, scopes, mode: store::Mode::Live, note: String::new() };
     let key = house.store.make_credential(controller, &plan).await.unwrap().api_key;
     house.shop = Tenant { key, ..house.shop.clone() };
     house.suppress(&house.shop, DAN, "marketing", "objection").await;

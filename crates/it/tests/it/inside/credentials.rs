@@ -3,12 +3,13 @@
 use super::house::{ADA, House, Tenant, Told, bearer, json_of};
 use super::ledger::entries;
 use serde_json::{Value, json};
-use store::{CredentialPlan, ForStreams, Scope, Scopes};
+use store::{CredentialPlan, ForStreams, Mode, Scope, Scopes};
 use testkit::http::HttpAnswer;
 
 /// The tenant with another credential of his controller.
 async fn holder(house: &House, who: &Tenant, streams: ForStreams, scopes: &[Scope]) -> Tenant {
-    let plan = CredentialPlan { streams, scopes: Scopes::from_iter(scopes.iter().copied()), note: String::new() };
+    let scopes = Scopes::from_iter(scopes.iter().copied());
+    let plan = CredentialPlan { streams, scopes, mode: Mode::Live, note: String::new() };
     let made = house.store.make_credential(who.controller, &plan).await.unwrap();
     Tenant { credential: made.id, username: made.username, password: made.password, key: made.api_key, ..who.clone() }
 }
@@ -138,6 +139,54 @@ async fn art32_4_no_key_gives_what_it_has_not_itself() {
     let admin = administrator(&house, &shop).await;
     assert_eq!(house.by_http(&admin, Some("service"), &admin.from, ADA).await.rule(), "credential-scope");
     house.by_http(&admin, Some("transactional"), &admin.from, ADA).await.id();
+}
+
+/// GDPR Art. 29, 32(4): the key of a program that sends neither signs, nor reads or changes what is recorded of people.
+/// Every route of the published API is asked; those that such a key may use are named here.
+#[tokio::test]
+async fn art29_a_key_that_sends_does_nothing_else_on_any_route() {
+    let house = House::new().await;
+    let key = holder(&house, &house.shop, ForStreams::All, &[Scope::Api]).await;
+    let document = json_of(&house.http.get("/v1/openapi.json", &[]).await.unwrap());
+    let may = [
+        "post /v1/messages",
+        "post /v1/messages/raw",
+        "get /v1/queue",
+        "post /v1/queue/retry",
+        "get /v1/messages/{id}",
+        "post /v1/decisions",
+        "get /v1/decisions/{id}",
+        "post /v1/consents/withdraw",
+        "post /v1/suppressions",
+    ];
+    let (mut asked, mut refused) = (Vec::new(), 0);
+    for (path, methods) in document["paths"].as_object().unwrap().iter().filter(|(path, _)| path.starts_with("/v1/")) {
+        for method in methods.as_object().unwrap().keys() {
+            let name = format!("{method} {path}");
+            let bearer = bearer(&key);
+            let fields = [("Authorization", bearer.as_str()), ("Content-Type", "application/json")];
+            let place = path.replace("{id}", &house.store.public_id(house.shop.credential));
+            let answer = house.http.request(&method.to_uppercase(), &place, &fields, b"{}").await.unwrap();
+            let is_out = answer.status == 403 && answer.text().contains("out-of-scope");
+            assert_eq!(
+                is_out,
+                !may.contains(&name.as_str()) && path != "/v1/openapi.json",
+                "{name}: {}",
+                answer.text()
+            );
+            refused += usize::from(is_out);
+            asked.push(name);
+        }
+    }
+    assert!(may.iter().all(|name| asked.iter().any(|other| other == name)), "{asked:#?}");
+    assert!(refused > 30, "{refused} of {asked:#?}");
+    // Twin: one for people is let in there, and still signs nothing.
+    let people = holder(&house, &house.shop, ForStreams::All, &[Scope::Api, Scope::People]).await;
+    assert_eq!(house.get(&people, "/v1/suppressions").await.status, 200);
+    assert_eq!(house.get(&people, "/v1/agreements").await.status, 403);
+    let authority = holder(&house, &house.shop, ForStreams::All, &[Scope::Api, Scope::Authority]).await;
+    assert_eq!(house.get(&authority, "/v1/agreements").await.status, 200);
+    assert_eq!(house.get(&authority, "/v1/suppressions").await.status, 403);
 }
 
 #[tokio::test]

@@ -17,7 +17,7 @@ fn limits() -> Limits {
 
 /// Dialogues that need the scripted door of `crates/smtpd`: senders and recipients refused by name, and contents that
 /// are no messages.
-const SCRIPTED: [&str; 25] = [
+const SCRIPTED: [&str; 26] = [
     "bdat",
     "bdat-bare-newline",
     "bdat-pipelined",
@@ -43,6 +43,7 @@ const SCRIPTED: [&str; 25] = [
     "trusted-has-no-auth",
     "rset",
     "smuggling-crlf-dot-lf",
+    "smtputf8",
 ];
 
 fn dialogues() -> Vec<PathBuf> {

@@ -2,7 +2,7 @@
 //! stream's terms, sign-ups that were never confirmed, rights that a controller has not been told of. Beside each what
 //! stays.
 
-use super::house::{ADA, BOB, HOUR, House, MINUTE, Tenant, address, http_told, json_of, letter};
+use super::house::{ADA, BOB, HOUR, House, MINUTE, PAGES, Tenant, address, http_told, json_of, letter};
 use duties::profile::{Profile, keep};
 use ledger::{Entry, Folder};
 use model::instruction::Operation;
@@ -107,9 +107,38 @@ pub(super) async fn sign_up(house: &House, form: &str, to: &str) {
     assert_eq!(posted(house, form, &sent).await.status, 200);
 }
 
+/// Presses the button behind the link that was mailed.
+pub(super) async fn confirm(house: &House, to: &str) {
+    let mail = house.mx.wait_for_recipient(to, 1).await.remove(0).text();
+    let unfolded = mail.replace("=\r\n", "");
+    let at = unfolded.find("/c/").expect("a link to confirm");
+    let link = unfolded[at..].split_whitespace().next().unwrap();
+    assert_eq!(posted(house, link, "").await.status, 200);
+}
+
 pub(super) async fn posted(house: &House, path: &str, form: &str) -> HttpAnswer {
     let kind = [("Content-Type", "application/x-www-form-urlencoded")];
     house.http.request("POST", path, &kind, form.as_bytes()).await.unwrap()
+}
+
+/// The link of the nth request to confirm that went to a person, counted from 1.
+pub(super) async fn asked_link(house: &House, to: &str, nth: usize) -> String {
+    let (mut seen, mut mails) = (0, 0);
+    loop {
+        mails += 1;
+        let text = house.mx.wait_for_recipient(to, mails).await.remove(mails - 1).text().replace("=\r\n", "");
+        let Some(at) = text.find(&format!("{PAGES}/c/")) else { continue };
+        seen += 1;
+        if seen == nth {
+            return text[at + PAGES.len()..].split_whitespace().next().unwrap().to_owned();
+        }
+    }
+}
+
+/// How many requests to confirm went to a person, once nothing waits.
+pub(super) async fn times_asked(house: &House, to: &str) -> usize {
+    house.until_empty().await;
+    house.mx.received().iter().filter(|one| one.to == [to] && one.text().contains("Please confirm")).count()
 }
 
 /// Is the address kept, and how many pieces of evidence are?
@@ -131,12 +160,8 @@ async fn art5_1_e_who_signs_up_and_never_confirms_is_forgotten_and_not_asked_aga
     for to in [ADA, BOB] {
         sign_up(&house, form, to).await;
     }
-    let mail = house.mx.wait_for_recipient(BOB, 1).await.remove(0).text();
+    confirm(&house, BOB).await;
     house.mx.wait_for_recipient(ADA, 1).await;
-    let unfolded = mail.replace("=\r\n", "");
-    let at = unfolded.find("/c/").expect("a link to confirm");
-    let link = unfolded[at..].split_whitespace().next().unwrap();
-    assert_eq!(posted(&house, link, "").await.status, 200);
     // The request runs out after seven days, and a day later nothing needs to be known.
     house.clock.advance(8 * DAY - MINUTE);
     house.store.tidy().await.unwrap();

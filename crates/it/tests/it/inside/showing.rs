@@ -2,31 +2,31 @@
 //! beside what is still done.
 
 use super::house::{ADA, BOB, House, address, json_of};
-use super::keeping::{forwarded, notice, posted, reachable, sign_up};
+use super::keeping::{asked_link, forwarded, notice, posted, reachable, sign_up};
 use model::PurposeId;
 use serde_json::{Value, json};
-use store::permission::{Link, LinkTarget};
+use store::permission::{Act, Leaving, Link, LinkTarget, Method};
 use testkit::http::HttpAnswer;
 
-async fn publish(house: &House, name: &str, purposes: &[&str], notice: &Value) -> HttpAnswer {
+pub(super) async fn publish(house: &House, name: &str, purposes: &[&str], notice: &Value) -> HttpAnswer {
     let asked = json!({"name": name, "purposes": purposes, "notices": [notice]});
     house.post(&house.shop, "/v1/forms", &asked).await
 }
 
-fn path_of(answer: &HttpAnswer) -> String {
+pub(super) fn path_of(answer: &HttpAnswer) -> String {
     assert_eq!(answer.status, 201, "{}", answer.text());
     let url = json_of(answer)["url"].as_str().unwrap().to_owned();
     url[url.find("/f/").unwrap()..].to_owned()
 }
 
 /// The value of a hidden field.
-fn value(page: &str, name: &str) -> String {
+pub(super) fn value(page: &str, name: &str) -> String {
     let before = format!("name=\"{name}\" value=\"");
     let at = page.find(&before).unwrap_or_else(|| panic!("no {name} in {page}")) + before.len();
     page[at..].split('"').next().unwrap().to_owned()
 }
 
-fn page_link(house: &House, to: &str, message: Option<&str>) -> String {
+pub(super) fn page_link(house: &House, to: &str, message: Option<&str>) -> String {
     let controller = house.shop.controller;
     let tag = house.store.tag_of(controller, &address(to)).unwrap();
     let message = message.map(|id| house.inner(id));
@@ -75,12 +75,20 @@ async fn art7_1_a_tick_is_evidence_only_with_a_notice_that_was_shown_and_speaks_
     let house = House::new().await;
     path_of(&publish(&house, "news", &["newsletter"], &notice()).await);
     let tick = async |to: &str, shown: Option<&str>| {
+        house.consent(to).await;
+        let shop = &house.shop;
+        let tag = house.store.tag_of(shop.controller, &address(to)).unwrap();
+        let (from, act) = (Leaving::Purpose(PurposeId::of_stream(shop.newsletter)), Act::by(Method::Page));
+        house.store.leave(shop.controller, tag, from, &act).await.unwrap();
         let link = format!("/p/{}", page_link(&house, to, None));
         let page = house.http.get(&link, &[]).await.unwrap().text();
-        let shown = shown.map_or_else(|| value(&page, "form_token"), str::to_owned);
-        let sent = format!("purpose={}&form_token={shown}&language=en", value(&page, "purpose"));
+        let token = shown.map_or_else(|| value(&page, "form_token"), str::to_owned);
+        let sent = format!("purpose={}&form_token={token}&language=en", value(&page, "purpose"));
         let answer = posted(&house, &link, &sent).await;
         assert_eq!(answer.status, 200, "{}", answer.text());
+        let asked = house.http.get(&asked_link(&house, to, 1).await, &[]).await.unwrap().text();
+        assert_eq!(asked.contains("We send you our newsletter"), shown.is_none(), "{asked}");
+        assert_eq!(posted(&house, &asked_link(&house, to, 1).await, "").await.status, 200);
         evidence(&house, to).await
     };
     assert_eq!(tick(ADA, Some("")).await, "Unverified false", "no words");

@@ -135,3 +135,88 @@ async fn rfc8058_3_2_one_click_is_done_as_multipart_and_urlencoded_and_nothing_e
     }
     assert_eq!(posted(&house, "/u/unknown", "List-Unsubscribe=One-Click").await.status, 404);
 }
+
+#[tokio::test]
+async fn law_r5_sign_ups_of_a_network_are_counted_by_controller_and_junk_shuts_none() {
+    let house = House::new().await;
+    let form = published(&house).await;
+    let junk = form.replace("/news", "/other");
+    for _ in 0..100 {
+        assert_eq!(posted(&house, &junk, "email=x").await.status, 404);
+    }
+    let page = house.http.get(&form, &[]).await.unwrap().text();
+    let value = |name: &str| super::showing::value(&page, name);
+    let sign_up = async |number: usize| {
+        let (purpose, shown) = (value("purpose"), value("form_version"));
+        let sent =
+            format!("email=p{number}%40dest.example&purpose={purpose}&language=en&form_version={shown}&homepage=");
+        posted(&house, &form, &sent).await.status
+    };
+    for number in 0..20 {
+        assert_eq!(sign_up(number).await, 200);
+    }
+    assert_eq!(sign_up(20).await, 429);
+    // And whatever it asks for, a network has its bound.
+    let mut last = 0;
+    for _ in 0..300 {
+        last = posted(&house, &junk, "email=x").await.status;
+    }
+    assert_eq!(last, 429);
+    assert_eq!(posted(&house, "/u/unknown", "List-Unsubscribe=One-Click").await.status, 404, "leaving has none");
+}
+
+#[tokio::test]
+async fn art32_1_b_dry_runs_that_do_not_come_keep_nobody_from_asking() {
+    let house = House::new().await;
+    let key = bearer(&house.shop);
+    let mut open = Vec::new();
+    for _ in 0..3 {
+        open.push(silent(&house, "/v1/decisions", Some(&key), LARGEST).await);
+    }
+    let ask = async || {
+        let body = json!({"stream": "transactional", "recipients": [ADA]});
+        house.post(&house.shop, "/v1/decisions", &body).await
+    };
+    let answer = ask().await;
+    assert_eq!((answer.status, &json_of(&answer)["queued"]), (200, &json!(1)), "{}", answer.text());
+    assert_eq!(ask().await.status, 200, "its turn ends with its answer");
+    drop(open);
+}
+
+/// An import that sends its first row and no more.
+async fn silent_import(house: &House, key: &str, path: &str) -> TcpStream {
+    let mut stream = TcpStream::connect(house.http_at).await.unwrap();
+    let text = "email,consent_at\r\n";
+    let head = format!(
+        "POST {path} HTTP/1.1\r\nHost: x\r\nAuthorization: {key}\r\nContent-Type: text/csv\r\n\
+         Content-Length: 1000000\r\n\r\n{text}"
+    );
+    stream.write_all(head.as_bytes()).await.unwrap();
+    stream
+}
+
+#[tokio::test]
+async fn art32_1_b_one_controllers_import_lets_anothers_in_and_not_a_second_of_his() {
+    let house = House::new().await;
+    let import = "/v1/imports?purpose=newsletter&basis=consent&notice=elsewhere&source=x&method=form";
+    let import_of = async |who: &super::house::Tenant| {
+        let key = bearer(who);
+        let headers = [("Authorization", key.as_str()), ("Content-Type", "text/csv")];
+        let text = "email,consent_at\r\nada@dest.example,2025-03-01\r\n";
+        house.http.request("POST", import, &headers, text.as_bytes()).await.unwrap()
+    };
+    let open = silent_import(&house, &bearer(&house.shop), import).await;
+    // It has its turn as soon as it was authenticated.
+    let refused = loop {
+        let answer = import_of(&house.shop).await;
+        if answer.status == 503 {
+            break answer;
+        }
+        assert_eq!(answer.status, 201, "{}", answer.text());
+    };
+    assert!(refused.text().contains("another one of yours"), "{}", refused.text());
+    let agency = house.admit("agency", "agency.example").await;
+    let answer = import_of(&agency).await;
+    assert_eq!(answer.status, 201, "{}", answer.text());
+    drop(open);
+}

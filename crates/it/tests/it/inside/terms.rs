@@ -4,6 +4,7 @@
 use super::house::{
     ADA, BOB, HOUR, House, MINUTE, Tenant, Told, address, content, events, http_told, json_of, last, letter,
 };
+use super::keeping::{asked_link, posted};
 use model::instruction::Operation;
 use model::stream::{Frequency, Quiet, Terms, TlsFloor, Tracking};
 use model::{PurposeId, StreamKind};
@@ -15,7 +16,7 @@ use testkit::mx::{Conduct, StartTls};
 const DAY: Duration = Duration::from_secs(86_400);
 
 /// A further stream with terms, which the shop may use from now on: `bounded` for marketing, `guarded` for receipts.
-async fn with_terms(house: &mut House, name: &str, terms: Terms) {
+pub(super) async fn with_terms(house: &mut House, name: &str, terms: Terms) {
     let shop = &house.shop;
     let (kind, purpose) = match name {
         "guarded" => (StreamKind::Transactional, shop.transactional),
@@ -54,7 +55,7 @@ async fn by_smtp(house: &House, stream: &str, to: &str) -> Told {
     house.by_smtp(&house.shop, Some(stream), &house.shop.from, to).await
 }
 
-fn at_most(messages: u32, days: u32) -> Terms {
+pub(super) fn at_most(messages: u32, days: u32) -> Terms {
     Terms { frequency: Some(Frequency { messages, days }), ..Terms::default() }
 }
 
@@ -165,7 +166,12 @@ async fn art21_2_a_person_chooses_fewer_on_his_page_and_gets_fewer() {
     assert_eq!(checked(&house, &path).await, Some("monthly"));
     house.clock.advance(20 * DAY);
     assert_eq!(by_http(&house, "newsletter", ADA).await.rule(), CAPPED);
+    // More than before needs a word out of her mailbox: whoever has her link cannot choose it for her.
     choose(&house, &path, &purpose, "every").await;
+    assert_eq!(checked(&house, &path).await, Some("monthly"));
+    assert_eq!(by_http(&house, "newsletter", ADA).await.rule(), CAPPED);
+    let link = asked_link(&house, ADA, 1).await;
+    assert_eq!(posted(&house, &link, "").await.status, 200);
     by_http(&house, "newsletter", ADA).await.id();
     by_http(&house, "newsletter", ADA).await.id();
 }

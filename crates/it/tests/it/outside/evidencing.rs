@@ -63,6 +63,7 @@ async fn forge(folder: &Path, file: &Path, from: &str, to: &str) -> PathBuf {
     let forged = folder.join("forged.zip");
     let script = "import hashlib,sys,zipfile\n\
         a=zipfile.ZipFile(sys.argv[1]); p={n:a.read(n) for n in a.namelist()}\n\
+        assert sys.argv[3].encode() in p['record.jsonld'], (sys.argv[3], p['record.jsonld'].decode())\n\
         p['record.jsonld']=p['record.jsonld'].replace(sys.argv[3].encode(),sys.argv[4].encode())\n\
         names=[l.split('  ')[1] for l in p['SHA256SUMS'].decode().splitlines()]\n\
         p['SHA256SUMS']=''.join(hashlib.sha256(p[n]).hexdigest()+'  '+n+'\\n' for n in names).encode()\n\
@@ -116,6 +117,7 @@ async fn art7_1_the_words_shown_are_exported_when_newer_ones_are_in_use_and_ever
     let verify = ["consent", "verify", word(&file), "--key", vkey.trim()];
     let said = run_postern(&verify).await.good();
     assert!(said.contains("3 receipts, 3 opened") && said.contains(&sha256), "{said}");
+    assert!(said.contains("\ncomplete: "), "{said}");
     run_postern(&[&verify[..], &["--log", word(&demo.log())]].concat()).await.good();
     for part in ["record.jsonld", "notice.txt", "act-1.json", "act-2.tlog-proof", "export.tlog-proof", "blinds.txt"] {
         let changed = changed(folder.path(), &file, part);
@@ -123,8 +125,23 @@ async fn art7_1_the_words_shown_are_exported_when_newer_ones_are_in_use_and_ever
         assert!(said.contains("is not right"), "{part}: {said}");
         assert_ne!(foreign(&changed, &vkey).await.code, 0, "{part}");
     }
-    // A forger who also mends the sums does not have the log's word for it.
-    let forged = forge(folder.path(), &file, "newsletter", "everything").await;
+    // A forger who also mends the sums says what the acts do not.
+    for (from, to) in [
+        ("newsletter", "everything"),
+        ("\"dpv:ConsentGiven\"", "\"dpv:RenewedConsentGiven\""),
+        (&sha256, &sha256.replace(|c: char| c.is_ascii_digit(), "f")),
+        ("ticked an empty box", "signed"),
+        ("\"dpv:isIndicatedBy\":\"dpv:DataSubject\"", "\"dpv:isIndicatedBy\":\"dpv:DataController\""),
+        ("Z\"", "Z \""),
+        ("eu-gdpr:A6-1-a", "eu-gdpr:A6-1-b"),
+    ] {
+        let forged = forge(folder.path(), &file, from, to).await;
+        let said = run_postern(&["consent", "verify", word(&forged), "--key", vkey.trim()]).await;
+        let found = ["says another", "the words that record.jsonld names"].iter().any(|words| said.err.contains(words));
+        assert!(found && said.code == 1, "{from}: {said:?}");
+    }
+    // What no act says is bound by the log's word for what was handed over.
+    let forged = forge(folder.path(), &file, "The operator of this demo", "Somebody Else").await;
     let said = run_postern(&["consent", "verify", word(&forged), "--key", vkey.trim()]).await.refusal();
     assert!(said.contains("this is not what was kept"), "{said}");
     let said = foreign(&forged, &vkey).await;
@@ -179,20 +196,21 @@ async fn art7_1_the_command_line_exports_what_was_withdrawn_too() {
 }
 
 /// What is exported of a person whose basis the controller told so: the record and the README.
-async fn told(demo: &Demo, folder: &Path, email: &str, basis: &Value) -> (Value, String) {
+async fn told(demo: &Demo, folder: &Path, (email, stream): (&str, &str), basis: &Value) -> (Value, String) {
     let words = json!({"name": "told", "version": 1, "language": "en", "text": "We write to you."});
     let notice: Value = serde_json::from_slice(&post(demo, "/v1/notices", &words).await.body).unwrap();
-    let mut body = json!({"email": email, "stream": "newsletter", "confirmed": true, "notice": notice["id"]});
+    let mut body = json!({"email": email, "stream": stream, "confirmed": true, "notice": notice["id"]});
     body.as_object_mut().unwrap().extend(basis.as_object().unwrap().clone());
     let answer = post(demo, "/v1/consents", &body).await;
     assert_eq!(answer.status, 201, "{}", answer.text());
-    let answer = post(demo, "/v1/consents/export", &json!({"email": email, "purpose": "newsletter"})).await;
+    let answer = post(demo, "/v1/consents/export", &json!({"email": email, "purpose": stream})).await;
     assert_eq!(answer.status, 200, "{}", answer.text());
     let file = folder.join("told.zip");
     fs::write(&file, &answer.body).unwrap();
     let vkey = fs::read_to_string(demo.log().join("log.vkey")).unwrap();
-    let said = run_postern(&["consent", "verify", word(&file), "--key", vkey.trim()]).await.good();
-    assert!(!said.contains("version 1"), "{said}");
+    let said = run_postern(&["consent", "verify", word(&file), "--key", vkey.trim()]).await;
+    assert_eq!(said.code, 3, "whole, and no complete evidence: {said:?}");
+    assert!(said.out.contains("\nincomplete: ") && !said.out.contains("version 1"), "{said:?}");
     foreign(&file, &vkey).await.good();
     let inner = parts(folder, &file);
     let record = serde_json::from_slice(&fs::read(inner.join("record.jsonld")).unwrap()).unwrap();
@@ -205,22 +223,21 @@ async fn told(demo: &Demo, folder: &Path, email: &str, basis: &Value) -> (Value,
 async fn art7_1_what_is_no_consent_is_never_exported_as_one_and_what_was_told_is_marked_as_told() {
     let folder = tempfile::tempdir().unwrap();
     let demo = Demo::start(Place::below(folder.path())).await;
-    for (email, kind, term) in [
-        ("contract@dest.example", "contract", "eu-gdpr:A6-1-b"),
-        ("customer@dest.example", "soft-opt-in", "postern:eprivacy-13-2"),
-    ] {
-        let basis = json!({"kind": kind, "action": "signature", "method": "paper"});
-        let (record, readme) = told(&demo, folder.path(), email, &basis).await;
-        assert_eq!((&record["@type"], &record["dpv:hasLegalBasis"]), (&json!("postern:BasisRecord"), &json!(term)));
-        assert!(!record.to_string().contains("Consent"), "{record}");
-        assert!(readme.contains("This is no consent") && !readme.contains("Nothing is missing"), "{readme}");
-    }
+    let basis = json!({"kind": "contract", "action": "signature", "method": "paper"});
+    let whose = ("contract@dest.example", "transactional");
+    let (record, readme) = told(&demo, folder.path(), whose, &basis).await;
+    assert_eq!(
+        (&record["@type"], &record["dpv:hasLegalBasis"]),
+        (&json!("postern:BasisRecord"), &json!("eu-gdpr:A6-1-b"))
+    );
+    assert!(!record.to_string().contains("Consent"), "{record}");
+    assert!(readme.contains("This is no consent") && !readme.contains("Nothing is missing"), "{readme}");
     // Consent on the controller's word is his word; unconfirmed it is not given.
     for (email, confirmed, status) in
         [("told@dest.example", true, "dpv:ConsentGiven"), ("unconfirmed@dest.example", false, "dpv:ConsentRequested")]
     {
         let basis = json!({"kind": "consent", "confirmed": confirmed, "action": "checkbox-ticked", "method": "form"});
-        let (record, readme) = told(&demo, folder.path(), email, &basis).await;
+        let (record, readme) = told(&demo, folder.path(), (email, "newsletter"), &basis).await;
         assert_eq!(record["dpv:hasLegalBasis"], "eu-gdpr:A6-1-a");
         assert_eq!(record["dpv:hasConsentStatus"][0]["@type"], json!([status]));
         assert_eq!(record["dpv:hasConsentStatus"][0]["dpv:isIndicatedBy"], "dpv:DataController");
@@ -238,4 +255,59 @@ async fn art7_1_what_is_no_consent_is_never_exported_as_one_and_what_was_told_is
     let free = json!({"email": "told@dest.example", "stream": "newsletter", "kind": "consent", "confirmed": true,
         "details": {"till": 4}});
     assert_eq!(post(&demo, "/v1/consents", &free).await.status, 201, "twin: what else is known is kept");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn art7_1_a_sign_up_without_a_key_is_the_persons_own_once_he_confirms_and_never_told_by_the_controller() {
+    let pages = Pages::open().await;
+    let (demo, folder) = (&pages.demo, tempfile::tempdir().unwrap());
+    let page = pages.get(&pages.form()).await.text();
+    let value = |name: &str| {
+        let before = format!("name=\"{name}\" value=\"");
+        let at = page.find(&before).unwrap() + before.len();
+        page[at..].split('"').next().unwrap().to_owned()
+    };
+    for (email, version, missing) in [
+        ("whole@dest.example", Some(value("form_version")), None),
+        ("versionless@dest.example", None, Some("it is not known on which form consent was given")),
+    ] {
+        let mut asked = json!({"email": email, "purposes": [value("purpose")], "language": "en"});
+        if let Some(version) = version {
+            asked["form_version"] = version.into();
+        }
+        let headers = [("Content-Type", "application/json")];
+        let http = Http::plain(demo.address("http"));
+        let answer = http.request("POST", &pages.form(), &headers, asked.to_string().as_bytes()).await.unwrap();
+        assert_eq!(answer.status, 202, "{}", answer.text());
+        let link = pages.link_for(email).await;
+        assert_eq!(pages.post(path(&link), "").await.status, 200);
+        let answer = post(demo, "/v1/consents/export", &json!({"email": email, "purpose": "newsletter"})).await;
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        let file = folder.path().join("embedded.zip");
+        fs::write(&file, &answer.body).unwrap();
+        let vkey = fs::read_to_string(demo.log().join("log.vkey")).unwrap();
+        let said = run_postern(&["consent", "verify", word(&file), "--key", vkey.trim()]).await;
+        assert_eq!(said.code, if missing.is_some() { 3 } else { 0 }, "{said:?}");
+        foreign(&file, &vkey).await.good();
+        let inner = parts(folder.path(), &file);
+        let read = |name: &str| fs::read_to_string(inner.join(name)).unwrap();
+        let act: Value = serde_json::from_str(&read("act-1.json")).unwrap();
+        assert_eq!(
+            (&act["by"], &act["method"], &act["confirmed"]),
+            (&json!("stranger"), &json!("embedded"), &json!(false))
+        );
+        let act: Value = serde_json::from_str(&read("act-2.json")).unwrap();
+        assert_eq!(
+            (&act["by"], &act["method"], &act["confirmed"]),
+            (&json!("page"), &json!("double-opt-in"), &json!(true))
+        );
+        let (record, readme) = (read("record.jsonld"), read("README.txt"));
+        let whom = serde_json::from_str::<Value>(&record).unwrap();
+        assert_eq!(whom["dpv:hasConsentStatus"][0]["dpv:isIndicatedBy"], "dpv:DataSubject");
+        assert!(!readme.contains("the controller told it"), "{readme}");
+        match missing {
+            None => assert!(readme.contains("Nothing is missing"), "{readme}"),
+            Some(lack) => assert!(readme.contains(lack) && !readme.contains("Nothing is missing"), "{readme}"),
+        }
+    }
 }

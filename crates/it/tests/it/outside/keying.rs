@@ -27,7 +27,7 @@ async fn art29_a_credential_made_by_command_serves_and_one_revoked_does_not() {
     let said = run(&["create", "--stream", "nothing"]).await.refusal();
     assert!(said.contains("no stream \"nothing\""), "{said}");
     let said = run(&["create", "--stream", "transactional", "--scopes", "everything"]).await.refusal();
-    assert!(said.contains("--scopes is of smtp, api, credentials"), "{said}");
+    assert!(said.contains("--scopes is of smtp, api, people, authority, credentials"), "{said}");
 
     demo.restart().await;
     let http = Http::plain(demo.address("http"));

@@ -48,6 +48,20 @@ impl Walk {
         run("curl", &arguments).await
     }
 
+    /// curl of a whole message in a file, with bare LF at the ends of its lines, to /v1/messages/raw.
+    async fn curl_raw(&self, subject: &str) -> Said {
+        let file = self.folder.path().join("message.eml");
+        let head = format!("From: Shop <shop@sample.example>\nTo: Ada <{ADA}>\nSubject: {subject}\nMIME-Version: 1.0");
+        fs::write(&file, format!("{head}\nContent-Type: text/plain; charset=utf-8\n\n.\nZażółć gęślą jaźń.\n\n \n"))
+            .unwrap();
+        let url = format!("{}/v1/messages/raw?stream=transactional", self.demo.text("/http"));
+        let (key, body) =
+            (format!("Authorization: Bearer {}", self.demo.text("/api_key")), format!("@{}", word(&file)));
+        let mut arguments = vec!["-sS", "--max-time", "30", "-o", "-", "-w", "\n%{http_code}", &url, "-H", &key];
+        arguments.extend(["-H", "Content-Type: message/rfc822", "--data-binary", &body]);
+        run("curl", &arguments).await
+    }
+
     async fn smtplib(&self, authority: &str, subject: &str) -> Said {
         let demo = &self.demo;
         let (host, port) = demo.text("/submission").rsplit_once(':').unwrap();
@@ -135,8 +149,11 @@ async fn mail_by_swaks_smtplib_and_curl_arrives_signed_twice_in_the_eyes_of_dkim
     let curl = message("transactional", ADA, "curl HTTPS");
     let trust = ["--cacert", demo.text("/ca")];
     assert!(walk.curl("/https", demo.text("/api_key"), &curl, &trust).await.good().ends_with("\n202"));
+    assert!(walk.curl_raw("curl of a whole message").await.good().ends_with("\n202"));
 
-    dkimpy_agrees(&walk, &["swaks STARTTLS", "swaks TLS", "smtplib", "curl HTTP", "curl HTTPS"]).await;
+    let subjects = ["swaks STARTTLS", "swaks TLS", "smtplib", "curl HTTP", "curl HTTPS", "curl of a whole message"];
+    dkimpy_agrees(&walk, &subjects).await;
+    assert_eq!(demo.arrived("curl of a whole message").await["text"], ".\r\nZażółć gęślą jaźń.\r\n\r\n \r\n");
     let python = demo.arrived("smtplib").await;
     assert_eq!(python["text"], "Sent by Python.\r\n.\r\n..dots at the beginning of lines\r\n");
 }

@@ -1,5 +1,7 @@
 //! Transactions, with and without PIPELINING: who got what, what follows, what a lost connection means.
 
+use crate::address::Repertoire;
+
 use super::super::transaction::WINDOW;
 use super::super::{BeginError, Notices, RECIPIENTS_MAX, Transaction};
 use crate::dsn::{EnvelopeId, Notify, OriginalRecipient, Return};
@@ -303,7 +305,7 @@ fn an_envelope_that_would_break_its_command_is_not_written() {
         ("ada@dest.example> X=<y", BeginError::Path),
         ("\"ada\"@dest.example> X=<y", BeginError::Path),
         ("ada@dest.example\n", BeginError::Path),
-        ("ädä@dest.example", BeginError::PathNotAscii),
+        ("ädä@dest.example", BeginError::NeedsUtf8),
     ];
     for (path, error) in bad {
         let mut wire = Wire::ready(PLAIN_PEER);
@@ -345,4 +347,24 @@ S: 250-2.0.0 kept\nS: 250 2.0.0 as? 7\n";
     assert!(transcript.as_str().starts_with("C: MAIL FROM"));
     assert!(transcript.as_str().ends_with(" lines left out)\nS: 250 kept at last\n"));
     assert!(transcript.as_str().len() <= super::super::transcript::TRANSCRIPT_OCTETS_MAX);
+}
+
+#[test]
+fn rfc6531_3_4_smtputf8_is_asked_for_where_it_is_needed_and_offered() {
+    const PEER: &str = "220 mx\r\n250-mx\r\n250-8BITMIME\r\n250 SMTPUTF8\r\n";
+    let person = Transaction { repertoire: Repertoire::Utf8, ..transaction(&["jörg@dest.example"]) };
+    let mut wire = Wire::ready(PEER);
+    wire.client.begin(person.clone(), &mut wire.out).unwrap();
+    assert_eq!(wire.said(), "MAIL FROM:<shop@sample.example> SMTPUTF8\r\n");
+    wire.hear("250 ok\r\n");
+    assert_eq!(wire.said(), "RCPT TO:<jörg@dest.example>\r\n");
+    // Who offers it and not 8BITMIME breaks RFC 6531 §3.1 (8).
+    for peer in [PLAIN_PEER, "220 mx\r\n250-mx\r\n250 8BITMIME\r\n", "220 mx\r\n250-mx\r\n250 SMTPUTF8\r\n"] {
+        let mut wire = Wire::ready(peer);
+        assert_eq!(wire.client.begin(person.clone(), &mut wire.out), Err(BeginError::NeedsUtf8), "{peer}");
+        assert!(wire.out.is_empty());
+    }
+    let mut wire = Wire::ready(PEER);
+    wire.client.begin(transaction(&[ADA]), &mut wire.out).unwrap();
+    assert_eq!(wire.said(), "MAIL FROM:<shop@sample.example>\r\n");
 }

@@ -100,3 +100,66 @@ fn rfc6152_8bit_content_is_declared() {
     let written = with_report(|report| report.returned = Returned::Full(HEAD, "Grüße\r\n".as_bytes()), write).unwrap();
     assert!(String::from_utf8(written.head).unwrap().contains("Content-Transfer-Encoding: 8bit\r\n"));
 }
+
+const GLOBAL_HEAD: &[u8] = "From: shop@sample.example\r\nTo: jörg@dest.example\r\nSubject: Ihre Quittung für Jörg\r\n\
+Message-ID: <1@sample.example>\r\n\r\n"
+    .as_bytes();
+
+/// A report about a recipient outside ASCII, its head and its body.
+fn global(to: &str, recipient: &str, original: Option<&str>, returned: Returned<'_>) -> (Vec<u8>, String) {
+    let (from, to, recipient) = (address("mail@sample.example"), address(to), address(recipient));
+    let host = Domain::parse("mx.sample.example").unwrap();
+    let original = original.map(|text| OriginalRecipient::parse(text).unwrap());
+    let made = write(&Report {
+        action: Action::Failed,
+        reporting: &host,
+        from: &from,
+        to: &to,
+        message_id: "msg_1@sample.example",
+        unix_s: 1_800_014_400,
+        envelope_id: None,
+        arrived_unix_s: 1_800_000_000,
+        original: original.as_ref(),
+        recipient: &recipient,
+        status: "5.6.7",
+        code: None,
+        until_unix_s: None,
+        returned,
+    });
+    let made = made.unwrap();
+    (made.head, String::from_utf8(made.body).unwrap())
+}
+
+fn kinds(body: &str) -> Vec<&str> {
+    body.lines().filter_map(|line| line.strip_prefix("Content-Type: ")).collect()
+}
+
+#[test]
+fn rfc6533_3_to_a_reader_in_ascii_a_recipient_outside_it_is_written_in_ascii() {
+    let original = Some("utf-8;jörg@dest.example");
+    let returned = Returned::Headers(GLOBAL_HEAD);
+    let (head, text) = global("shop@sample.example", "jörg+x@dest.example", original, returned);
+    assert!(head.is_ascii(), "it leaves without SMTPUTF8");
+    assert!(text.contains("\r\nOriginal-Recipient: utf-8; j\\x{F6}rg@dest.example\r\n"), "{text}");
+    assert!(text.contains("\r\nFinal-Recipient: utf-8; j\\x{F6}rg\\x{2B}x@dest.example\r\n"), "{text}");
+    assert_eq!(kinds(&text), ["text/plain; charset=utf-8", "message/delivery-status", "message/global-headers"]);
+    assert!(text.contains("    jörg+x@dest.example\r\n"), "{text}");
+    assert!(text.contains("Subject: Ihre Quittung für Jörg\r\n") && !text.contains("To: jörg"), "{text}");
+}
+
+#[test]
+fn rfc6533_4_to_a_reader_outside_ascii_the_report_is_in_utf_8_and_is_read_back() {
+    let returned = Returned::Full(GLOBAL_HEAD, b"Hello.\r\n");
+    let (head, text) = global("läden@sample.example", "jörg@dest.example", None, returned);
+    let head = String::from_utf8(head).unwrap();
+    assert!(head.contains("\r\nTo: <läden@sample.example>\r\n"), "{head}");
+    assert_eq!(kinds(&text), ["text/plain; charset=utf-8", "message/global-delivery-status", "message/global"]);
+    assert!(text.contains("\r\nFinal-Recipient: utf-8; jörg@dest.example\r\n"), "{text}");
+    for to in ["läden@sample.example", "shop@sample.example"] {
+        let (head, text) = global(to, "jörg@dest.example", None, returned);
+        let message = [head, text.into_bytes()].concat();
+        let read = crate::report::read(&message, crate::report::Envelope::Null);
+        let crate::report::Report::Delivery(read) = read else { panic!("{read:?}") };
+        assert_eq!(read.fates[0].recipient.as_deref(), Some("jörg@dest.example"));
+    }
+}

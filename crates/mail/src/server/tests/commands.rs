@@ -63,7 +63,9 @@ fn rfc5321_4_1_1_2_a_bad_mail_is_refused_with_its_reason() {
         ("MAIL FROM:<> =1", "501 5.5.4"),
         ("MAIL FROM:<> SIZE=1=2", "501 5.5.4"),
         ("MAIL FROM:<> RET=HDRS", "555 5.5.4"),
-        ("MAIL FROM:<> SMTPUTF8", "555 5.5.4"),
+        ("MAIL FROM:<> SMTPUTF8=1", "501 5.5.4"),
+        ("MAIL FROM:<> SMTPUTF8 smtputf8", "501 5.5.4"),
+        ("MAIL FROM:<> AUTH=ä", "501 5.5.4"),
         ("MAIL FROM:<> SIZE=26214401", "552 5.3.4"),
         ("MAIL FROM:<> SIZE=99999999999999999999", "552 5.3.4"),
     ];

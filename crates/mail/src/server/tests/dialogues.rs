@@ -19,7 +19,7 @@ fn implicit() -> Settings {
 fn rfc2920_3_2_pipelined_replies_come_in_order_at_every_split() {
     let story = run_at_every_split(&open_settings(), &[MESSAGE]);
     let expected = "220 mx.sample.example ESMTP\r\n\
-250-mx.sample.example\r\n250-PIPELINING\r\n250-8BITMIME\r\n250-CHUNKING\r\n250-ENHANCEDSTATUSCODES\r\n\
+250-mx.sample.example\r\n250-PIPELINING\r\n250-8BITMIME\r\n250-SMTPUTF8\r\n250-CHUNKING\r\n250-ENHANCEDSTATUSCODES\r\n\
 250-SIZE 26214400\r\n250 LIMITS MAILMAX=100000 RCPTMAX=1000\r\n\
 250 2.1.0 sender accepted\r\n250 2.1.5 recipient accepted\r\n550 5.7.1 not this recipient\r\n\
 250 2.1.5 recipient accepted\r\n354 send the message, end it with a line that holds a single dot\r\n\

@@ -20,6 +20,8 @@ use store::{Clearing, QueueRow, Temper};
 const FACTS_AGAIN: Duration = Duration::from_secs(60);
 /// A message held for a human.
 pub(super) const HELD_AGAIN: Duration = Duration::from_secs(15 * 60);
+/// A message that is held by an order: whoever takes the order back has it looked at again at once.
+const ORDERED_AGAIN: Duration = Duration::from_secs(6 * 3_600);
 /// Times that facts are read again because they changed under our eyes; then the message waits.
 pub(super) const FACTS_READ_MAX: usize = 16;
 
@@ -81,7 +83,8 @@ fn ask(read: &Read, connection: Connection, now: Timestamp) -> Result<Clearance,
     let (sender, message, recipient, generation) = match read {
         Read::Facts(known) => (Some(&known.0), MessageFacts { connection, ..known.1 }, Some(&known.2), known.3),
         Read::Nothing => {
-            let message = MessageFacts { from_domain: FromDomain::NotYetKnown, way_out: WayOut::Fits, connection };
+            let (from_domain, way_out) = (FromDomain::NotYetKnown, WayOut::Fits);
+            let message = MessageFacts { from_domain, way_out, connection, order: None };
             (None, message, None, 0)
         }
         Read::Away => return Err(Facing::NotNow),
@@ -128,6 +131,7 @@ impl Facing {
             // What ends by itself is asked about when it ends, and not before.
             (rule, Some(until)) => Self::Held(rule, until.since(now)),
             (rule @ Rule::FactsUnavailable, None) => Self::Held(rule, FACTS_AGAIN),
+            (rule @ (Rule::HeldByOperator | Rule::HeldByController), None) => Self::Held(rule, ORDERED_AGAIN),
             (rule, None) => Self::Held(rule, HELD_AGAIN),
         }
     }

@@ -1,15 +1,16 @@
 //! A message as it leaves: signatures, header block, body, and the envelope around them.
 //!
 //! Invariants: the return path names the message by a token, never by an address (A12 V1), or is the sender's own
-//! where no name of his domain leads here; one body hash for all signatures; no body is copied, but that of marketing,
-//! whose every copy has its own way out.
-//! Standards: RFC 5321 §4.5.5 (return path), RFC 6376.
+//! where no name of his domain leads here; one body hash for all signatures, which are over what leaves; no body is
+//! copied, but that of marketing, whose every copy has its own way out, and one in eight bits for a peer of seven.
+//! Standards: RFC 5321 §4.5.5 (return path), RFC 6376, RFC 6152 §3.
 
 use super::asking::{Facing, HELD_AGAIN};
-use super::{CONTENT_AGAIN, listed, returning};
+use super::{CONTENT_AGAIN, listed, recoded, returning};
 use crate::delivery::engine::Engine;
 use gate::Rule;
-use mail::client::{BodyKind, Notices, Transaction};
+use mail::address::Repertoire;
+use mail::client::{BodyKind, Capabilities, Notices, Transaction};
 use model::Timestamp;
 use model::message::Notice;
 use std::time::Duration;
@@ -52,7 +53,7 @@ impl Unwritten {
 }
 
 impl Letter {
-    /// Makes the message ready and signs it.
+    /// Makes the message ready for a peer that offers this, and signs it.
     ///
     /// # Errors
     /// [`Unwritten`]: it does not leave.
@@ -60,6 +61,7 @@ impl Letter {
         engine: &Engine,
         row: &QueueRow,
         content: &Content,
+        peer: &Capabilities,
         now: Timestamp,
     ) -> Result<Self, Unwritten> {
         let Engine { store, signing, .. } = engine;
@@ -71,6 +73,8 @@ impl Letter {
             // Handles to the same octets, not copies.
             content.clone()
         };
+        // Before it is signed: a signature over octets that others change on the way is none.
+        let content = if peer.eight_bit_mime { content } else { recoded::in_seven_bits(content).await };
         let is_notification = content.notice.as_ref().is_some_and(|notice| notice.is_notification);
         let (content, return_path) = match store.return_path_name(row.controller, row.domain) {
             // RFC 3461 §6.1, RFC 5321 §4.5.5: nobody is told what becomes of a notification.
@@ -98,11 +102,15 @@ impl Letter {
         let Content { recipient, head, body, notice, .. } = &self.content;
         let octets = self.signatures.len() + head.len() + body.len();
         let plain = body.is_ascii() && head.is_ascii();
+        let reverse_path = self.return_path.clone();
+        // RFC 6531 §3.2: asked for where it is needed, and nowhere else. Fields of parts are content here.
+        let named = recipient.repertoire() == Repertoire::Ascii && reverse_path.is_ascii();
         Transaction {
-            reverse_path: self.return_path.clone(),
+            reverse_path,
             recipients: vec![recipient.to_wire()],
             size: u64::try_from(octets).ok(),
             body: if plain { BodyKind::SevenBit } else { BodyKind::EightBitMime },
+            repertoire: if named && head.is_ascii() { Repertoire::Ascii } else { Repertoire::Utf8 },
             notices: notice.as_deref().map(asked).unwrap_or_default(),
         }
     }

@@ -30,7 +30,7 @@ pub(super) fn to(store: &Store, row: &QueueRow, content: Content, name: &Domain)
 
 /// The header block with the fields at its end, where it has room for them and none of them.
 fn complainable(head: &Bytes, name: &Domain, token: &str) -> Option<Bytes> {
-    let block = HeaderBlock::scan(head, Limits::SUBMISSION).ok()?;
+    let block = HeaderBlock::scan(head, Limits::INTERNATIONAL).ok()?;
     let room =
         block.block().len() + ROOM_OCTETS <= BLOCK_OCTETS_MAX && block.fields().len() + FIELDS.len() <= FIELDS_MAX;
     if !room || FIELDS.iter().any(|field| block.first(field).is_some()) {

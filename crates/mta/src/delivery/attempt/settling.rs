@@ -7,6 +7,7 @@
 
 use super::super::engine::{Engine, Row};
 use super::super::outcome::reply::{Answer, Blame, Judgement, Press, Stage, judge, press, retry_due};
+use super::super::scheduler::Against;
 use super::super::send::Link;
 use super::super::spread::seed_of;
 use super::super::worker::failed;
@@ -64,12 +65,13 @@ impl Trial<'_> {
                 row,
             })
             .await;
+        let (against, seed) = (link.against(), self.engine.seed());
         match pressing {
             Press::Same => {}
-            Press::Less => self.engine.with(|picture| picture.throttled(self.site, now)),
-            Press::Away => {
-                self.engine.with(|picture| picture.throttled(self.site, now));
-                failed(self.engine, self.site, "the site closed the channel (421)");
+            Press::Less(why) => self.engine.with(|picture| picture.throttled(self.site, against, now, seed, why)),
+            Press::Away(why) => {
+                self.engine.with(|picture| picture.throttled(self.site, against, now, seed, why));
+                failed(self.engine, self.site, against, why);
             }
         }
         if outcome.reusable { Tried::Done(link) } else { Tried::Closed }
@@ -77,6 +79,7 @@ impl Trial<'_> {
 
     /// The connection is gone. Before the final dot nobody has it; after it nobody knows.
     pub(super) async fn lost(&self, link: Box<Link>, entry: Row, trouble: &'static str) -> Tried {
+        let against = link.against();
         let interrupted = link.interrupted();
         let mut transcript = format!("{}{}", self.evidence, interrupted.transcript.as_str());
         transcript.push_str(trouble);
@@ -93,7 +96,7 @@ impl Trial<'_> {
         } else {
             self.deferred(row, now, transcript).await;
         }
-        failed(self.engine, self.site, trouble);
+        failed(self.engine, self.site, against, trouble);
         Tried::Closed
     }
 
@@ -178,7 +181,7 @@ pub(super) async fn lost_on_the_way(engine: &Engine, site: &Arc<str>, entry: Row
     let trouble = "the peer closed the connection, and no other could be opened";
     let verdict = OutcomeKind::Deferred { due: due_of(&row, Judgement::Later, now) };
     engine.settle(plain_outcome(row, started, now, verdict, format!("{trouble}\n"))).await;
-    failed(engine, site, trouble);
+    failed(engine, site, Against::Domain, trouble);
 }
 
 pub(super) async fn settle_gate(
@@ -245,7 +248,7 @@ pub(super) async fn find_out(engine: &Engine, entry: &Row, begun_at: Timestamp) 
     engine.settle(plain_outcome(row.clone(), Some(begun_at), now, verdict, transcript)).await;
 }
 
-/// The peer said at EHLO that it cannot take such a message (RFC 1870 §6.1, RFC 6152 §3).
+/// The peer said at EHLO that it cannot take such a message (RFC 1870 §6.1, RFC 6152 §3, RFC 6531 §3.2).
 pub(super) async fn unfit(
     engine: &Engine,
     link: Box<Link>,
@@ -256,9 +259,9 @@ pub(super) async fn unfit(
     let enhanced = match error {
         BeginError::TooLarge { .. } => "5.3.4",
         BeginError::EightBitBody => "5.6.3",
-        BeginError::Recipients | BeginError::TooManyRecipients { .. } | BeginError::Path | BeginError::PathNotAscii => {
-            "5.1.3"
-        }
+        // RFC 6531 §3.2: nothing is written instead; only a domain has another form, and that one leaves in it anyway.
+        BeginError::NeedsUtf8 => "5.6.7",
+        BeginError::Recipients | BeginError::TooManyRecipients { .. } | BeginError::Path => "5.1.3",
         BeginError::NotReady => "4.3.0",
     };
     let (row, now) = (entry.row.row.clone(), engine.store.now());

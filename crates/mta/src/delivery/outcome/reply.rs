@@ -1,6 +1,7 @@
 //! What a receiver's reply means: delivered, later, or never; and whether the address itself is to blame.
 //!
-//! Whom a refusal concerns is looked up in `mail::report::classify`, the same table that reports are judged by.
+//! Whom a refusal concerns is looked up in `mail::report::classify`, the same table that reports are judged by; whether
+//! it asks us to go slower, in `shaping::throttling`.
 //! Invariants: only a reply to RCPT that speaks of the recipient suppresses; nothing about policy, reputation, content
 //! or configuration ever burns a recipient, and a full mailbox only when it stays full.
 //! Standards: RFC 5321 §4.2, RFC 3463, RFC 7505.
@@ -12,6 +13,7 @@ use model::Timestamp;
 use model::stream::RetryPlan;
 use std::time::Duration;
 
+use crate::delivery::shaping::throttling::{BY_POLICY, Follows, row_of};
 use crate::delivery::spread::jittered;
 
 /// What follows for the message.
@@ -41,15 +43,15 @@ pub(crate) enum Blame {
     Other,
 }
 
-/// What follows for the site.
+/// What follows for the site, and why, in words without personal data.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Press {
     /// Nothing.
     Same,
-    /// Fewer connections.
-    Less,
-    /// Leave it alone for a while: it closed the channel (RFC 5321 §3.8).
-    Away,
+    /// Fewer connections, and a smaller rate.
+    Less(&'static str),
+    /// That, and leave it alone for a while (RFC 5321 §3.8).
+    Away(&'static str),
 }
 
 /// What the reply means for the message.
@@ -64,12 +66,16 @@ pub(crate) fn judge(answer: &Answer<'_>) -> Judgement {
 
 /// What the reply means for the site.
 pub(crate) fn press(answer: &Answer<'_>) -> Press {
-    // RFC 5321 §3.8: 421 says that the channel closes.
-    if answer.code == 421 {
-        return Press::Away;
+    let of_mailbox = answer.enhanced.is_some_and(|code| code.subject == 2);
+    if answer.code != 421 && (of_mailbox || is_greylisting(answer)) {
+        return Press::Same;
     }
-    let policy = answer.enhanced.is_some_and(|code| code.class == 4 && code.subject == 7);
-    if policy && !is_greylisting(answer) { Press::Less } else { Press::Same }
+    match row_of(answer) {
+        Some(row) if row.follows == Follows::Away => Press::Away(row.says),
+        Some(row) => Press::Less(row.says),
+        None if answer.enhanced.is_some_and(|code| code.class == 4 && code.subject == 7) => Press::Less(BY_POLICY),
+        None => Press::Same,
+    }
 }
 
 fn is_greylisting(answer: &Answer<'_>) -> bool {

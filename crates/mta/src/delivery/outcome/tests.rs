@@ -72,16 +72,43 @@ fn a10_greylisting_is_told_from_throttling() {
         assert_eq!(press(&answer), Press::Same);
     }
     for (code, enhanced, expected) in [
-        (421, "4.7.0", Press::Away),
-        (421, "", Press::Away),
-        (450, "4.7.28", Press::Less),
-        (452, "4.7.1", Press::Less),
-        (450, "4.2.1", Press::Same),
-        (550, "5.7.1", Press::Same),
+        (421, "4.7.0", "away"),
+        (421, "", "away"),
+        (421, "4.7.28", "away"),
+        (451, "4.7.650", "away"),
+        (451, "4.7.652", "less"),
+        (450, "4.7.28", "less"),
+        (452, "4.7.1", "less"),
+        (450, "4.2.1", "same"),
+        (550, "5.7.1", "same"),
     ] {
         let answer = answer(Stage::Recipient, code, enhanced, "");
         assert_ne!(judge(&answer), Judgement::Greylisted);
-        assert_eq!(press(&answer), expected, "{code} {enhanced}");
+        assert_eq!(pressed(&answer), expected, "{code} {enhanced}");
+    }
+}
+
+fn pressed(answer: &Answer<'_>) -> &'static str {
+    match press(answer) {
+        Press::Same => "same",
+        Press::Less(_) => "less",
+        Press::Away(_) => "away",
+    }
+}
+
+#[test]
+fn words_of_throttling_slow_a_site_down_and_those_about_one_mailbox_or_for_good_do_not() {
+    for (code, enhanced, text, expected) in [
+        (452, "4.3.2", "Connection rate limit exceeded.", "less"),
+        (451, "", "Too many connections, slow down. OFR004_104", "less"),
+        (421, "", "ME Too many connections, slow down. OFR004_104", "away"),
+        (450, "4.2.1", "the user is receiving mail too fast", "same"),
+        (451, "4.7.1", "greylisted, slow down", "same"),
+        (452, "4.2.2", "mailbox full", "same"),
+        (550, "", "rate limit exceeded", "same"),
+        (250, "2.0.0", "too many connections", "same"),
+    ] {
+        assert_eq!(pressed(&answer(Stage::Recipient, code, enhanced, text)), expected, "{code} {enhanced} {text}");
     }
 }
 

@@ -29,6 +29,15 @@ fn rfc5321_5_1_lowest_preference_first_and_equals_in_any_order() {
 }
 
 #[test]
+fn who_takes_the_mail_are_the_exchangers_of_the_lowest_preference_in_whatever_order() {
+    let records = [(10, "b.example."), (20, "evil.example."), (10, "a.example."), (10, "b.example.")];
+    for seed in 0..16 {
+        let Order::Hosts { best, .. } = order(mx(&records), "dest.example", seed) else { panic!("no hosts") };
+        assert_eq!(best, ["a.example", "b.example"]);
+    }
+}
+
+#[test]
 fn rfc7505_3_null_mx_is_final_and_only_when_alone() {
     assert_eq!(order(mx(&[(0, ".")]), "d", 1), Order::Never(Never::NullMx));
     assert_eq!(hosts(order(mx(&[(0, "."), (10, "a.example.")]), "d", 1)), ["a.example"]);

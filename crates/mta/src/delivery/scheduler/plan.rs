@@ -1,6 +1,6 @@
 //! What the picture's owner has to do now: reads of the store, connections to open, expired rows to look for.
 
-use super::super::shaping::Shaping;
+use super::site::Site;
 use super::{BATCH_MAX, Entry, Hot, LANE_READ_EVERY, LaneKey, Picture};
 use model::Timestamp;
 use model::stream::Class;
@@ -40,6 +40,8 @@ const LANES_AT_ONCE: usize = 256;
 const SITES_AT_ONCE: usize = 64;
 /// While a site is away, expired messages are looked for so often.
 const EXPIRY_EVERY: Duration = Duration::from_secs(60);
+/// A domain that waits in line for a place looks for them after so long.
+const EXPIRY_IN_LINE: Duration = Duration::from_secs(600);
 /// A lane for which there was no room is looked at again after so long.
 const NO_ROOM_WAIT: Duration = Duration::from_secs(1);
 
@@ -47,6 +49,10 @@ impl<R: Hot> Picture<R> {
     /// What is to be done at `now`.
     pub(crate) fn plan(&mut self, now: Timestamp) -> Plan {
         let mut plan = Plan::default();
+        self.receivers_due(now);
+        for key in std::mem::take(&mut self.freed) {
+            self.call(&key, now);
+        }
         while let Some((at, name)) = self.timers.first() {
             if *at > now {
                 break;
@@ -68,20 +74,10 @@ impl<R: Hot> Picture<R> {
         {
             self.attend(&name);
         }
-        plan.wake = if self.attention.is_empty() { self.timers.first().map(|(at, _)| *at) } else { Some(now) };
+        let first =
+            [&self.timers, &self.receiver_timers].into_iter().filter_map(|timers| timers.first()).map(|(at, _)| *at);
+        plan.wake = if self.attention.is_empty() && self.freed.is_empty() { first.min() } else { Some(now) };
         plan
-    }
-
-    /// The limits have changed: every site is looked at anew. Connections that are open stay.
-    pub(crate) fn reshape(&mut self, shaping: Shaping) {
-        let before = std::mem::replace(&mut self.shaping, shaping);
-        for site in self.sites.values_mut() {
-            site.pressure.reshaped(&before, &shaping);
-        }
-        let names: Vec<Arc<str>> = self.sites.keys().cloned().collect();
-        for name in &names {
-            self.attend(name);
-        }
     }
 
     fn examine(&mut self, name: &Arc<str>, now: Timestamp, plan: &mut Plan) {
@@ -90,24 +86,37 @@ impl<R: Hot> Picture<R> {
             return;
         }
         if !self.held.has(site.part) {
+            self.uncall(name, now);
             self.set_timer(name, None);
             self.forget_if_done(name, now);
             return;
         }
-        if let Some(until) = site.pressure.backing_off(now) {
+        if let Some(until) = self.away(name, now) {
+            self.uncall(name, now);
+            let Some(site) = self.sites.get_mut(name) else { return };
             // Skipped whole: its messages keep their place, only those out of time are settled.
             let expiry = site.expiry_at.unwrap_or(now);
-            if expiry <= now && site.released.is_none() {
-                site.released = Some(HashSet::new());
-                site.expiry_at = Some(now.plus(EXPIRY_EVERY));
-                plan.expiry.push(Arc::clone(name));
-            }
-            let next = site.expiry_at.map_or(until, |at| at.max(now.plus(NO_ROOM_WAIT)).min(until));
+            let next = look_for_expired(site, name, expiry, now, plan).max(now.plus(NO_ROOM_WAIT)).min(until);
+            self.set_timer(name, Some(next));
+            return;
+        }
+        let Some(site) = self.sites.get(name) else { return };
+        let is_quiet = site.connections == 0 && site.ready == 0 && site.first_waiting().is_some_and(|due| due <= now);
+        if is_quiet && self.places(name, now) == 0 {
+            // Its rows stay in the store until it has a place.
+            self.line_up(name, now);
+            let Some(site) = self.sites.get_mut(name) else { return };
+            let expiry = *site.expiry_at.get_or_insert(now.plus(EXPIRY_IN_LINE));
+            let next = look_for_expired(site, name, expiry, now, plan).max(now.plus(NO_ROOM_WAIT));
             self.set_timer(name, Some(next));
             return;
         }
         let starved_of_room = self.examine_lanes(name, now, plan);
         self.examine_connections(name, now, plan);
+        let Some(site) = self.sites.get(name) else { return };
+        if site.released.is_none() {
+            self.uncall(name, now);
+        }
         let Some(site) = self.sites.get(name) else { return };
         let waiting = site.first_waiting();
         let next = match waiting {
@@ -166,6 +175,11 @@ impl<R: Hot> Picture<R> {
         if more > 0 {
             site.moved = now;
         }
+        let places = if more > 0 { self.places(name, now) } else { 0 };
+        if more > places {
+            self.line_up(name, now);
+        }
+        let more = more.min(places);
         for _ in 0..more.min(OPENED_AT_ONCE) {
             if self.connections >= self.shaping.connections_node_max {
                 let has = self.sites.get(name).map_or(0, |site| site.connections);
@@ -200,7 +214,7 @@ impl<R: Hot> Picture<R> {
                 again = Some(entry.due.max(now.plus(LANE_READ_EVERY)));
                 break;
             }
-            if self.draining || site.pressure.backing_off(now).is_some() || !self.admit(name, read.key) {
+            if self.draining || self.away(name, now).is_some() || !self.admit(name, read.key) {
                 again = Some(entry.due);
                 break;
             }
@@ -255,6 +269,23 @@ impl<R: Hot> Picture<R> {
         taken
     }
 
+    /// Somebody wants a site, or all of them, to be tried now: what failed before counts no more.
+    pub(crate) fn try_now(&mut self, name: Option<&str>) {
+        let wanted = |site: &&Arc<str>| name.is_none_or(|name| ***site == *name);
+        let names: Vec<Arc<str>> = self.sites.keys().filter(wanted).map(Arc::clone).collect();
+        for name in names {
+            if let Some(site) = self.sites.get_mut(&name) {
+                site.pressure.hurried();
+                site.trouble = None;
+                site.expiry_at = None;
+            }
+            if let Some(receiver) = self.receiver_key(&name).and_then(|key| self.receivers.get_mut(&key)) {
+                receiver.pressure.hurried();
+            }
+            self.attend(&name);
+        }
+    }
+
     fn end_read(&mut self, name: &Arc<str>) {
         if let Some(site) = self.sites.get_mut(name) {
             site.reads = site.reads.saturating_sub(1);
@@ -283,6 +314,24 @@ impl<R: Hot> Picture<R> {
     pub(super) fn in_hand(&self, name: &str) -> HashSet<model::MessageId> {
         self.sites.get(name).map(|site| site.in_hand.keys().copied().collect()).unwrap_or_default()
     }
+}
+
+/// Plans a look for expired rows, if it is time; when the next one is to be.
+fn look_for_expired<R>(
+    site: &mut Site<R>,
+    name: &Arc<str>,
+    at: Timestamp,
+    now: Timestamp,
+    plan: &mut Plan,
+) -> Timestamp {
+    if at > now || site.released.is_some() {
+        return at;
+    }
+    site.released = Some(HashSet::new());
+    let next = now.plus(EXPIRY_EVERY);
+    site.expiry_at = Some(next);
+    plan.expiry.push(Arc::clone(name));
+    next
 }
 
 const _: () = assert!(BATCH_MAX > 0);

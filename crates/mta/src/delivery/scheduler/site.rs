@@ -1,4 +1,4 @@
-//! One destination site: its lanes, whose turn it is, and what is in hand.
+//! The queue of one domain: its lanes, whose turn it is, and what is in hand.
 //!
 //! Invariants: an id is in hand from the moment a row is taken in until its outcome is durable, so that no page read
 //! from the store can bring it a second time; `ready` counts the rows of all lanes; a controller stands in the turn of
@@ -92,7 +92,7 @@ impl<R> ClassLanes<R> {
     }
 }
 
-/// One site.
+/// One domain with mail.
 #[derive(Debug)]
 pub(super) struct Site<R> {
     /// The queue partition in which it lies.
@@ -115,7 +115,14 @@ pub(super) struct Site<R> {
     pub(super) moved: Timestamp,
     /// Rung once for each idle connection that is to look for rows.
     pub(super) bell: Arc<Notify>,
+    /// What is held against the domain alone; what its receiver says is held against that.
     pub(super) pressure: Pressure,
+    /// Who takes its mail, once DNS has said it.
+    pub(super) receiver: Option<Arc<str>>,
+    /// His exchangers as DNS says them of this domain.
+    pub(super) exchangers: Option<Arc<[String]>>,
+    /// Rows taken since its connections last gave way to another domain of the receiver.
+    pub(super) streak: usize,
     /// Its one entry among the timers.
     pub(super) timer: Option<Timestamp>,
     pub(super) attention: bool,
@@ -149,7 +156,10 @@ impl<R: Hot> Site<R> {
             idle: 0,
             moved: Timestamp::default(),
             bell: Arc::new(Notify::new()),
-            pressure: Pressure::new(shaping),
+            pressure: Pressure::new(shaping.connections_max),
+            receiver: None,
+            exchangers: None,
+            streak: 0,
             timer: None,
             attention: false,
             expiry_at: None,
@@ -298,10 +308,10 @@ impl<R: Hot> Site<R> {
         self.connections == 0 && self.in_hand.is_empty() && self.released.is_none()
     }
 
-    pub(super) fn is_forgettable(&self, shaping: &Shaping, now: Timestamp) -> bool {
+    pub(super) fn is_forgettable(&self, now: Timestamp) -> bool {
         self.is_at_rest()
             && self.first_waiting().is_none()
-            && self.pressure.is_fresh(shaping)
+            && self.pressure.is_fresh()
             && self.tls_broken_until.is_none_or(|until| until <= now)
     }
 }

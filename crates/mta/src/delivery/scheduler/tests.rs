@@ -47,7 +47,7 @@ pub(super) fn plan(picture: &mut Picture<Load>, now: Timestamp) -> Plan {
 pub(super) fn rows(next: Next<Load>) -> Vec<Entry<Load>> {
     match next {
         Next::Rows(rows) => rows,
-        Next::Wait(_) | Next::Close => Vec::new(),
+        Next::Wait(_) | Next::Over(_) | Next::Close => Vec::new(),
     }
 }
 
@@ -327,9 +327,9 @@ fn limits_that_change_hold_for_the_next_connection() {
     picture.hint((0..100).map(|id| (Arc::clone(&one), row(id, lane, at(0)))), at(0));
     assert_eq!(plan(&mut picture, at(0)).open.len(), 3);
     assert_eq!(plan(&mut picture, at(0)).open.len(), 0);
-    picture.reshape(Shaping { connections_max: 6, connections_node_max: 5, ..shaping });
+    picture.reshape(Shaping { connections_max: 6, connections_node_max: 5, ..shaping }, at(0));
     assert_eq!(plan(&mut picture, at(0)).open.len(), 2, "up to the node's");
-    picture.reshape(Shaping { connections_max: 2, ..shaping });
+    picture.reshape(Shaping { connections_max: 2, ..shaping }, at(0));
     picture.closed(&one);
     assert_eq!(plan(&mut picture, at(0)).open.len(), 0, "there are still more than may be");
 }

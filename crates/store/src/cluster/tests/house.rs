@@ -126,6 +126,7 @@ impl Node {
                         from_domain,
                         way_out: gate::facts::WayOut::Fits,
                         connection: gate::facts::Connection::NotYet,
+                        order: None,
                     },
                     recipient: Some(&person.facts),
                     quota,

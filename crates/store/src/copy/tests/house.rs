@@ -4,7 +4,7 @@ use crate::conformance::place::Place;
 use crate::open::{Options, Store};
 use crate::permission::{
     Act, Confirming, Decision, DocumentKind, FormState, ImportFate, ImportedPerson, Method, NewCertificate,
-    NewDocument, NewForm, NewSignature, Preference, Right, Side, WaitingRow,
+    NewDocument, NewForm, NewSignature, Preference, Returning, Right, Side, WaitingRow,
 };
 use crate::spool::{Acceptance, Idempotency, Item, Lane, Outcome, OutcomeKind, QueueRow, Start, Started, Suppress};
 use crate::{
@@ -142,6 +142,7 @@ async fn authority(store: &Arc<Store>) -> Authority {
 /// Something in every table of permission.
 async fn permission(store: &Arc<Store>, shop: ControllerId, news: model::StreamId) {
     let news = PurposeId::of_stream(news);
+    store.keep_some_tombstones().await;
     let words = NewDocument { kind: DocumentKind::Notice, name: "news", version: 1, language: "en", octets: b"words" };
     let notice = store.keep_document(shop, &words).await.unwrap();
     let signature =
@@ -150,13 +151,15 @@ async fn permission(store: &Arc<Store>, shop: ControllerId, news: model::StreamI
     let notices = std::collections::BTreeMap::from([("en".to_owned(), notice)]);
     let form = NewForm { name: "news", state: FormState::Published, purposes: &[news], notices: &notices, terms: "{}" };
     let form = store.keep_form(shop, &form).await.unwrap();
+    let returning = Returning { frequency: Some("every".into()), ..Returning::default() };
     let asked = Confirming {
         decisions: &[Decision::Given(news)],
+        returning: Some(&returning),
         valid_for: Duration::from_secs(60),
         rest: Duration::from_secs(60),
     };
     let act = Act { method: Method::Form, notice: Some(notice), form: Some(form), details: "{}" };
-    let (_, tag) = store.ask_confirmation(shop, &address("asked"), &asked, &act).await.unwrap().unwrap();
+    let tag = store.ask_confirmation(shop, &address("asked"), &asked, &act).await.unwrap().unwrap().tag;
     store.set_preference(shop, tag, &Preference { language: "de".into(), ..Preference::default() }).await.unwrap();
     store.exercise_right(shop, tag, Right::Access, Some("asked@dest.example")).await.unwrap();
     let host = store.claim_host(shop, &Domain::parse("mail.shop.example").unwrap()).await.unwrap().unwrap();
@@ -170,6 +173,9 @@ async fn permission(store: &Arc<Store>, shop: ControllerId, news: model::StreamI
     let policy = crate::TransportPolicy { version, body, fetched, ends: fetched.plus(Duration::from_secs(86_400)) };
     store.keep_transport_policy("dest.example", &policy).await.unwrap();
     assert_eq!(store.transport_policy("dest.example").await.unwrap(), Some(policy));
+    let order = crate::SiteOrderRow { connections: Some(2), ..crate::sites::samples::order("google", store.now()) };
+    store.order_site(&order).await.unwrap();
+    store.tell_sites(&[crate::sites::samples::state("google", store.now())]).await.unwrap();
     let import = store.begin_import(shop, "{}").await.unwrap();
     let row = WaitingRow { missing: "source".into(), row: "{}".into() };
     let (address, bases) = (address("asked").to_wire(), Vec::new());
@@ -204,6 +210,7 @@ async fn send_on(store: &Store, authority: &Authority, stream: &str, to: &[&str]
                     from_domain,
                     way_out: gate::facts::WayOut::Fits,
                     connection: gate::facts::Connection::NotYet,
+                    order: None,
                 },
                 recipient: Some(&person.facts),
                 quota: gate::facts::QuotaFacts { allowed: u64::MAX, used: 0 },
@@ -297,6 +304,9 @@ pub(crate) async fn furnish(place: &Place, more: usize) -> Contents {
     for name in ["ada", "may"] {
         turn_away(&store, &authority, &address(name)).await;
     }
+    let which = crate::Which { site: Some("slow.example".to_owned()), ..crate::Which::default() };
+    let hold = (crate::OrderedBy::Controller, crate::OrderKind::Hold);
+    store.order(controller, hold, &which, "they ask us to wait").await.unwrap();
     store.flush().await.unwrap();
     let in_flight = messages[3];
     let part = crate::cluster::queue_part("dest.example");

@@ -8,12 +8,12 @@ use axum::extract::{Path, Request, State};
 use gate::{Asking, Rule, passed};
 use http::HeaderMap;
 use model::ids::hex;
-use model::{DecisionId, MessageId, RecipientTag, Timestamp};
+use model::{DecisionId, MessageId, RecipientTag, StepId, Timestamp};
 use mta::submission::{Foreseen, Intent};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use store::permission::EventView;
-use store::{Asked, Authority, Basis, DecisionView, Fact, Moment, Paper, Shown, Store, Verdict};
+use store::{Asked, Authority, Basis, DecisionView, Fact, Moment, Paper, Scope, Shown, Store, Verdict};
 use utoipa::ToSchema;
 
 use super::submission_failed;
@@ -23,6 +23,8 @@ use crate::problem::{Problem, help};
 use crate::router::Fault;
 use crate::timestamp::rfc3339;
 
+/// Steps of one answer.
+const STEPS: usize = 100;
 /// Streams with their purposes that one answer tells of.
 const STANDINGS_MAX: usize = 100;
 
@@ -219,6 +221,9 @@ pub(crate) struct FactTold {
 pub(crate) struct SearchRequest {
     /// The address.
     email: json::Email,
+    /// `next` of the page before: further steps.
+    #[serde(default)]
+    after: Option<json::Word>,
 }
 
 /// How a person stands with this controller.
@@ -227,8 +232,11 @@ pub(crate) struct SearchRequest {
 pub(crate) struct Person {
     /// What would become of a message to him now, by stream and purpose.
     standing: Vec<Standing>,
-    /// The steps of his consents, oldest first.
+    /// The steps of his consents, oldest first: 100 of them.
     steps: Vec<StepTold>,
+    /// Where the next steps begin; absent when there are no more.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next: Option<String>,
     /// In which scopes he is not mailed.
     suppressions: Vec<FactTold>,
     /// His refusals that are kept, newest first: the last 100.
@@ -312,16 +320,21 @@ pub(crate) async fn get_decision(
 )]
 pub(crate) async fn post_search(State(api): State<Api>, request: Request) -> Result<Json<Person>, Problem> {
     let (parts, body) = request.into_parts();
-    let authority = api.authenticate(&parts.headers)?;
+    let authority = api.authenticate_for(&parts.headers, Scope::People)?;
     let received =
         body::read(api.budget(), authority.controller(), &parts.headers, body, body::SMALL_OCTETS_MAX).await?;
     let asked: SearchRequest = received.parse().await?;
     let address = address(&asked.email)?;
     let store = api.store();
     let tag = store.tag_of(authority.controller(), &address).map_err(|error| store_failed(&error))?;
+    let unread = || Problem::field("after", "is not the `next` of a page");
+    let after = match &asked.after {
+        Some(text) => store.parse_public::<StepId>(text).ok_or_else(unread)?,
+        None => StepId(0),
+    };
     Ok(Json(Person {
         standing: standing(&api, &authority, &address).await?,
-        ..recorded(&api, &authority, tag).await.map_err(|error| store_failed(&error))?
+        ..recorded(&api, &authority, (tag, after)).await.map_err(|error| store_failed(&error))?
     }))
 }
 
@@ -353,7 +366,7 @@ async fn standing(api: &Api, authority: &Authority, to: &mail::address::Address)
     Ok(standing)
 }
 
-async fn recorded(api: &Api, authority: &Authority, tag: RecipientTag) -> store::Result<Person> {
+async fn recorded(api: &Api, authority: &Authority, (tag, after): (RecipientTag, StepId)) -> store::Result<Person> {
     let (store, controller) = (api.store(), authority.controller());
     let step = |event: EventView| StepTold {
         purpose: store.purpose_name(controller, event.purpose),
@@ -373,9 +386,12 @@ async fn recorded(api: &Api, authority: &Authority, tag: RecipientTag) -> store:
         })
     });
     let refusals = store.refusals_of(controller, tag).await?;
+    let steps = store.consent_events_after(controller, tag, after, STEPS).await?;
+    let next = steps.last().filter(|_| steps.len() == STEPS).map(|last| store.public_id(last.id));
     Ok(Person {
         standing: Vec::new(),
-        steps: store.consent_events(controller, tag).await?.into_iter().map(step).collect(),
+        steps: steps.into_iter().map(step).collect(),
+        next,
         suppressions: suppressions.collect(),
         refusals: refusals.into_iter().map(|view| decision(view, api)).collect(),
     })

@@ -122,6 +122,9 @@ fn unbounded(schemas: &Value, schema: &Value, place: &str, found: &mut Vec<Strin
     if is("string") && schema["enum"].is_null() && schema["maxLength"].is_null() {
         found.push(place.to_owned());
     }
+    if is("integer") && schema["maximum"].is_null() {
+        found.push(place.to_owned());
+    }
     if is("array") {
         if schema["maxItems"].is_null() {
             found.push(format!("{place}[..]"));
@@ -143,7 +146,7 @@ fn unbounded(schemas: &Value, schema: &Value, place: &str, found: &mut Vec<Strin
 }
 
 #[test]
-fn art32_1_b_every_string_list_and_object_that_a_request_may_hold_has_its_bound() {
+fn art32_1_b_every_string_number_list_and_object_that_a_request_may_hold_has_its_bound() {
     let document = described();
     let schemas = &document["components"]["schemas"];
     let (mut found, mut bodies) = (Vec::new(), 0);
@@ -158,8 +161,9 @@ fn art32_1_b_every_string_list_and_object_that_a_request_may_hold_has_its_bound(
     assert!(found.is_empty(), "without a bound: {found:#?}");
     // Twin: what has none is found.
     let open = serde_json::json!({"type": "object", "additionalProperties": false, "properties": {
-        "list": {"type": "array", "items": {"type": "string"}}, "map": {"type": ["object", "null"]}}});
+        "list": {"type": "array", "items": {"type": "string"}}, "map": {"type": ["object", "null"]},
+        "number": {"type": "integer", "format": "int64"}}});
     unbounded(schemas, &open, "x", &mut found);
     found.sort();
-    assert_eq!(found, ["x.list[..]", "x.list[]", "x.map"]);
+    assert_eq!(found, ["x.list[..]", "x.list[]", "x.map", "x.number"]);
 }

@@ -1,15 +1,18 @@
 //! `/c/{token}`: the link of a confirmation request. It shows one button; pressing it is the consent.
 //!
-//! GDPR Art. 4(11), 7(1): an act of the person, not of a program that follows links.
+//! GDPR Art. 4(11), 7(1): an act of the person, not of a program that follows links. Whoever objected since is not told
+//! that anything was confirmed, and nothing is (Art. 21(3)).
 
 use axum::extract::{Path, Request, State};
 use axum::response::Response;
+use model::person::SuppressionScope;
 use model::{ConfirmationId, PurposeId};
 use store::permission::{Evidenced, Link, LinkTarget, Renewed};
 
-use super::{Owner, Visit, failed, link, notice_words, told, unusable};
+use super::asking::wanted;
+use super::{Owner, Visit, failed, link, notice_words, unusable};
 use crate::api::Api;
-use crate::public::{Confirm, Confirmation, Confirmed, Notice, Post, Purpose, respond};
+use crate::public::{AskedBy, Confirm, Confirmation, Confirmed, Notice, Post, Purpose, respond};
 
 fn fits(target: &LinkTarget) -> bool {
     matches!(target, LinkTarget::Confirm(_))
@@ -23,14 +26,6 @@ async fn asked(api: &Api, token: &str, visit: &Visit) -> Result<(Link, Confirmat
         Ok(None) => Err(unusable(visit)),
         Err(error) => Err(failed(api, &error)),
     }
-}
-
-fn titles(api: &Api, link: &Link, purposes: &[PurposeId], visit: &Visit) -> Vec<(String, String, String)> {
-    let one = |id: &PurposeId| {
-        let (title, description) = told(api, link.controller, *id, visit.language);
-        (api.store().public_id(*id), title, description)
-    };
-    purposes.iter().map(one).collect()
 }
 
 fn shown(titles: &[(String, String, String)]) -> Vec<Purpose<'_>> {
@@ -53,22 +48,26 @@ pub(crate) async fn get_confirm(State(api): State<Api>, Path(token): Path<String
 async fn show(api: &Api, token: &str, visit: &Visit) -> Result<Response, Response> {
     let (found, _, asked) = asked(api, token, visit).await?;
     let owner = Owner::load(api, found.controller).await?;
-    match &asked.state {
-        Renewed::Ended => Err(unusable(visit)),
-        Renewed::Before(purposes) => Ok(done(api, &owner, &found, Confirmation::Before, purposes, visit)),
-        Renewed::Done(purposes) => {
-            let words = notice_words(api, found.controller, asked.notice).await;
-            let Some((full, language, version)) = words else { return Err(unusable(visit)) };
-            let (titles, action) = (titles(api, &found, purposes, visit), format!("/c/{token}"));
-            Ok(respond(&Confirm {
-                frame: owner.frame(visit.language, Some(&visit.here)),
-                confirm: Post { action: &action, token: None },
-                asked_at: asked.asked,
-                purposes: &shown(&titles),
-                notice: Notice { short: "", full: &full, language, version: &version },
-            }))
-        }
-    }
+    let purposes = match &asked.state {
+        Renewed::Done(purposes) => purposes,
+        answered => return answer(api, (&owner, &found, token), (answered, &asked), visit).await,
+    };
+    let words = match asked.notice {
+        Some(id) => Some(notice_words(api, found.controller, id).await.ok_or_else(|| unusable(visit))?),
+        None => None,
+    };
+    let notice =
+        words.as_ref().map(|(full, language, version)| Notice { short: "", full, language: *language, version });
+    let wanted = wanted(api, found.controller, (purposes, asked.returning.as_ref()), visit.language);
+    let action = format!("/c/{token}");
+    Ok(respond(&Confirm {
+        frame: owner.frame(visit.language, Some(&visit.here)),
+        confirm: Post { action: &action, token: None },
+        asked_at: asked.asked,
+        asked_by: if asked.returning.is_some() { AskedBy::Link } else { AskedBy::Form },
+        purposes: &shown(&wanted),
+        notice,
+    }))
 }
 
 /// Confirms.
@@ -80,7 +79,7 @@ pub(crate) async fn post_confirm(State(api): State<Api>, Path(token): Path<Strin
 }
 
 async fn confirm(api: &Api, token: &str, visit: &Visit) -> Result<Response, Response> {
-    let (found, id, _) = asked(api, token, visit).await?;
+    let (found, id, asked) = asked(api, token, visit).await?;
     let owner = Owner::load(api, found.controller).await?;
     if !owner.may_collect(api) {
         return Err(unusable(visit));
@@ -95,20 +94,48 @@ async fn confirm(api: &Api, token: &str, visit: &Visit) -> Result<Response, Resp
     let (store, details) = (api.store().clone(), details.to_string());
     let confirmed = tokio::spawn(async move { store.confirm(found.controller, found.tag, id, &details).await }).await;
     match confirmed {
-        Ok(Ok(Renewed::Done(purposes))) => Ok(done(api, &owner, &found, Confirmation::Now, &purposes, visit)),
-        Ok(Ok(Renewed::Before(purposes))) => Ok(done(api, &owner, &found, Confirmation::Before, &purposes, visit)),
-        Ok(Ok(Renewed::Ended)) => Err(unusable(visit)),
+        Ok(Ok(state)) => answer(api, (&owner, &found, token), (&state, &asked), visit).await,
         Ok(Err(error)) => Err(failed(api, &error)),
         Err(error) => Err(failed(api, &error)),
     }
 }
 
-fn done(api: &Api, owner: &Owner, link: &Link, when: Confirmation, purposes: &[PurposeId], visit: &Visit) -> Response {
-    let (titles, preferences) = (titles(api, link, purposes, visit), preferences_path(api, link));
-    respond(&Confirmed {
-        frame: owner.frame(visit.language, None),
-        when,
-        purposes: &shown(&titles),
-        preferences: preferences.as_deref(),
-    })
+/// What became of the request.
+async fn answer(
+    api: &Api,
+    (owner, link, token): (&Owner, &Link, &str),
+    (state, asked): (&Renewed, &Evidenced),
+    visit: &Visit,
+) -> Result<Response, Response> {
+    let (when, purposes) = match state {
+        Renewed::Done(purposes) => (Confirmation::Now, purposes),
+        Renewed::Before(purposes) => (Confirmation::Before, purposes),
+        Renewed::Opposed => (Confirmation::Opposed, &asked.purposes),
+        Renewed::Ended => return Err(unusable(visit)),
+    };
+    let standing = api.store().decided(link.controller, link.tag).await.map_err(|error| failed(api, &error))?;
+    // `architecture.md` §10: what he left altogether he takes back on his own page, and until then nothing comes.
+    let has_left = standing
+        .suppressions
+        .iter()
+        .any(|entry| matches!(entry.scope, SuppressionScope::Marketing | SuppressionScope::All));
+    let takes_back = asked.returning.as_ref().is_some_and(|returning| returning.objection);
+    let when = match when {
+        _ if standing.is_opposed(ALL) => Confirmation::Opposed,
+        Confirmation::Now | Confirmation::Before if takes_back && asked.purposes.is_empty() => Confirmation::TakenBack,
+        Confirmation::Now | Confirmation::Before if has_left => Confirmation::Waiting,
+        when => when,
+    };
+    let mut titles = wanted(api, link.controller, (purposes, asked.returning.as_ref()), visit.language);
+    if when == Confirmation::TakenBack {
+        titles.clear();
+    }
+    // For a while the link of the request shows on that page who is there.
+    let preferences = format!("/p/{token}");
+    let own = preferences_path(api, link);
+    let preferences = if when == Confirmation::Opposed { own.as_deref() } else { Some(preferences.as_str()) };
+    Ok(respond(&Confirmed { frame: owner.frame(visit.language, None), when, purposes: &shown(&titles), preferences }))
 }
+
+/// No purpose: only whether something stands against all marketing.
+const ALL: PurposeId = PurposeId(0);

@@ -5,7 +5,7 @@
 
 use axum::extract::{Path, Request, State};
 use axum::response::{IntoResponse, Response};
-use model::PurposeId;
+use model::{PurposeId, Timestamp};
 use store::permission::{Act, Leaving, Link, LinkTarget, Method};
 
 use super::fields::Fields;
@@ -90,10 +90,20 @@ pub(crate) async fn post_leave(State(api): State<Api>, Path(token): Path<String>
     respond(&Unsubscribed { frame: owner.frame(visit.language, None), left, preferences: preferences.as_deref() })
 }
 
-/// On a task of its own: a browser that goes away changes nothing of what was asked.
+/// Leaving again what was left by a link within so long is the same word.
+const SAME_US: i64 = 86_400 * 1_000_000;
+
+/// On a task of its own: a browser that goes away changes nothing of what was asked. What was said before and stands is
+/// not written again: links are opened by programs, and nothing may grow without end by one.
 pub(super) async fn leave(api: &Api, link: &Link, from: Leaving, method: Method) -> Result<(), Response> {
     let (store, link) = (api.store().clone(), *link);
-    let left = tokio::spawn(async move { store.leave(link.controller, link.tag, from, &Act::by(method)).await });
+    let left = tokio::spawn(async move {
+        let since = Timestamp::from_micros(store.now().micros().saturating_sub(SAME_US));
+        if store.has_just_left(link.controller, link.tag, from, since).await? {
+            return Ok(());
+        }
+        store.leave(link.controller, link.tag, from, &Act::by(method)).await
+    });
     match left.await {
         Ok(Ok(())) => Ok(()),
         Ok(Err(error)) => Err(failed(api, &error)),

@@ -45,20 +45,16 @@ pub(super) struct Wish<'a> {
 
 /// May this person be asked to confirm now? Not where his mailbox was asked often today, however the address was
 /// spelled, nor where strangers have set off enough mail of this controller today.
-///
-/// # Errors
-/// Those of the store.
-pub(super) async fn has_room(api: &Api, controller: ControllerId, to: &Address) -> store::Result<bool> {
+pub(super) fn has_room(api: &Api, controller: ControllerId, to: &Address) -> bool {
     let now = api.store().clock().monotonic();
-    Ok(api.throttle().ask(controller, to, now) && may_write(api, controller, Own::Asking).await?)
+    api.throttle().ask(controller, to, now) && may_write(api, controller, Own::Asking)
 }
 
 /// May the platform write one message more of this kind today?
-async fn may_write(api: &Api, controller: ControllerId, own: Own) -> store::Result<bool> {
+fn may_write(api: &Api, controller: ControllerId, own: Own) -> bool {
     let store = api.store();
-    let allowed = store.quota(controller).await?.allowed;
     let when = (store.now().utc_day(), store.clock().monotonic());
-    Ok(api.throttle().write(controller, own, when, allowed))
+    api.throttle().write(controller, own, when, store.quota_max(controller))
 }
 
 /// Asks a person to confirm. False when it was not taken in.
@@ -71,8 +67,7 @@ pub(super) async fn send(api: &Api, request: &Request<'_>) -> bool {
 /// Tells the controller as soon as it is recorded, as often as strangers may have that done in a day. False when it was
 /// not: it is tried again with those that wait, and he finds it by the API.
 pub(super) async fn forward_now(api: &Api, wish: &Wish<'_>) -> bool {
-    let room = may_write(api, wish.owner.controller, Own::Telling).await;
-    room.unwrap_or(false) && forward(api, wish).await
+    may_write(api, wish.owner.controller, Own::Telling) && forward(api, wish).await
 }
 
 /// Tells the controller (GDPR Art. 28(3)(e)). False when he cannot be told by mail; he finds it by the API.
@@ -85,6 +80,8 @@ pub(super) async fn forward(api: &Api, wish: &Wish<'_>) -> bool {
     let text = format!(
         "A person used the page \"why did I get this?\" to exercise a right.\n\n\
          Right: {right}\nPerson: {person}\nReference: {}\n\n\
+         It came by the link of a message to this person, and is not authenticated: messages are forwarded, and their \
+         links with them. Make sure who asks before you hand out, change or erase anything (GDPR Art. 12(6)).\n\n\
          You answer it, without undue delay and within one month (GDPR Art. 12(3)). We have told the person that it \
          was passed on to you, and have not answered it ourselves.",
         wish.reference

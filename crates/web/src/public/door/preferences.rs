@@ -1,9 +1,8 @@
 //! `/p/{token}`: the person's own page.
 //!
-//! Invariants: a purpose that is ticked there is consented to by the person himself, with the words shown there, where
-//! they speak of it (else the record is unverified); one that is not is withdrawn, before or together with what is
-//! ticked; what he said in a complaint or an objection is not lifted by a tick (`architecture.md` §10); "unsubscribe
-//! from all" is one button.
+//! Invariants: whoever holds its link may take away, and nothing is given but by mail (`saving`); what is shown are the
+//! purposes that the instruction in force serves, and what stands besides and can be taken away; "unsubscribe from all"
+//! is one button.
 
 use axum::extract::{ConnectInfo, Path, Request, State};
 use axum::response::Response;
@@ -11,35 +10,33 @@ use duties::form;
 use http::HeaderMap;
 use model::basis::BasisKind;
 use model::person::SuppressionScope;
-use model::{ControllerId, DocumentId, ListId, PurposeId, Timestamp};
+use model::{ControllerId, ListId, PurposeId, Timestamp};
 use std::net::SocketAddr;
 use std::time::Duration;
-use store::permission::{Act, Chosen, Form, FormState, Leaving, Link, LinkTarget, Method, Preference, Standing};
+use store::permission::{Leaving, Link, LinkTarget, Method, Standing};
 
+use super::asking::VALID;
 use super::fields::Fields;
 use super::leave::leave;
+use super::saving::{Came, Outcome, save, take_back};
 use super::{Owner, Visit, busy, failed, link, told, unusable};
 use crate::api::Api;
 use crate::public::{
-    Choice, Frequency, Language, Left, Notice, Pause, Post, Preferences, PreferencesMessage, Purpose, PurposeChoice,
+    Choice, Frequency, Language, Left, Notice, Post, Preferences, PreferencesMessage, Purpose, PurposeChoice,
     TopicChoice, Tracking, Unsubscribed, respond,
 };
 
-/// A day.
-const DAY: Duration = Duration::from_secs(86_400);
-
-fn fits(target: &LinkTarget) -> bool {
-    *target == LinkTarget::Preferences
-}
+/// How long the answer to a request to confirm shows who is there.
+const FRESH: Duration = Duration::from_secs(3_600);
 
 /// A purpose as the page has it.
-struct Row {
-    id: PurposeId,
-    field: String,
+pub(super) struct Row {
+    pub(super) id: PurposeId,
+    pub(super) field: String,
     title: String,
     description: String,
-    choice: Choice,
-    topics: Vec<(ListId, String, String, Choice)>,
+    pub(super) choice: Choice,
+    pub(super) topics: Vec<(ListId, String, String, Choice)>,
 }
 
 /// What is switched on: there is consent or a soft opt-in that stands, and nothing stops it.
@@ -57,10 +54,19 @@ fn choice(standing: &Standing, purpose: PurposeId, now: Timestamp) -> Choice {
     if stands && !stopped { Choice::On } else { Choice::Off }
 }
 
-fn rows(api: &Api, controller: ControllerId, standing: &Standing, language: Language) -> Vec<Row> {
+/// Purposes of marketing that the instruction in force serves, and those of which something stands all the same.
+pub(super) fn rows(api: &Api, controller: ControllerId, standing: &Standing, language: Language) -> Vec<Row> {
     let store = api.store();
-    let lists = store.lists(controller);
-    let marketing = store.purposes(controller).into_iter().filter(|one| one.kind.is_marketing() && one.ended.is_none());
+    let (lists, within) = (store.lists(controller), store.purposes_within(controller, None));
+    let stands = |id: PurposeId| {
+        standing.bases.iter().any(|basis| basis.purpose == id && basis.withdrawn.is_none())
+            || (standing.is_opposed(id)
+                && standing.suppressions.iter().any(|entry| entry.scope == SuppressionScope::Purpose(id)))
+    };
+    let marketing = store
+        .purposes(controller)
+        .into_iter()
+        .filter(|one| one.kind.is_marketing() && one.ended.is_none() && (within.contains(&one.id) || stands(one.id)));
     let row = |purpose: std::sync::Arc<model::Purpose>| {
         let (title, description) = told(api, controller, purpose.id, language);
         let topic = |list: &store::List| {
@@ -80,19 +86,34 @@ fn rows(api: &Api, controller: ControllerId, standing: &Standing, language: Lang
     marketing.map(row).collect()
 }
 
-/// The words shown on the page, and the document that evidence names: those of the newest form in use.
-async fn words(api: &Api, controller: ControllerId, language: Language) -> Option<form::Words> {
+/// The words shown on the page, and the document that evidence names: those of the newest form in use, and its path.
+async fn words(api: &Api, controller: ControllerId, language: Language) -> Option<(form::Words, String)> {
     let forms = api.store().forms(controller).await.ok()?;
     let newest = forms.into_iter().filter(|form| form.state == store::permission::FormState::Published);
     let newest = newest.max_by_key(|form| form.id)?;
     let open = form::open(api.store(), controller, &newest.name).await.ok()??;
-    open.words(api.store(), controller, language.tag()).await.ok()
+    let words = open.words(api.store(), controller, language.tag()).await.ok()?;
+    Some((words, format!("/f/{}/{}", api.store().public_id(controller), newest.name)))
+}
+
+/// Whose page it is. The link of a request to confirm leads here, too, once that was answered.
+async fn own(api: &Api, token: &str, visit: &Visit) -> Result<(Link, Came), Response> {
+    let fits = |target: &LinkTarget| matches!(target, LinkTarget::Preferences | LinkTarget::Confirm(_));
+    let found = link(api, token, fits).ok_or_else(|| unusable(visit))?;
+    let LinkTarget::Confirm(id) = found.target else { return Ok((found, Came::ByLink)) };
+    let asked = api.store().confirmation(found.controller, found.tag, id).await.map_err(|error| failed(api, &error))?;
+    let done = asked.and_then(|asked| asked.done).ok_or_else(|| unusable(visit))?;
+    let is_fresh = api.store().now() < done.plus(FRESH);
+    Ok((found, if is_fresh { Came::Confirmed } else { Came::ByLink }))
 }
 
 /// Shows; changes nothing.
 pub(crate) async fn get_preferences(State(api): State<Api>, Path(token): Path<String>, request: Request) -> Response {
     let visit = Visit::of(request.uri(), request.headers());
-    let Some(found) = link(&api, &token, fits) else { return unusable(&visit) };
+    let found = match own(&api, &token, &visit).await {
+        Ok((found, _)) => found,
+        Err(response) => return response,
+    };
     let signalled = says_no_tracking(request.headers());
     match page(&api, &token, &found, &visit, None, signalled).await {
         Ok(response) | Err(response) => response,
@@ -104,12 +125,24 @@ fn says_no_tracking(headers: &HeaderMap) -> bool {
     headers.get("sec-gpc").is_some_and(|value| value == "1")
 }
 
+/// What the page says of what was sent.
+fn messages(outcome: Outcome, form: Option<&str>) -> Vec<PreferencesMessage<'_>> {
+    let said = [
+        (outcome.asked, PreferencesMessage::Asked { valid: VALID }),
+        (outcome.opposed, PreferencesMessage::Opposed),
+        (outcome.closed, PreferencesMessage::Closed),
+        (outcome.absent, PreferencesMessage::Absent { form }),
+    ];
+    let said: Vec<_> = said.into_iter().filter_map(|(is_so, message)| is_so.then_some(message)).collect();
+    if said.is_empty() { vec![PreferencesMessage::Saved] } else { said }
+}
+
 async fn page(
     api: &Api,
     token: &str,
     link: &Link,
     visit: &Visit,
-    message: Option<PreferencesMessage>,
+    outcome: Option<Outcome>,
     signalled: bool,
 ) -> Result<Response, Response> {
     let owner = Owner::load(api, link.controller).await?;
@@ -128,7 +161,7 @@ async fn page(
             topics,
         })
         .collect();
-    let words = words(api, link.controller, visit.language).await;
+    let (words, form) = words(api, link.controller, visit.language).await.unzip();
     let version = words.as_ref().map(|words| words.version.to_string()).unwrap_or_default();
     let notice = Notice {
         short: words.as_ref().map_or("", |words| &words.short),
@@ -137,12 +170,18 @@ async fn page(
         version: &version,
     };
     let shown = words.as_ref().map(|words| api.store().public_id(words.notice));
-    let (save, leave_all) = (format!("/p/{token}"), format!("/p/{token}/leave"));
-    let here = message.is_none().then_some(visit.here.as_str());
+    let [save, leave_all, take_back] = ["", "/leave", "/objection"].map(|end| format!("/p/{token}{end}"));
+    let here = outcome.is_none().then_some(visit.here.as_str());
+    let mut messages = outcome.map(|outcome| messages(outcome, form.as_deref())).unwrap_or_default();
+    // Whoever objected is told so before he ticks anything.
+    if outcome.is_none() && standing.is_opposed(PurposeId(0)) {
+        messages.push(PreferencesMessage::Objected);
+    }
     Ok(respond(&Preferences {
         frame: owner.frame(visit.language, here),
         save: Post { action: &save, token: shown.as_deref() },
         leave_all: Post { action: &leave_all, token: None },
+        take_back: standing.has_objection().then_some(Post { action: &take_back, token: None }),
         purposes: &choices,
         // Whoever never chose gets what comes, within what the stream's terms promise.
         frequency: Some(Frequency::from_word(&standing.preference.frequency).unwrap_or(Frequency::Every)),
@@ -150,7 +189,7 @@ async fn page(
         messages_in: Language::from_tag(&standing.preference.language).unwrap_or(visit.language),
         paused_until: standing.preference.paused.filter(|until| api.store().now() < *until),
         notice,
-        message,
+        messages: &messages,
     }))
 }
 
@@ -162,7 +201,10 @@ pub(crate) async fn post_preferences(
     request: Request,
 ) -> Response {
     let visit = Visit::of(request.uri(), request.headers());
-    let Some(found) = link(&api, &token, fits) else { return unusable(&visit) };
+    let (found, came) = match own(&api, &token, &visit).await {
+        Ok(found) => found,
+        Err(response) => return response,
+    };
     let signalled = says_no_tracking(request.headers());
     let (parts, body) = request.into_parts();
     let sent = match Fields::read(&parts.headers, body).await {
@@ -172,111 +214,51 @@ pub(crate) async fn post_preferences(
     let saving = api.clone();
     let person = (found.controller, found.tag.0);
     let wait = api.throttle().change(peer.ip(), person, api.store().clock().monotonic()).err();
-    let saved = tokio::spawn(async move { save(&saving, &found, &sent, (visit, wait.is_none())).await }).await;
+    let saved = tokio::spawn(async move { save(&saving, (&found, came), &sent, (visit, wait.is_none())).await }).await;
     match (saved, wait) {
         // What takes away was done all the same.
-        (Ok(Ok(visit)), Some(wait)) => busy(&visit, wait),
-        (Ok(Ok(visit)), None) => {
-            match page(&api, &token, &found, &visit, Some(PreferencesMessage::Saved), signalled).await {
-                Ok(response) | Err(response) => response,
-            }
-        }
+        (Ok(Ok((visit, _))), Some(wait)) => busy(&visit, wait),
+        (Ok(Ok((visit, outcome))), None) => match page(&api, &token, &found, &visit, Some(outcome), signalled).await {
+            Ok(response) | Err(response) => response,
+        },
         (Ok(Err(response)), _) => response,
         (Err(error), _) => failed(&api, &error),
     }
 }
 
-/// Saves what was sent; of whoever sends too often only what takes away.
-async fn save(api: &Api, link: &Link, sent: &Fields, (visit, all): (Visit, bool)) -> Result<Visit, Response> {
-    let store = api.store();
-    let fault = |error: store::Error| failed(api, &error);
-    let standing = store.decided(link.controller, link.tag).await.map_err(fault)?;
-    let rows = rows(api, link.controller, &standing, visit.language);
-    let shown = sent.first("form_token").and_then(|text| store.parse_public::<DocumentId>(text));
-    let details = serde_json::json!({
-        "action": "checkbox, not ticked before",
-        "page": "preferences",
-        "language": visit.language.tag(),
-        "withdrawal": "one-click, preference centre",
-    });
-    let details = details.to_string();
-    let act = Act { method: Method::Page, notice: None, form: None, details: &details };
-    let wanted = |row: &Row| sent.all("purpose").any(|field| field == row.field);
-    let owner = Owner::load(api, link.controller).await?;
-    let is_new = |row: &&Row| all && owner.may_collect(api) && row.choice == Choice::Off && wanted(row);
-    let given: Vec<PurposeId> = rows.iter().filter(is_new).map(|row| row.id).collect();
-    // A purpose that is switched off may rest on something all the same, which his leaving everything has stopped: the
-    // first tick lifts that, so all that he left unticked ends with it (GDPR Art. 7(3)).
-    let stands = |id: PurposeId| standing.bases.iter().any(|basis| basis.purpose == id && basis.withdrawn.is_none());
-    let has_left = standing.suppressions.iter().any(|entry| entry.scope == SuppressionScope::Marketing);
-    let is_left = |row: &&Row| {
-        let ends = row.choice == Choice::On || stands(row.id) || (has_left && !given.is_empty());
-        ends && !wanted(row)
+/// Asks to take back an objection or a complaint: by mail alone, for whoever holds a link is nobody.
+pub(crate) async fn post_objection(
+    State(api): State<Api>,
+    Path(token): Path<String>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    request: Request,
+) -> Response {
+    let visit = Visit::of(request.uri(), request.headers());
+    let found = match own(&api, &token, &visit).await {
+        Ok((found, _)) => found,
+        Err(response) => return response,
     };
-    let left: Vec<PurposeId> = rows.iter().filter(is_left).map(|row| row.id).collect();
-    // GDPR Art. 7(1): evidence of words that were shown, and that speak of this purpose; else there is none.
-    let forms = store.forms(link.controller).await.map_err(fault)?;
-    let notice_of = |id: &PurposeId| shown.filter(|notice| spoke_of(&forms, *notice, *id));
-    let (told, untold): (Vec<PurposeId>, Vec<PurposeId>) = given.iter().partition(|id| notice_of(id).is_some());
-    // What takes away goes with the first of them, and so before anything is lifted.
-    let ticks = [(told, left.as_slice(), shown), (untold, &[], None)];
-    for (given, left, notice) in &ticks {
-        let act = Act { notice: *notice, ..act };
-        store.choose(link.controller, link.tag, Chosen { given, left }, &act).await.map_err(fault)?;
+    let person = (found.controller, found.tag.0);
+    if let Err(wait) = api.throttle().change(peer.ip(), person, api.store().clock().monotonic()) {
+        return busy(&visit, wait);
     }
-    for row in &rows {
-        for (list, field, _, choice) in &row.topics {
-            let on = sent.all("topic").any(|sent| sent == field);
-            match (choice, on) {
-                (Choice::On, false) => {
-                    store.leave(link.controller, link.tag, Leaving::List(*list), &act).await.map_err(fault)?;
-                }
-                (Choice::Off, true) if all => {
-                    store.come_back(link.controller, link.tag, *list).await.map_err(fault)?;
-                }
-                _ => {}
-            }
-        }
-    }
-    if !all {
-        return Ok(visit);
-    }
-    let preference = Preference {
-        language: sent.first("language").and_then(Language::from_tag).unwrap_or(visit.language).tag().to_owned(),
-        frequency: chosen(sent.first("frequency"), &standing.preference.frequency),
-        paused: paused(sent.first("pause"), standing.preference.paused, store.now()),
-        ..standing.preference
+    let signalled = says_no_tracking(request.headers());
+    let asked = async {
+        let outcome = take_back(&api, &found, &visit).await?;
+        page(&api, &token, &found, &visit, Some(outcome), signalled).await
     };
-    store.set_preference(link.controller, link.tag, &preference).await.map_err(fault)?;
-    Ok(visit)
-}
-
-/// Was this notice one of a form that asks about the purpose, and that is or was in use?
-fn spoke_of(forms: &[Form], notice: DocumentId, purpose: PurposeId) -> bool {
-    let asked = |form: &&Form| form.state != FormState::Draft && form.purposes.contains(&purpose);
-    forms.iter().filter(asked).any(|form| form.notices.values().any(|shown| *shown == notice))
-}
-
-/// GDPR Art. 21(2): how often at most, by the rule `frequency-cap`. A word that nobody offered changes nothing.
-fn chosen(word: Option<&str>, before: &str) -> String {
-    word.and_then(Frequency::from_word).map_or_else(|| before.to_owned(), |frequency| frequency.word().to_owned())
-}
-
-/// Only pauses that end: who wants none at all unsubscribes.
-fn paused(word: Option<&str>, before: Option<Timestamp>, now: Timestamp) -> Option<Timestamp> {
-    match word.and_then(Pause::from_word) {
-        None | Some(Pause::Keep) => before,
-        Some(Pause::None) => None,
-        Some(Pause::Week) => Some(now.plus(7 * DAY)),
-        Some(Pause::Month) => Some(now.plus(30 * DAY)),
-        Some(Pause::Quarter) => Some(now.plus(91 * DAY)),
+    match asked.await {
+        Ok(response) | Err(response) => response,
     }
 }
 
 /// Leaves everything, in one action.
 pub(crate) async fn post_leave_all(State(api): State<Api>, Path(token): Path<String>, request: Request) -> Response {
     let visit = Visit::of(request.uri(), request.headers());
-    let Some(found) = link(&api, &token, fits) else { return unusable(&visit) };
+    let found = match own(&api, &token, &visit).await {
+        Ok((found, _)) => found,
+        Err(response) => return response,
+    };
     if let Err(response) = leave(&api, &found, Leaving::Marketing, Method::Page).await {
         return response;
     }

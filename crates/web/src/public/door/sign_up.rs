@@ -18,12 +18,10 @@ use mail::address::Address;
 use model::{ControllerId, DocumentId, FormId, PurposeId};
 use serde::Deserialize;
 use std::net::SocketAddr;
-use std::sync::Arc;
-use std::time::Duration;
-use store::permission::{Act, Confirming, Decision, Link, LinkTarget, Method};
+use store::permission::{Decision, Method};
 
+use super::asking::{Asking, VALID};
 use super::fields::Fields;
-use super::mailing;
 use super::{Owner, Visit, busy, failed, help, told};
 use crate::api::{Api, body, json};
 use crate::public::{
@@ -33,11 +31,6 @@ use crate::public::{
 
 /// Purposes that a program may name.
 const PURPOSES_MAX: usize = 32;
-/// How long a request to confirm can be answered (law.md R5: at most seven days).
-const VALID: Duration = Duration::from_secs(7 * 86_400);
-/// At most one request an address in so long (`architecture.md` §10).
-const REST: Duration = Duration::from_secs(30 * 86_400);
-
 /// A form with everything that its page shows.
 struct Opened {
     owner: Owner,
@@ -100,6 +93,35 @@ impl Opened {
             None => return Ok(false),
         }
         Ok(true)
+    }
+
+    /// What this person is asked to confirm: each purpose by itself (GDPR Art. 7(2)).
+    fn asking(&self, sent: &Sent, address: Address, method: Method) -> Asking {
+        let decision = |(id, public, ..): &(PurposeId, String, String, String)| {
+            if sent.purposes.contains(public) { Decision::Given(*id) } else { Decision::Refused(*id) }
+        };
+        // What was done on a page of his own nobody here saw, and which form it showed only it can say.
+        let seen = (method == Method::Form).then_some("checkbox, not ticked before");
+        let form = sent.shown.is_some().then_some(&self.form.form);
+        let details = serde_json::json!({
+            "action": seen,
+            "page": self.path,
+            "form_version": form.map(|form| form.version),
+            "language": sent.language.tag(),
+            "notice_language": self.words.language,
+            "controller": self.owner.profile.name,
+            "withdrawal": "one-click, preference centre",
+        });
+        Asking {
+            address,
+            language: sent.language,
+            decisions: self.purposes.iter().map(decision).collect(),
+            returning: None,
+            method,
+            notice: Some(self.words.notice),
+            form: form.map(|form| form.id),
+            details: details.to_string(),
+        }
     }
 
     fn page(&self, api: &Api, visit: &Visit, typed: Option<Typed<'_>>, faults: &[SignUpFault]) -> Response {
@@ -202,17 +224,21 @@ pub(crate) async fn post_sign_up(
     request: Request,
 ) -> Response {
     let visit = Visit::of(request.uri(), request.headers());
-    if let Err(wait) = api.throttle().sign_up(peer.ip(), api.store().clock().monotonic()) {
+    let now = api.store().clock().monotonic();
+    if let Err(wait) = api.throttle().sign_up_request(peer.ip(), now) {
         return busy(&visit, wait);
     }
     let mut opened = match Opened::find(&api, &controller, &name, &visit).await {
         Ok(opened) => opened,
         Err(response) => return response,
     };
+    if let Err(wait) = api.throttle().sign_up(opened.owner.controller, peer.ip(), now) {
+        return busy(&visit, wait);
+    }
     let is_json =
         request.headers().get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"application/json"));
     let (sent, by) = if is_json {
-        (read_json(request, visit.language).await, Method::Api)
+        (read_json(request, visit.language).await, Method::Embedded)
     } else {
         (read_form(request, visit.language).await, Method::Form)
     };
@@ -247,11 +273,10 @@ pub(crate) async fn post_sign_up(
         return opened.page(&api, &visit, Some(typed), &faults);
     }
     // What fell into the trap is answered like everybody, and nothing is done.
-    if let Some(address) = address.filter(|_| !sent.trapped) {
-        let asking = Asking { api: api.clone(), language: sent.language, purposes: sent.purposes.clone(), address, by };
-        if !asking.begin(&opened) {
-            return busy(&visit, super::RETRY);
-        }
+    if let Some(address) = address.filter(|_| !sent.trapped)
+        && !opened.asking(&sent, address, by).begin(&api, &opened.owner)
+    {
+        return busy(&visit, super::RETRY);
     }
     if is_json {
         let told = serde_json::json!({ "state": "check-mail" });
@@ -294,83 +319,4 @@ fn check(sent: &Sent, opened: &Opened) -> (Option<Address>, Vec<SignUpFault>) {
         faults.push(SignUpFault::PurposeMissing);
     }
     (address, faults)
-}
-
-/// Everything that is needed to ask a person to confirm.
-struct Asking {
-    api: Api,
-    language: Language,
-    purposes: Vec<String>,
-    address: Address,
-    by: Method,
-}
-
-impl Asking {
-    /// Begins to keep the request as evidence and to mail it. What becomes of it is told to nobody: neither in words
-    /// nor by how long it takes. False when too many are under way already, whoever they are for.
-    fn begin(self, opened: &Opened) -> bool {
-        let Ok(turn) = Arc::clone(&self.api.throttle().under_way).try_acquire_owned() else { return false };
-        let controller = opened.owner.controller;
-        let decisions: Vec<Decision> = opened
-            .purposes
-            .iter()
-            .map(
-                |(id, public, ..)| {
-                    if self.purposes.contains(public) { Decision::Given(*id) } else { Decision::Refused(*id) }
-                },
-            )
-            .collect();
-        let titles: Vec<String> = opened
-            .purposes
-            .iter()
-            .filter(|(_, public, ..)| self.purposes.contains(public))
-            .map(|(_, _, title, _)| title.clone())
-            .collect();
-        let action = match self.by {
-            Method::Form => "checkbox, not ticked before",
-            _ => "stated by the controller's own page",
-        };
-        let details = serde_json::json!({
-            "action": action,
-            "page": opened.path,
-            "form_version": opened.form.form.version,
-            "language": self.language.tag(),
-            "notice_language": opened.words.language,
-            "controller": opened.owner.profile.name,
-            "withdrawal": "one-click, preference centre",
-        });
-        let details = details.to_string();
-        let (notice, form) = (Some(opened.words.notice), Some(opened.form.form.id));
-        let (name, sender) = (opened.owner.profile.name.clone(), opened.owner.profile.sender.clone());
-        let asked = async move {
-            if !mailing::has_room(&self.api, controller, &self.address).await? {
-                return Ok(());
-            }
-            let act = Act { method: self.by, notice, form, details: &details };
-            let asking = Confirming { decisions: &decisions, valid_for: VALID, rest: REST };
-            let asked = self.api.store().ask_confirmation(controller, &self.address, &asking, &act).await?;
-            let Some((id, tag)) = asked else { return Ok(()) };
-            let link = Link { controller, tag, target: LinkTarget::Confirm(id), message: None };
-            let url = format!("{}/c/{}", self.api.pages_of(controller), self.api.store().link_token(&link)?);
-            let request = mailing::Request {
-                controller,
-                name: &name,
-                sender: &sender,
-                to: &self.address,
-                language: self.language,
-                purposes: &titles,
-                url: &url,
-                valid: VALID,
-            };
-            mailing::send(&self.api, &request).await;
-            Ok::<(), store::Error>(())
-        };
-        tokio::spawn(async move {
-            if let Err(error) = asked.await {
-                tracing::warn!(%error, "a sign-up could not be kept");
-            }
-            drop(turn);
-        });
-        true
-    }
 }

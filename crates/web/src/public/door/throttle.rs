@@ -3,8 +3,7 @@
 //!
 //! Invariants: who leaves, withdraws or objects is never counted and never kept waiting (GDPR Art. 7(3), 21(3)). In
 //! memory alone: networks by prefix (/24, /48), persons by keyed tag, mailboxes by a hash under a key that dies with
-//! the process; forgotten when the window ends. Bounded: when too many are known, all are forgotten, which costs an
-//! attacker more than it gives.
+//! the process; forgotten when the window ends. Bounded: when too many are known, those of the oldest windows go first.
 
 use mail::address::Address;
 use model::ControllerId;
@@ -24,8 +23,10 @@ const SHORT: Duration = Duration::from_secs(600);
 /// A day.
 const DAY: Duration = Duration::from_secs(86_400);
 
-/// Sign-ups of a network in ten minutes.
+/// Sign-ups of a network in ten minutes, at the forms of one controller.
 const SIGN_UPS_MAX: u32 = 20;
+/// Requests of a network in ten minutes to whatever forms, whether or not they are there.
+const SIGN_UP_REQUESTS_MAX: u32 = 400;
 /// Changes and wishes of a network in ten minutes.
 const CHANGES_MAX: u32 = 200;
 /// Changes and wishes with links of one person in ten minutes.
@@ -51,8 +52,8 @@ impl<K: Hash + Eq> Counter<K> {
     /// One more, unless there were `most` in this window: then how long to wait.
     fn take(&self, key: K, now: Duration, window: Duration, most: u32) -> Result<(), Duration> {
         let mut seen = self.0.lock();
-        if seen.len() >= KNOWN_MAX {
-            seen.clear();
+        if seen.len() >= KNOWN_MAX && !seen.contains_key(&key) {
+            drop_oldest(&mut seen);
         }
         let (began, count) = seen.entry(key).or_insert((now, 0));
         if now.saturating_sub(*began) >= window {
@@ -64,6 +65,23 @@ impl<K: Hash + Eq> Counter<K> {
         *count += 1;
         Ok(())
     }
+}
+
+/// An eighth goes, so that making room is cheap: that of the oldest windows.
+fn drop_oldest<K: Hash + Eq>(seen: &mut HashMap<K, (Duration, u32)>) {
+    let mut began: Vec<Duration> = seen.values().map(|(began, _)| *began).collect();
+    let last = (began.len() / 8).min(began.len().saturating_sub(1));
+    let (older, middle, _) = began.select_nth_unstable(last);
+    // Of those that began with the last of them only as many as it takes.
+    let middle = *middle;
+    let mut equal = last.saturating_sub(older.iter().filter(|at| **at < middle).count());
+    seen.retain(|_, (began, _)| {
+        let goes = *began < middle || (*began == middle && equal > 0);
+        if goes && *began == middle {
+            equal -= 1;
+        }
+        !goes
+    });
 }
 
 /// For what the platform writes itself.
@@ -88,7 +106,8 @@ impl Own {
 
 /// All counts.
 pub(crate) struct Throttle {
-    sign_ups: Counter<[u8; 7]>,
+    sign_ups: Counter<(ControllerId, [u8; 7])>,
+    sign_up_requests: Counter<[u8; 7]>,
     changes: Counter<[u8; 7]>,
     persons: Counter<(ControllerId, [u8; 16])>,
     mailboxes: Counter<u64>,
@@ -102,6 +121,7 @@ impl Default for Throttle {
     fn default() -> Self {
         Self {
             sign_ups: Counter::default(),
+            sign_up_requests: Counter::default(),
             changes: Counter::default(),
             persons: Counter::default(),
             mailboxes: Counter::default(),
@@ -113,9 +133,14 @@ impl Default for Throttle {
 }
 
 impl Throttle {
-    /// One more sign-up of this network, unless it had too many: then how long to wait.
-    pub(crate) fn sign_up(&self, from: IpAddr, now: Duration) -> Result<(), Duration> {
-        self.sign_ups.take(prefix(from), now, SHORT, SIGN_UPS_MAX)
+    /// One more request of this network to a form, which may not be there.
+    pub(crate) fn sign_up_request(&self, from: IpAddr, now: Duration) -> Result<(), Duration> {
+        self.sign_up_requests.take(prefix(from), now, SHORT, SIGN_UP_REQUESTS_MAX)
+    }
+
+    /// One more sign-up of this network at a form of a controller, unless it had too many: then how long to wait.
+    pub(crate) fn sign_up(&self, controller: ControllerId, from: IpAddr, now: Duration) -> Result<(), Duration> {
+        self.sign_ups.take((controller, prefix(from)), now, SHORT, SIGN_UPS_MAX)
     }
 
     /// One more change or wish with a link of this person, from this network.
@@ -180,16 +205,39 @@ mod tests {
     #[test]
     fn a_network_has_its_number_a_window_and_others_have_theirs() {
         let throttle = Throttle::default();
-        let here: IpAddr = "192.0.2.1".parse().unwrap();
+        let sign_up = |controller: i64, from: &str, seconds: u64| {
+            throttle.sign_up(ControllerId(controller), from.parse().unwrap(), Duration::from_secs(seconds))
+        };
         for _ in 0..SIGN_UPS_MAX {
-            assert_eq!(throttle.sign_up(here, Duration::ZERO), Ok(()));
+            assert_eq!(sign_up(1, "192.0.2.1", 0), Ok(()));
         }
-        let neighbour: IpAddr = "192.0.2.200".parse().unwrap();
-        assert_eq!(throttle.sign_up(neighbour, Duration::from_secs(1)), Err(Duration::from_secs(599)));
-        assert_eq!(throttle.sign_up("192.0.3.1".parse().unwrap(), Duration::ZERO), Ok(()));
-        assert_eq!(throttle.sign_up("::ffff:192.0.2.9".parse().unwrap(), Duration::ZERO), Err(SHORT));
-        assert_eq!(throttle.sign_up("2001:db8::1".parse().unwrap(), Duration::ZERO), Ok(()));
-        assert_eq!(throttle.sign_up(here, SHORT), Ok(()));
+        assert_eq!(sign_up(1, "192.0.2.200", 1), Err(Duration::from_secs(599)));
+        assert_eq!(sign_up(1, "::ffff:192.0.2.9", 0), Err(SHORT));
+        for (controller, from) in [(1, "192.0.3.1"), (1, "2001:db8::1"), (2, "192.0.2.1")] {
+            assert_eq!(sign_up(controller, from, 0), Ok(()), "{from}");
+        }
+        assert_eq!(sign_up(1, "192.0.2.1", 600), Ok(()));
+    }
+
+    #[test]
+    fn a_full_memory_forgets_the_oldest_and_not_who_was_here_last() {
+        let counter: Counter<usize> = Counter::default();
+        let at = |key: usize| Duration::from_millis(key as u64 / 100);
+        for key in 0..KNOWN_MAX {
+            assert_eq!(counter.take(key, at(key), DAY, 1), Ok(()));
+        }
+        // One more: of those before him the oldest go, and nobody else gets a second turn.
+        assert_eq!(counter.take(KNOWN_MAX, at(KNOWN_MAX), DAY, 1), Ok(()));
+        assert!(counter.take(KNOWN_MAX - 1, at(KNOWN_MAX), DAY, 1).is_err());
+        assert!(counter.take(KNOWN_MAX / 2, at(KNOWN_MAX), DAY, 1).is_err());
+        assert_eq!(counter.take(0, at(KNOWN_MAX), DAY, 1), Ok(()));
+        // All of one moment: some go, and not all.
+        let counter: Counter<usize> = Counter::default();
+        for key in 0..=KNOWN_MAX {
+            assert_eq!(counter.take(key, Duration::ZERO, DAY, 1), Ok(()));
+        }
+        let left = counter.0.lock().len();
+        assert!(left > KNOWN_MAX / 2 && left <= KNOWN_MAX, "{left}");
     }
 
     #[test]

@@ -12,9 +12,10 @@ use model::{PurposeId, Timestamp};
 use std::net::SocketAddr;
 use std::time::Duration;
 use store::MessageView;
-use store::permission::{Act, BasisView, Exercised, Leaving, Link, LinkTarget, Method, Right as Kept};
+use store::permission::{BasisView, Exercised, Leaving, Link, LinkTarget, Method, Right as Kept};
 
 use super::fields::Fields;
+use super::leave::leave;
 use super::mailing;
 use super::{Owner, Visit, busy, failed, link, notice_words, told, unusable};
 use crate::api::Api;
@@ -100,6 +101,7 @@ async fn means(api: &Api, link: &Link, basis: &BasisView) -> Means {
         Some(Method::Paper) => Means::Paper,
         Some(Method::Verbal) => Means::Spoken,
         Some(Method::Import) => Means::Brought,
+        Some(Method::Embedded) => Means::Embedded,
         Some(Method::Api) | None => Means::Interface,
     }
 }
@@ -137,9 +139,7 @@ async fn wish(api: &Api, token: &str, right: Right, visit: &Visit) -> Result<Res
     let root = api.store().purpose(link.controller, message.purpose).map_or(message.purpose, |purpose| purpose.id);
     let reference = match kept(right) {
         None => {
-            let act = Act::by(Method::Page);
-            let from = Leaving::Purpose(root);
-            api.store().leave(link.controller, link.tag, from, &act).await.map_err(fault)?;
+            leave(api, &link, Leaving::Purpose(root), Method::Page).await?;
             message.public_id.clone()
         }
         Some(right) => {

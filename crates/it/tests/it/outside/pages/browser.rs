@@ -52,11 +52,17 @@ async fn wcag22_a_person_with_a_browser_signs_up_and_chooses() {
     assert_eq!((&why[0]["language"], &why[1]["language"]), (&json!("de"), &json!("de")));
     assert!(why[0]["text"].as_str().unwrap().contains("Sample Shop"), "{why:#?}");
 
-    // Off and on again on her own page.
     let own = of("p");
+    // Off on her own page; and on again she is asked first, for she holds no more than the link of a mail.
     person(&json!([{"goto": own}, {"uncheck": "input[name=purpose]"}, {"press": "main form button"}]), "en-GB").await;
     assert_eq!(pages.refusal(heidi, "not now").await.as_deref(), Some("suppressed"));
-    person(&json!([{"goto": own}, {"check": "input[name=purpose]"}, {"press": "main form button"}]), "en-GB").await;
+    let on = json!([{"goto": own}, {"check": "input[name=purpose]"}, {"press": "main form button"}]);
+    let seen = person(&on, "de-DE").await;
+    assert!(seen[1]["text"].as_str().unwrap().contains("brauchen wir Ihr Wort aus Ihrem Postfach"), "{seen:#?}");
+    assert_eq!(pages.refusal(heidi, "again").await.as_deref(), Some("suppressed"));
+    // She answered her mailbox a moment ago: behind that link the page takes her word.
+    let fresh = at(&super::path(&link).replace("/c/", "/p/"));
+    person(&json!([{"goto": fresh}, {"check": "input[name=purpose]"}, {"press": "main form button"}]), "en-GB").await;
     assert_eq!(pages.refusal(heidi, "again").await, None);
     // And rarer, which the page shows as her choice from then on.
     let rarer = json!([{"goto": own}, {"check": "#frequency-monthly"}, {"press": "main form button"}]);
@@ -68,5 +74,11 @@ async fn wcag22_a_person_with_a_browser_signs_up_and_chooses() {
     let out = at(super::path(&one_click(&news)));
     person(&json!([{"goto": out}, {"press": "button[value=all]"}]), "fr-FR").await;
     assert_eq!(pages.refusal(heidi, "never").await.as_deref(), Some("suppressed"));
+    // Who objects is told so on her page, in words that no tick changes.
+    person(&json!([{"goto": of("w")}, {"press": "button[value=object]"}]), "nl-NL").await;
+    let seen = person(&on, "fr-FR").await;
+    for page in &seen {
+        assert!(page["text"].as_str().unwrap().contains("votre plainte à leur sujet"), "{seen:#?}");
+    }
     person(&json!([{"goto": at("/u/nonsense")}, {"goto": at("/f/x/y")}]), "es-ES").await;
 }

@@ -1,0 +1,422 @@
+//! Places at receivers: which domain has one, which waits in line, and what changes what a receiver bears.
+//!
+//! State of a domain: its receiver unknown (its first connections find it out) → member, with places as the receiver
+//! has them → in line → called → connected; a connection whose turn is over goes over to the next domain in line.
+//! Invariants: a receiver never has more connections than it is allowed, but for those that were open when it was
+//! allowed more, and these close at their next row; whoever waits is called when a place or a part of the rate is
+//! free, by a timer if by nothing else.
+
+use super::super::shaping::book::{Book, Limits, Named};
+use super::super::shaping::{Shaping, Throttled};
+use super::receiver::{Receiver, ReceiverStatus};
+use super::{Hot, LaneKey, Picture};
+use model::Timestamp;
+use model::stream::Class;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// Rows that the connections of a domain may take while others are in line.
+const TURN_ROWS: usize = 16;
+/// Lanes of a domain, of each class, that stand in line for it.
+const LANES_IN_LINE: usize = 16;
+/// Receivers without a domain that are remembered for what they said.
+const REMEMBERED_MAX: usize = 1_024;
+
+/// A place at a receiver.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Berth {
+    pub(crate) receiver: Named,
+    /// Messages over one connection.
+    pub(crate) messages_max: u32,
+}
+
+/// Whom something is held against.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Against {
+    /// This domain alone: its DNS, its policy, an exchanger that is not the receiver's.
+    Domain,
+    /// The receiver: one of its own exchangers did it.
+    Receiver,
+}
+
+fn default(shaping: &Shaping) -> Limits {
+    Limits {
+        connections: Some(shaping.connections_max),
+        messages_per_connection: Some(shaping.messages_per_connection_max),
+        ..Limits::default()
+    }
+}
+
+impl<R: Hot> Picture<R> {
+    /// With what is said of receivers. Before anything else.
+    pub(crate) fn with_book(mut self, book: Book) -> Self {
+        self.book = book;
+        self
+    }
+
+    /// DNS has said who takes the domain's mail. Nothing: there is no place, and the connection is to be counted out.
+    pub(crate) fn seat(&mut self, name: &Arc<str>, exchangers: &Arc<[String]>, now: Timestamp) -> Option<Berth> {
+        let named = self.book.name(exchangers);
+        self.join(name, &named, now);
+        let receiver = self.receivers.get(&named.name)?;
+        if receiver.away(now).is_some() || receiver.has_too_many() {
+            return None;
+        }
+        Some(Berth { messages_max: receiver.bears.messages_per_connection, receiver: named })
+    }
+
+    /// Is this host one of the receiver's own?
+    pub(crate) fn is_own(&self, receiver: &Named, host: &str) -> bool {
+        self.book.is_own(receiver, host)
+    }
+
+    /// What is said of receivers has changed.
+    pub(crate) fn rebook(&mut self, now: Timestamp, change: impl FnOnce(&mut Book) -> bool) {
+        if change(&mut self.book) {
+            self.measure_anew(now);
+        }
+    }
+
+    /// The limits have changed: every site is looked at anew. Connections that are open stay.
+    pub(crate) fn reshape(&mut self, shaping: Shaping, now: Timestamp) {
+        self.shaping = shaping;
+        self.measure_anew(now);
+    }
+
+    fn measure_anew(&mut self, now: Timestamp) {
+        let named: Vec<(Arc<str>, Named)> = self
+            .sites
+            .iter()
+            .filter_map(|(name, site)| Some((Arc::clone(name), self.book.name(site.exchangers.as_ref()?))))
+            .collect();
+        for (name, named) in &named {
+            self.join(name, named, now);
+        }
+        for (name, receiver) in &mut self.receivers {
+            receiver.reshaped(self.book.bears(name, default(&self.shaping)));
+        }
+        for site in self.sites.values_mut() {
+            let receiver = site.receiver.as_ref().and_then(|receiver| self.receivers.get(receiver));
+            site.pressure
+                .reshaped(receiver.map_or(self.shaping.connections_max, |receiver| receiver.bears.connections));
+        }
+        let names: Vec<Arc<str>> = self.sites.keys().cloned().collect();
+        for name in &names {
+            self.attend(name);
+        }
+        let receivers: Vec<Arc<str>> = self.receivers.keys().cloned().collect();
+        for receiver in &receivers {
+            self.call(receiver, now);
+        }
+    }
+
+    /// The domain is a member of this receiver from now on.
+    fn join(&mut self, name: &Arc<str>, named: &Named, now: Timestamp) {
+        if self.sites.get(name).is_none_or(|site| site.receiver.as_ref() == Some(&named.name)) {
+            return;
+        }
+        self.leave(name, now);
+        if self.receivers.len() >= self.sites.len() + REMEMBERED_MAX {
+            self.receivers.retain(|_, receiver| !receiver.members.is_empty());
+        }
+        let (book, shaping) = (&self.book, &self.shaping);
+        let receiver = self
+            .receivers
+            .entry(Arc::clone(&named.name))
+            .or_insert_with(|| Receiver::new(book.bears(&named.name, default(shaping))));
+        if let Some(site) = self.sites.get_mut(name) {
+            receiver.members.insert(Arc::clone(name));
+            receiver.connections += site.connections;
+            site.receiver = Some(Arc::clone(&named.name));
+            site.exchangers = Some(Arc::clone(&named.exchangers));
+            site.pressure.reshaped(receiver.bears.connections);
+        }
+    }
+
+    /// The domain is nobody's member any more, or gone.
+    pub(super) fn leave(&mut self, name: &Arc<str>, now: Timestamp) {
+        let Some(site) = self.sites.get_mut(name) else { return };
+        let (connections, Some(key)) = (site.connections, site.receiver.take()) else { return };
+        if let Some(receiver) = self.receivers.get_mut(&key) {
+            receiver.members.remove(name);
+            receiver.called.remove(name);
+            receiver.connections = receiver.connections.saturating_sub(connections);
+            if receiver.is_forgettable(now) {
+                self.set_receiver_timer(&key, None);
+                self.receivers.remove(&key);
+                return;
+            }
+        }
+        self.call(&key, now);
+    }
+
+    pub(super) fn receiver_of(&mut self, name: &str) -> Option<&mut Receiver> {
+        let key = self.sites.get(name)?.receiver.as_ref()?;
+        self.receivers.get_mut(key)
+    }
+
+    pub(super) fn receiver_key(&self, name: &str) -> Option<Arc<str>> {
+        self.sites.get(name)?.receiver.clone()
+    }
+
+    /// Until when neither the domain nor its receiver is to be spoken to.
+    pub(super) fn away(&self, name: &str, now: Timestamp) -> Option<Timestamp> {
+        let site = self.sites.get(name)?;
+        let receiver = site.receiver.as_ref().and_then(|receiver| self.receivers.get(receiver));
+        site.pressure.backing_off(now).max(receiver.and_then(|receiver| receiver.away(now)))
+    }
+
+    /// Places that its receiver has for the domain; as many as it likes while nobody knows who that is.
+    pub(super) fn places(&mut self, name: &Arc<str>, now: Timestamp) -> u32 {
+        self.receiver_of(name).map_or(u32::MAX, |receiver| receiver.places(name, now))
+    }
+
+    /// Messages that its receiver may have now.
+    pub(super) fn room(&mut self, name: &str, now: Timestamp) -> usize {
+        let room = self.receiver_of(name).map_or(u32::MAX, |receiver| receiver.room(now));
+        usize::try_from(room).unwrap_or(usize::MAX)
+    }
+
+    /// The domain gets into line, with every lane in which something is to go now.
+    pub(super) fn line_up(&mut self, name: &Arc<str>, now: Timestamp) {
+        let Some(site) = self.sites.get_mut(name) else { return };
+        let mut keys: Vec<LaneKey> = Vec::new();
+        for class in [Class::Prompt, Class::Bulk] {
+            let lanes = site.class(class);
+            let due = lanes.waiting.iter().take_while(|(at, _)| *at <= now).map(|(_, controller)| *controller);
+            let controllers = lanes.turn.iter().copied().take(LANES_IN_LINE).chain(due.take(LANES_IN_LINE));
+            keys.extend(controllers.map(|controller| LaneKey { class, controller }));
+        }
+        let Some(key) = self.receiver_key(name) else { return };
+        if let Some(receiver) = self.receivers.get_mut(&key) {
+            for lane in keys {
+                receiver.line.add(lane, name);
+            }
+        }
+        // A connection that has nothing to do comes over.
+        self.ring_idler(&key);
+        self.call(&key, now);
+    }
+
+    /// Calls those in line to the places that are free, and sees to it that they are called later.
+    pub(super) fn call(&mut self, key: &Arc<str>, now: Timestamp) {
+        while let Some(receiver) = self.receivers.get_mut(key) {
+            if !receiver.may_call(now) {
+                break;
+            }
+            let Some(name) = receiver.line.pop() else { break };
+            receiver.called.insert(Arc::clone(&name));
+            self.attend(&name);
+        }
+        let Some(receiver) = self.receivers.get_mut(key) else { return };
+        let waits = !receiver.line.is_empty() || receiver.connections > 0;
+        let at = if waits { receiver.away(now).or_else(|| receiver.next_at(now)) } else { None };
+        self.set_receiver_timer(key, at);
+    }
+
+    /// A domain that was called has been looked at, and does not come.
+    pub(super) fn uncall(&mut self, name: &Arc<str>, now: Timestamp) {
+        let Some(key) = self.receiver_key(name) else { return };
+        if self.receivers.get_mut(&key).is_some_and(|receiver| receiver.called.remove(name)) {
+            self.call(&key, now);
+        }
+    }
+
+    /// The time of a receiver has come: there is room again.
+    pub(super) fn receivers_due(&mut self, now: Timestamp) {
+        while self.receiver_timers.first().is_some_and(|(at, _)| *at <= now) {
+            let Some((_, key)) = self.receiver_timers.pop_first() else { break };
+            let Some(receiver) = self.receivers.get_mut(&key) else { continue };
+            receiver.timer = None;
+            let room = receiver.room(now);
+            for _ in 0..room.min(self.shaping.connections_max) {
+                if !self.ring_idler(&key) {
+                    break;
+                }
+            }
+            self.call(&key, now);
+        }
+    }
+
+    fn ring_idler(&mut self, key: &Arc<str>) -> bool {
+        while let Some(name) = self.receivers.get_mut(key).and_then(Receiver::idler) {
+            if let Some(site) = self.sites.get(&name).filter(|site| site.idle > 0) {
+                site.bell.notify_one();
+                return true;
+            }
+        }
+        false
+    }
+
+    fn set_receiver_timer(&mut self, key: &Arc<str>, at: Option<Timestamp>) {
+        let Some(receiver) = self.receivers.get_mut(key) else { return };
+        if receiver.timer == at {
+            return;
+        }
+        if let Some(old) = std::mem::replace(&mut receiver.timer, at) {
+            self.receiver_timers.remove(&(old, Arc::clone(key)));
+        }
+        if let Some(at) = at {
+            self.receiver_timers.insert((at, Arc::clone(key)));
+        }
+    }
+
+    /// Where a connection goes from here, if the turn of its domain is over and others are in line: there it is counted
+    /// from now on.
+    pub(super) fn turn_over(&mut self, name: &Arc<str>, now: Timestamp) -> Option<Arc<str>> {
+        let site = self.sites.get(name)?;
+        let (ready, has_prompt, streak) = (site.ready, !site.prompt.turn.is_empty(), site.streak);
+        let key = site.receiver.clone()?;
+        let receiver = self.receivers.get_mut(&key)?;
+        let is_over = ready == 0 || streak >= TURN_ROWS || (receiver.line.has_prompt() && !has_prompt);
+        if !is_over || receiver.line.is_empty() || receiver.room(now) == 0 {
+            return None;
+        }
+        loop {
+            let next = self.receivers.get_mut(&key)?.line.pop()?;
+            if next == *name {
+                self.sites.get_mut(name)?.streak = 0;
+                if ready > 0 {
+                    return None;
+                }
+                continue;
+            }
+            let held = &self.held;
+            let wants = self.sites.get_mut(&next).is_some_and(|site| {
+                let is_due = site.first_waiting().is_some_and(|due| due <= now);
+                let may = held.has(site.part) && site.pressure.backing_off(now).is_none();
+                may && site.receiver.as_ref() == Some(&key) && (site.ready > 0 || is_due)
+            });
+            if wants {
+                self.go_over(name, &next, now);
+                return Some(next);
+            }
+        }
+    }
+
+    fn go_over(&mut self, from: &Arc<str>, to: &Arc<str>, now: Timestamp) {
+        if let Some(site) = self.sites.get_mut(from) {
+            site.connections = site.connections.saturating_sub(1);
+            site.streak = 0;
+        }
+        if let Some(site) = self.sites.get_mut(to) {
+            site.connections += 1;
+            site.streak = 0;
+            site.moved = now;
+        }
+        self.starved.served(to);
+        self.attend(from);
+        self.attend(to);
+    }
+
+    /// One of the receiver's own exchangers could not be reached, or sent us away: none of its domains is spoken to for
+    /// a while, and every message keeps its place.
+    pub(crate) fn failed_at(
+        &mut self,
+        name: &Arc<str>,
+        against: Against,
+        now: Timestamp,
+        seed: u64,
+        trouble: &'static str,
+    ) {
+        let key = self.receiver_key(name).filter(|_| against == Against::Receiver);
+        let Some(key) = key else { return self.failed(name, now, seed, trouble) };
+        let (first, shaping) = (self.site_retry_first, self.shaping);
+        let Some(receiver) = self.receivers.get_mut(&key) else { return };
+        if receiver.pressure.backing_off(now).is_some() {
+            // The other connections of the same outage.
+            return self.leave_alone(name, now);
+        }
+        receiver.failed(now, first, &shaping, seed, trouble);
+        let members: Vec<Arc<str>> = receiver.members.iter().cloned().collect();
+        for member in &members {
+            self.leave_alone(member, now);
+        }
+        self.call(&key, now);
+    }
+
+    /// We are told that we go too fast.
+    pub(crate) fn throttled(
+        &mut self,
+        name: &Arc<str>,
+        against: Against,
+        now: Timestamp,
+        seed: u64,
+        why: &'static str,
+    ) {
+        let key = self.receiver_key(name).filter(|_| against == Against::Receiver);
+        let throttled = match key.as_ref().and_then(|key| self.receivers.get_mut(key)) {
+            Some(receiver) => {
+                receiver.says(why, now);
+                receiver.pressure.throttled(now)
+            }
+            None => self.sites.get_mut(name).map_or(Throttled::Known, |site| {
+                site.trouble = Some(why);
+                site.pressure.throttled(now)
+            }),
+        };
+        if throttled == Throttled::AtTheLeast {
+            self.failed_at(name, against, now, seed, why);
+        } else if let Some(key) = key {
+            self.call(&key, now);
+        }
+    }
+
+    /// A whole dialogue came to its end; `micros` for each message.
+    pub(crate) fn succeeded(&mut self, name: &Arc<str>, against: Against, now: Timestamp, micros: u64) {
+        if let Some(site) = self.sites.get_mut(name) {
+            site.pressure.succeeded(now);
+            site.paced(micros);
+            site.trouble = None;
+            site.expiry_at = None;
+        }
+        if against == Against::Receiver
+            && let Some(key) = self.receiver_key(name)
+            && let Some(receiver) = self.receivers.get_mut(&key)
+        {
+            let (allowed, failures) = (receiver.pressure.allowed(), receiver.pressure.failures());
+            receiver.succeeded(now);
+            let members: Vec<Arc<str>> =
+                if failures > 0 { receiver.members.iter().cloned().collect() } else { Vec::new() };
+            let more = receiver.pressure.allowed() > allowed;
+            for member in &members {
+                self.attend(member);
+            }
+            if more {
+                self.call(&key, now);
+            }
+        }
+    }
+
+    /// Receivers of which there is something to tell, those in trouble first, then by their connections; at most so
+    /// many.
+    pub(crate) fn receivers(&mut self, now: Timestamp, at_most: usize) -> Vec<ReceiverStatus> {
+        let told = self.receivers.iter_mut().filter(|(_, receiver)| receiver.is_to_be_told(now));
+        let mut all: Vec<ReceiverStatus> = told.map(|(name, receiver)| receiver.status(name, now)).collect();
+        let rank = |one: &ReceiverStatus| {
+            let troubled = one.stopped || one.backing_off_until.is_some() || one.trouble.is_some();
+            (!troubled, std::cmp::Reverse(one.connections), std::cmp::Reverse(one.last_hour))
+        };
+        all.sort_by_key(|one| (rank(one), one.name.clone()));
+        all.truncate(at_most);
+        all
+    }
+
+    /// Receivers that are left alone.
+    pub(crate) fn count_away(&self, now: Timestamp) -> u32 {
+        let away = self.receivers.values().filter(|receiver| receiver.away(now).is_some()).count();
+        u32::try_from(away).unwrap_or(u32::MAX)
+    }
+
+    /// Connections of these receivers, and whether they are left alone: for metrics with few labels.
+    pub(crate) fn figures(&self, names: &[&'static str], now: Timestamp) -> HashMap<&'static str, (u32, bool)> {
+        let of = |name: &&'static str| {
+            let receiver = self.receivers.get(*name)?;
+            Some((*name, (receiver.connections, receiver.away(now).is_some())))
+        };
+        names.iter().filter_map(of).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests;
