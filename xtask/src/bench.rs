@@ -23,6 +23,9 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
 
+pub(crate) use peers::free_ports;
+pub(crate) use process::Server;
+
 use crate::repo::Repo;
 
 /// What the command line asks for.

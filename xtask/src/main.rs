@@ -9,6 +9,7 @@
 mod bench;
 mod citations;
 mod deny;
+mod keep;
 mod package;
 mod postgres;
 mod repo;
@@ -46,6 +47,7 @@ fn dispatch(arguments: &[String]) -> Result<()> {
         "deny" => deny::run(&repo),
         "citations" => citations::run(&repo, rest),
         "package" => package::run(&repo, rest),
+        "keep" => keep::run(&repo, rest),
         "bench" => bench::run(&repo, rest),
         "help" | "--help" | "-h" => {
             println!("{USAGE}");
@@ -62,6 +64,7 @@ cargo xtask tidy                                walls, nevers, sizes and words
 cargo xtask deny                                banned crates, licences, sources
 cargo xtask citations [--check]                 write (or check) docs/citations.md
 cargo xtask package [--binary F] [--to DIR]     a Debian package of the release build, in target/package
+cargo xtask keep NAME --binary F                a data folder of a release, for the test of upgrades
 cargo xtask bench smtp [--store postgres] [--messages N] [--runs K] [--no-postfix] [--no-postern] [--dir D] [--write]
 cargo xtask bench nodes|ledger|import [--messages N] [--runs K] [--dir D] [--write]
 cargo xtask bench backlog [--messages N] [--dir D] [--write]";

@@ -30,11 +30,12 @@ impl Asked {
 }
 
 /// The rules of each question, in the order of `rules::ACCEPTANCE` and `rules::CLEARANCE`.
-const QUESTIONS: [(&[Rule], Asked); 16] = [
+const QUESTIONS: [(&[Rule], Asked); 17] = [
     (&[Rule::FactsUnavailable], Asked::Always),
     (&[Rule::AgreementNotInForce], Asked::Always),
     (&[Rule::InstructionMissing, Rule::InstructionInfringing], Asked::Always),
     (&[Rule::OperationNotInstructed], Asked::Always),
+    (&[Rule::TermsNotKept], Asked::Always),
     (&[Rule::CredentialScope], Asked::Accepting),
     (&[Rule::FromNotVerified], Asked::Always),
     (&[Rule::RecipientErased, Rule::RecipientRestricted, Rule::CaseOpen], Asked::Always),

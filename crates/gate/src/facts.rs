@@ -62,6 +62,8 @@ pub enum Covers {
     Yes,
     /// Either is not named.
     No,
+    /// Both are named, but this node does not keep what the stream's terms ask of it, such as where it stands.
+    NotHere,
 }
 
 /// The stream, and for what the message is sent on it.

@@ -11,6 +11,8 @@ pub enum Rule {
     InstructionMissing,
     /// The instruction in force does not name this operation or stream.
     OperationNotInstructed,
+    /// This node does not keep what the stream's terms ask.
+    TermsNotKept,
     /// The credential may not do this.
     CredentialScope,
     /// The From domain is not a verified domain of this controller.
@@ -110,12 +112,13 @@ pub struct Row {
 
 impl Rule {
     /// Every rule, in the order in which the gate asks.
-    pub const ALL: [Self; 28] = [
+    pub const ALL: [Self; 29] = [
         Self::FactsUnavailable,
         Self::AgreementNotInForce,
         Self::InstructionMissing,
         Self::InstructionInfringing,
         Self::OperationNotInstructed,
+        Self::TermsNotKept,
         Self::CredentialScope,
         Self::FromNotVerified,
         Self::RecipientErased,
@@ -197,6 +200,13 @@ impl Rule {
                 "the instruction in force does not cover sending on this stream",
                 "add the operation and the stream to the instruction",
                 (Stage::Mail, 550, (5, 7, 1), 403, Mender::Controller),
+            ),
+            Self::TermsNotKept => row(
+                "terms-not-kept",
+                "GDPR Art. 28(3)(a), 44",
+                "this node does not keep what the stream's terms ask, such as the region it stands in",
+                "send by a node that does, started with --region, or amend the terms of the stream",
+                (Stage::Mail, 451, (4, 3, 5), 503, Mender::Operator),
             ),
             Self::CredentialScope => row(
                 "credential-scope",

@@ -20,6 +20,7 @@ pub(crate) const ACCEPTANCE: &[Question] = &[
     agreement,
     instruction,
     covered,
+    terms,
     credential,
     from_domain,
     person,
@@ -39,6 +40,7 @@ pub(crate) const CLEARANCE: &[Question] = &[
     agreement,
     instruction,
     covered,
+    terms_still,
     from_domain,
     person,
     suppression,
@@ -99,9 +101,23 @@ fn instruction(facts: &Facts<'_>) -> Result<(), Fired> {
 fn covered(facts: &Facts<'_>) -> Result<(), Fired> {
     let sender = sender(facts)?;
     match (sender.instruction, sender.stream) {
-        (Some(instruction), Some(_)) if instruction.covers == Covers::Yes => Ok(()),
+        (Some(instruction), Some(_)) if instruction.covers != Covers::No => Ok(()),
         _ => refuse(Rule::OperationNotInstructed),
     }
+}
+
+/// GDPR Art. 28(3)(a), 44: what cannot be kept as instructed is not begun.
+fn terms(facts: &Facts<'_>) -> Result<(), Fired> {
+    if keeps_terms(facts)? { Ok(()) } else { refuse(Rule::TermsNotKept) }
+}
+
+/// The same of what was taken in: it waits for a node that keeps them, since no sender did anything wrong.
+fn terms_still(facts: &Facts<'_>) -> Result<(), Fired> {
+    if keeps_terms(facts)? { Ok(()) } else { Err(Fired::Holds(Rule::TermsNotKept)) }
+}
+
+fn keeps_terms(facts: &Facts<'_>) -> Result<bool, Fired> {
+    Ok(sender(facts)?.instruction.is_none_or(|instruction| instruction.covers != Covers::NotHere))
 }
 
 /// GDPR Art. 29: who acts under the controller's authority acts only within it.

@@ -154,6 +154,12 @@ fn art28_3_a_instruction_must_be_in_force_and_cover() {
         assert_eq!(rule_of(&decide(&facts(&sender, &recipient))), Some(rule));
         assert_eq!(rule_of(&clear(&facts(&sender, &recipient))), Some(rule));
     }
+    // What this node cannot keep is not taken in; what another one took in waits.
+    let elsewhere = with(InstructionState::InForce, Covers::NotHere);
+    let told = decide(&facts(&elsewhere, &recipient));
+    assert!(matches!(told, Verdict::Refuse(refusal) if refusal.rule() == Rule::TermsNotKept), "{told:?}");
+    let told = clear(&facts(&elsewhere, &recipient));
+    assert!(matches!(told, Verdict::Hold(refusal) if refusal.rule() == Rule::TermsNotKept), "{told:?}");
     // Held is neither obeyed nor dropped: it is taken in, and does not leave.
     let held = with(InstructionState::Held, Covers::Yes);
     let Verdict::Pass(permit) = decide(&facts(&held, &recipient)) else { panic!("taken in") };

@@ -314,7 +314,7 @@ fn sender(
 ) -> SenderFacts {
     let known: Option<&ControllerPolicy> = policy.controller(controller);
     let stream_facts = stream_facts(policy, controller, (stream, purpose), now);
-    // GDPR Art. 28(3)(a): what cannot be kept is not begun. Another node may have taken it, or this one has moved.
+    // Another node may have taken it in, or this one has moved.
     let kept = policy.stream(controller, stream).is_some_and(|stream| is_kept(stream, region));
     SenderFacts {
         controller,
@@ -326,14 +326,17 @@ fn sender(
         }),
         instruction: known.and_then(|known| known.instruction.as_ref()).map(|instruction| {
             let named = stream_facts.is_some()
-                && kept
                 && instruction.streams.contains(&stream)
                 && Operation::ALL.iter().all(|operation| instruction.operations.contains(operation));
             InstructionFacts {
                 id: instruction.id,
                 state: instruction.state,
                 from: instruction.from,
-                covers: if named { Covers::Yes } else { Covers::No },
+                covers: match (named, kept) {
+                    (true, true) => Covers::Yes,
+                    (true, false) => Covers::NotHere,
+                    (false, _) => Covers::No,
+                },
             }
         }),
         stream: stream_facts,

@@ -141,7 +141,7 @@ impl Scene {
         let mut command = run::command(&program);
         command.arg("serve").arg("--data").arg(folder.join("data")).args(["--base-port", &base.to_string()]);
         command.args(["--dns", &sites.dns, "--mx-port", &sites.mx_port, "--dnssec", "off", "--private-exchangers"]);
-        command.args(["--ehlo", "node.example", "--connections", "5000"]);
+        command.args(["--ehlo", "node.example", "--connections", "5000", "--region", "EEA"]);
         command.args(["--trusted", &format!("127.0.0.1:{port}={username}+127.0.0.0/8")]);
         command.arg("--json").arg(&file).arg("--quiet").args(further);
         let mut node = Server::start(&mut command, &folder.join("node.log"))?;

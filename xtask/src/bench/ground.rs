@@ -75,6 +75,8 @@ impl Ground {
             &base.to_string(),
             "--dns",
             &sites.dns,
+            "--region",
+            "EEA",
             "--mx-port",
             &sites.mx_port,
             "--dnssec",

@@ -85,7 +85,7 @@ impl Yardsticks {
 }
 
 /// The first of `count` ports in a row on which nobody listens; below the range of outgoing connections.
-pub(super) fn free_ports(count: u16) -> Result<u16> {
+pub(crate) fn free_ports(count: u16) -> Result<u16> {
     let free = |port: u16| TcpListener::bind(("127.0.0.1", port)).is_ok();
     let first = (20_000..32_000).step_by(16).find(|first| (*first..first + count).all(free));
     first.context("no free ports on loopback")

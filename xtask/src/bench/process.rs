@@ -12,7 +12,7 @@ use anyhow::{Context, Result, bail};
 use crate::run;
 
 /// A running server; it is ended when this value goes.
-pub(super) struct Server {
+pub(crate) struct Server {
     child: Child,
     /// Runs before the signal, for a server that has a command of its own to stop it.
     stop: Option<Command>,
@@ -23,7 +23,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 impl Server {
     /// Starts it with standard error into the log, a file.
-    pub(super) fn start(command: &mut Command, log: &std::path::Path) -> Result<Self> {
+    pub(crate) fn start(command: &mut Command, log: &std::path::Path) -> Result<Self> {
         let log = fs::File::create(log).context("the server's log cannot be made")?;
         let output = log.try_clone()?;
         let child = command.stdin(Stdio::null()).stdout(output).stderr(log).spawn();
@@ -37,7 +37,7 @@ impl Server {
     }
 
     /// Waits until `ready`, or says that the server ended or took too long.
-    pub(super) fn until(&mut self, what: &str, mut ready: impl FnMut() -> bool) -> Result<()> {
+    pub(crate) fn until(&mut self, what: &str, mut ready: impl FnMut() -> bool) -> Result<()> {
         let started = Instant::now();
         while !ready() {
             if let Some(status) = self.child.try_wait()? {

@@ -119,7 +119,10 @@ impl Store {
                 });
                 Ok(fact.into_iter().collect())
             }
-            Rule::InstructionMissing | Rule::InstructionInfringing | Rule::OperationNotInstructed => {
+            Rule::InstructionMissing
+            | Rule::InstructionInfringing
+            | Rule::OperationNotInstructed
+            | Rule::TermsNotKept => {
                 let policy = self.policy.current();
                 let known = policy.controller(controller).and_then(|known| known.instruction.as_ref());
                 let fact = known.map(|instruction| Fact {

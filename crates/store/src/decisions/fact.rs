@@ -86,6 +86,7 @@ pub(crate) fn refused_on(rule: Rule, person: &RecipientFacts) -> Vec<Fact> {
         | Rule::InstructionMissing
         | Rule::InstructionInfringing
         | Rule::OperationNotInstructed
+        | Rule::TermsNotKept
         | Rule::CredentialScope
         | Rule::FromNotVerified
         | Rule::OptOutMissing

@@ -2,6 +2,7 @@
 //! SIGHUP what can change does while connections are open.
 
 use super::harness::binary::postern;
+use super::harness::demo::message;
 use super::harness::tools::{Said, run, run_postern, word};
 use super::harness::{Demo, Place, until};
 use std::fs;
@@ -156,4 +157,31 @@ async fn shown(variables: &[&str], file: &Path, further: &[&str]) -> Said {
     words.extend([word(postern()), "config", "show", word(file)]);
     words.extend(further);
     run("env", &words).await
+}
+
+/// What a node on the folder of a demo answers when it says that it stands there.
+async fn told_where(demo: &mut Demo, key: &str, region: &str) -> (u16, String) {
+    demo.place.command = "serve";
+    demo.place.further = vec!["--region".to_owned(), region.to_owned()];
+    demo.restart().await;
+    let authorization = format!("Bearer {key}");
+    let body = message("transactional", "ada@dest.example", "where").to_string();
+    let door = Http::plain(demo.address("http"));
+    let answer = door.post_json("/v1/messages", &[("Authorization", authorization.as_str())], &body).await.unwrap();
+    assert!(demo.terminate().await.success());
+    (answer.status, answer.text())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn gdpr_28_3_a_a_node_elsewhere_takes_nothing_in_and_says_that_it_is_its_place() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut demo = Demo::start(Place::below(folder.path())).await;
+    let key = demo.text("/api_key").to_owned();
+    assert!(demo.terminate().await.success());
+    let (status, text) = told_where(&mut demo, &key, "US").await;
+    assert_eq!(status, 503, "{text}");
+    assert!(text.contains("terms-not-kept") && text.contains("--region"), "{text}");
+    // Twin: where the instruction allows it, the same message is taken in.
+    let (status, text) = told_where(&mut demo, &key, "DE").await;
+    assert_eq!(status, 202, "{text}");
 }

@@ -33,4 +33,5 @@ mod sendmail;
 mod starts_refused;
 mod suppressing;
 mod terminate;
+mod upgrading;
 mod walk;
