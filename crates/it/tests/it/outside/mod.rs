@@ -3,6 +3,7 @@
 mod asking_why;
 mod authority;
 mod browser;
+mod checking;
 mod clients;
 mod clock_skew;
 mod configured;
