@@ -13,6 +13,7 @@ mod demo_file;
 mod evidencing;
 mod failover;
 mod figures;
+mod first_mail;
 mod full_disk;
 pub(crate) mod harness;
 mod hosts;
