@@ -258,8 +258,8 @@ keys! {
         "\"/etc/postern/acme-ca.pem\"",
     );
     CHECK_ADDRESSES = Key::of("check.addresses", "address", Kind::Many("ADDRESS[=NAME]")).says(
-        "Addresses that mail leaves from, as receivers see them, each with the name in EHLO where that is not node.ehlo. \
-         Without them, those that node.ehlo has in DNS.",
+        "Addresses that mail leaves from, as receivers see them, each with the name in EHLO where that is not \
+         node.ehlo. Without them, those that node.ehlo has in DNS.",
         "[\"192.0.2.25\", \"2001:db8::25=mx6.example.org\"]",
     );
     CHECK_BLOCKLISTS = Key::of("check.blocklists", "blocklist", Kind::Many("NAME")).says(
