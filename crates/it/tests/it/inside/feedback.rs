@@ -394,6 +394,10 @@ async fn gdpr_5_1_c_marketing_leaves_with_a_signed_feedback_id_that_names_nobody
     house.consent(BOB).await;
     let (_, _, of_bob) = arrived(&house, &house.shop, "newsletter", BOB).await;
     assert_eq!(fields_of(&of_bob, "Feedback-ID"), value);
+    // By the other door.
+    house.by_smtp(&house.shop, Some("newsletter"), &house.shop.from, BOB).await.id();
+    let by_smtp = house.mx.wait_for(3).await.pop().unwrap().text();
+    assert_eq!(fields_of(&by_smtp, "Feedback-ID"), value);
     // Twin: what is no marketing has none.
     let (_, _, receipt) = arrived(&house, &house.shop, "transactional", ADA).await;
     assert!(!receipt.contains("\r\nFeedback-ID:"), "{receipt}");

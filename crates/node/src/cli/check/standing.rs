@@ -19,7 +19,7 @@ pub(super) struct Standing {
 }
 
 /// A verified domain.
-#[derive(Deserialize, Debug)]
+#[derive(Deserialize, Clone, Debug)]
 pub(super) struct Domain {
     pub(super) domain: String,
     pub(super) return_path: Option<String>,
@@ -27,7 +27,7 @@ pub(super) struct Domain {
 }
 
 /// The record of a key that signs.
-#[derive(Deserialize, Debug)]
+#[derive(Deserialize, Clone, Debug)]
 pub(super) struct Key {
     pub(super) name: String,
     pub(super) value: String,
