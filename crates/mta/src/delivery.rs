@@ -4,7 +4,7 @@
 //! `route` (where to) → `send` (the socket) → `attempt` (the gate, the start, the final dot) → `outcome` (what became
 //! of it); `shaping` says how hard a site may be pressed, `engine` owns the picture and reads the store, `tenancy`
 //! knows of other nodes, `orders` of the operator's for sites, `hurried`
-//! of what was ordered for what waits, `trouble` of a store that is away.
+//! of what was ordered for what waits, `trouble` of a store that is away, `seen` tells whoever asks before any mail.
 //! Invariants: nothing leaves without a clearance; a final dot leaves only after its start is durable; a site is
 //! delivered to only by the node that holds its partition; all that is held in memory has a bound.
 //! Never: an answer to a client, a list, a campaign; `submission` is not imported.
@@ -19,6 +19,7 @@ mod outcome;
 mod route;
 mod scheduler;
 mod security;
+mod seen;
 mod send;
 mod settings;
 mod shaping;
@@ -30,6 +31,7 @@ mod trouble;
 mod worker;
 
 pub use scheduler::{ReceiverStatus, SiteStatus};
+pub use seen::{OwnPolicy, Validation, own_policy, validation};
 pub use settings::{Dnssec, Settings, Smarthost, Timeouts, TlsPolicy, TrustAnchors};
 pub use shaping::Shaping;
 pub use shaping::book::{Limits, NoRule, SiteOrder, SiteRule, site_name};

@@ -104,6 +104,11 @@ fn read(chain: &Path, key: &Path, remedy: &str) -> anyhow::Result<Arc<CertifiedK
 pub struct Shown(RwLock<Arc<CertifiedKey>>);
 
 impl Shown {
+    /// When the one that is shown ends, in seconds since 1970.
+    pub(crate) fn ends_s(&self) -> Option<i64> {
+        crate::room::ends_s(self.0.read().cert.first()?)
+    }
+
     /// Shows this one from the next handshake on.
     pub(crate) fn show(&self, certificate: Arc<CertifiedKey>) {
         *self.0.write() = certificate;

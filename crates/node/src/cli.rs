@@ -3,6 +3,7 @@
 mod agreement;
 mod ask;
 mod backup;
+mod check;
 mod config;
 mod consent;
 mod credential;
@@ -49,6 +50,8 @@ enum Command {
     /// Check or show the settings of a node, without starting it.
     #[command(subcommand)]
     Config(config::Command),
+    /// Look at what receivers look at, and at what runs out: names, SPF, DKIM, DMARC, certificates, disk, clock.
+    Check(Box<check::Arguments>),
     /// Show the nodes that share a store, and who holds what of it.
     Nodes(nodes::Arguments),
     /// Show the sites that mail goes to and what they bear, or order limits for one while nodes run.
@@ -116,6 +119,7 @@ pub fn run(arguments: Arguments) -> ExitCode {
         Command::Demo(_) | Command::Serve(_) => log::Default::Usual,
         Command::Agreement(_)
         | Command::Backup(_)
+        | Command::Check(_)
         | Command::Restore(_)
         | Command::Config(_)
         | Command::Quickstart(_)
@@ -137,8 +141,9 @@ pub fn run(arguments: Arguments) -> ExitCode {
     let outcome = runtime().and_then(|runtime| {
         runtime.block_on(async {
             let done = match arguments.command {
-                // Its answer has more than two sides.
+                // Their answers have more than two sides.
                 Command::Consent(command) => return consent::run(command).await,
+                Command::Check(arguments) => return Ok(check::run(*arguments).await),
                 Command::Demo(arguments) => demo::run(*arguments).await,
                 Command::Serve(arguments) => serve::run(*arguments).await,
                 Command::Quickstart(arguments) => quickstart::run(*arguments).await,

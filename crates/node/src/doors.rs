@@ -5,6 +5,7 @@
 //! Never: which doors a node has, and for whom. The demo and `serve` say that.
 
 use crate::certificates::{self, Shown};
+use crate::room::{self, Room};
 use crate::running::Running;
 use anyhow::anyhow;
 use mail::address::Domain;
@@ -175,8 +176,12 @@ impl Doors {
     }
 
     /// The operator's own door in the data folder. A node can serve without it.
-    pub(crate) fn operator(&mut self, running: &Running, data: &Path) {
-        let router = web::operator::router(Operator::new(Arc::clone(&running.store), running.sites()));
+    pub(crate) fn operator(&mut self, running: &Running, data: &Path, room: Option<Arc<Room>>) {
+        let mut operator = Operator::new(Arc::clone(&running.store), running.sites());
+        if let Some(room) = room {
+            operator = operator.with_room(Arc::new(move || room.told()));
+        }
+        let router = web::operator::router(operator);
         let listener = match OperatorListener::bind(data, router) {
             Ok(listener) => listener,
             Err(error) => {
@@ -218,6 +223,18 @@ impl Doors {
                 // What is half done is taken up again after its lease.
                 _ = stopped.changed() => {}
                 () = rounds => {}
+            }
+        }));
+    }
+
+    /// Watches what runs out for as long as the doors are open.
+    pub(crate) fn watch(&mut self, room: Arc<Room>, running: &Running) {
+        let mut stopped = self.stop.subscribe();
+        let watching = room::watch(room, Arc::clone(&self.shared.certificate), Arc::clone(&running.store));
+        self.keepers.push(tokio::spawn(async move {
+            tokio::select! {
+                _ = stopped.changed() => {}
+                () = watching => {}
             }
         }));
     }

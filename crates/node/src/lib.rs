@@ -16,6 +16,7 @@ mod notify;
 mod operator_mail;
 mod quickstart;
 mod reload;
+mod room;
 pub mod running;
 mod serve;
 pub mod settings;

@@ -6,6 +6,7 @@
 use crate::doors::{Doors, Place, Shared};
 use crate::operator_mail::OperatorMail;
 use crate::reload::{Changeable, Live};
+use crate::room::Room;
 use crate::running::{DRAIN, Running, reload_signal, stop_signal};
 use crate::settings::{Joining, Settings, homing};
 use crate::telling::Telling;
@@ -137,7 +138,9 @@ async fn fill(
         let api = doors.api(running, "", Some(figures));
         doors.http(&place, web::router::figures(api)).await?;
     }
-    doors.operator(running, &settings.data);
+    let room = Arc::new(Room::of(settings));
+    doors.watch(Arc::clone(&room), running);
+    doors.operator(running, &settings.data, Some(room));
     let mut api = doors.api(running, &base_url(settings), metrics.filter(|_| addresses.metrics.is_none()));
     if let Some(pages) = &settings.delivery.pages {
         api = api.with_pages(pages.base());

@@ -17,6 +17,7 @@ use anyhow::{Context as _, bail};
 use duties::operator::Operator;
 use mail::address::Domain;
 use mta::delivery::{Settings as DeliverySettings, Smarthost};
+use mta::health::Sender;
 use smtpd::Network;
 use smtpd::connections::Bounds;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -58,6 +59,19 @@ pub struct Settings {
     pub proxies: Vec<Network>,
     /// From whom controllers' own host names have their certificates; without it, they have none.
     pub acme: Option<AcmeSettings>,
+    /// What `postern check` looks at beyond what it knows by itself.
+    pub check: CheckSettings,
+}
+
+/// What `postern check` is told.
+#[derive(Clone, Default, Debug)]
+pub struct CheckSettings {
+    /// Addresses that mail leaves from, with the names in EHLO; without any, those of the node's name in DNS.
+    pub senders: Vec<Sender>,
+    /// Block lists to ask.
+    pub blocklists: Vec<String>,
+    /// `HOST` or `HOST:PORT` that tells the time.
+    pub time_server: Option<String>,
 }
 
 /// Where a node listens. A door without an address is not opened.

@@ -140,6 +140,9 @@ impl Policy {
         let own = self.domains.iter().filter(|((owner, _), known)| *owner == controller && known.verified);
         own.min_by_key(|(_, known)| known.id).map(|((_, name), _)| name.clone())
     }
+    pub(crate) fn domains(&self) -> impl Iterator<Item = (&(ControllerId, String), &Arc<DomainPolicy>)> {
+        self.domains.iter()
+    }
     /// Whose failures return to a name. Few: as many as send from the domain above it.
     pub(crate) fn returning_to(&self, name: &Domain) -> Vec<ControllerId> {
         let there = |known: &&Arc<DomainPolicy>| known.return_path.as_ref() == Some(name);

@@ -87,6 +87,11 @@ impl FakeDns {
         self.add(name, Record::Txt(text.to_owned()))
     }
 
+    /// The name of an address (RFC 1035 §3.5, RFC 3596 §2.5).
+    pub fn ptr(&self, address: IpAddr, name: &str) -> &Self {
+        self.add(&reverse(address), Record::Ptr(name.to_owned()))
+    }
+
     /// The name is an alias.
     pub fn cname(&self, name: &str, target: &str) -> &Self {
         self.add(name, Record::Cname(target.to_owned()))
@@ -154,6 +159,20 @@ impl Drop for FakeDns {
 
 fn key(name: &str) -> String {
     name.trim_end_matches('.').to_ascii_lowercase()
+}
+
+/// Where the names of an address are asked for.
+fn reverse(address: IpAddr) -> String {
+    match address {
+        IpAddr::V4(four) => {
+            let [a, b, c, d] = four.octets();
+            format!("{d}.{c}.{b}.{a}.in-addr.arpa")
+        }
+        IpAddr::V6(six) => {
+            let nibbles = six.octets().into_iter().rev().flat_map(|octet| [octet & 15, octet >> 4]);
+            nibbles.map(|nibble| format!("{nibble:x}.")).chain(["ip6.arpa".to_owned()]).collect()
+        }
+    }
 }
 
 async fn bind() -> io::Result<(UdpSocket, TcpListener)> {

@@ -43,6 +43,12 @@ impl Leaf {
     }
 }
 
+#[expect(clippy::expect_used, reason = "a test without certificates has failed")]
+fn params(names: &[&str]) -> CertificateParams {
+    let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+    CertificateParams::new(names).expect("names of a test are valid")
+}
+
 impl Default for TestCa {
     fn default() -> Self {
         Self::new()
@@ -76,10 +82,20 @@ impl TestCa {
 
     /// A certificate for these DNS names and IP addresses.
     #[must_use]
-    #[expect(clippy::expect_used, reason = "a test without certificates has failed")]
     pub fn leaf(&self, names: &[&str]) -> Leaf {
-        let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
-        let params = CertificateParams::new(names).expect("names of a test are valid");
+        self.signed(params(names))
+    }
+
+    /// One that has ended years ago.
+    #[must_use]
+    pub fn ended(&self, names: &[&str]) -> Leaf {
+        let mut params = params(names);
+        (params.not_before, params.not_after) = (rcgen::date_time_ymd(2020, 1, 1), rcgen::date_time_ymd(2020, 4, 1));
+        self.signed(params)
+    }
+
+    #[expect(clippy::expect_used, reason = "a test without certificates has failed")]
+    fn signed(&self, params: CertificateParams) -> Leaf {
         let key = KeyPair::generate().expect("a key");
         let certificate = params.signed_by(&key, &self.issuer).expect("a certificate");
         Leaf {

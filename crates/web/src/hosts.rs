@@ -15,7 +15,7 @@ mod keeper;
 mod name;
 pub(crate) mod proof;
 
-pub use acme::{Acme, AcmeSettings};
+pub use acme::{Acme, AcmeSettings, validity};
 pub use certificates::{BesideNode, Certified};
 pub use keeper::Keeper;
 pub(crate) use keeper::{GRACE, LOOK_EVERY, ORDER_WITHIN, RETIRED, forget};

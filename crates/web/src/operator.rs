@@ -23,23 +23,36 @@ use crate::router::Fault;
 use crate::timestamp::rfc3339;
 use told::{groups, order_told, site_named};
 
+mod standing;
 pub(crate) mod told;
+
+pub use standing::standing;
 
 /// How a destination site stands on this node; nothing when it is not delivered to here.
 pub type Sites = Arc<dyn Fn(&str) -> Option<SiteStatus> + Send + Sync>;
+
+/// How the free room of the node's disks went, as JSON.
+pub type Room = Arc<dyn Fn() -> Value + Send + Sync>;
 
 /// What the routes are given.
 #[derive(Clone)]
 pub struct Operator {
     store: Arc<Store>,
     sites: Option<Sites>,
+    room: Option<Room>,
 }
 
 impl Operator {
     /// Over a store; `sites` where this node delivers.
     #[must_use]
     pub const fn new(store: Arc<Store>, sites: Option<Sites>) -> Self {
-        Self { store, sites }
+        Self { store, sites, room: None }
+    }
+
+    /// The same, with how the free room of the node's disks went.
+    #[must_use]
+    pub fn with_room(self, room: Room) -> Self {
+        Self { room: Some(room), ..self }
     }
 }
 
@@ -49,6 +62,7 @@ pub fn router(operator: Operator) -> Router {
         .route("/queue", get(get_queue))
         .route("/queue/{verb}", post(post_order))
         .route("/messages/{id}", get(get_message))
+        .route("/standing", get(get_standing))
         .fallback(async || Problem::of(Fault::NotFound))
         .with_state(operator)
 }
@@ -175,6 +189,12 @@ async fn ordered(
         return Err(Problem::of(Fault::NotFound).saying("the operator holds nothing by these words"));
     }
     Ok(Json(json!({"controllers": controllers, "messages": messages})))
+}
+
+async fn get_standing(State(operator): State<Operator>) -> Json<Value> {
+    let mut told = standing(&operator.store);
+    told["room"] = operator.room.as_ref().map_or(Value::Null, |room| room());
+    Json(told)
 }
 
 async fn get_message(State(operator): State<Operator>, Path(id): Path<String>) -> Result<Json<Value>, Problem> {

@@ -9,6 +9,7 @@
 //! Never: a transaction of the store across a transaction of SMTP.
 
 mod asking;
+mod feedback_id;
 mod letter;
 mod listed;
 mod recoded;

@@ -5,8 +5,8 @@ use super::keys::{self, KEYS};
 use super::values::{Origin, Values};
 use crate::certificates::{Certificate, roots};
 use crate::settings::{
-    BodyArguments, DoorSettings, Ports, Settings, StoreArguments, StorePlace, StoreSettings, StoreUrl, Trusted,
-    smarthost,
+    BodyArguments, CheckSettings, DoorSettings, Ports, Settings, StoreArguments, StorePlace, StoreSettings, StoreUrl,
+    Trusted, smarthost,
 };
 use crate::tombstones::Tombstones;
 use anyhow::{Context as _, anyhow, bail};
@@ -14,6 +14,7 @@ use duties::operator::Operator;
 use mail::address::{Address, Domain};
 use mta::Pages;
 use mta::delivery::{Dnssec, Settings as DeliverySettings, Shaping, SiteRule, TrustAnchors};
+use mta::health::Sender;
 use smtpd::Network;
 use smtpd::connections::Bounds;
 use std::net::{IpAddr, SocketAddr};
@@ -57,7 +58,25 @@ pub(crate) fn settings(values: &Values) -> anyhow::Result<Settings> {
         acme: acme(values)?,
         limits: limits(values)?,
         proxies: proxies(values)?,
+        check: looked_at(values, &hostname)?,
         hostname,
+    })
+}
+
+/// What `postern check` is told to look at.
+fn looked_at(values: &Values, hostname: &Domain) -> anyhow::Result<CheckSettings> {
+    let sender = |text: &String| {
+        let (address, name) = text.split_once('=').unwrap_or((text, hostname.as_str()));
+        let address = address.parse().with_context(|| format!("{address} is no network address"))?;
+        Ok(Sender { address, name: Domain::parse(name).with_context(|| format!("{name} is no name"))?.to_string() })
+    };
+    let senders = values.list(&keys::CHECK_ADDRESSES).iter().map(sender).collect::<anyhow::Result<_>>();
+    let list = |text: &String| Ok(Domain::parse(text).with_context(|| format!("{text} is no name"))?.to_string());
+    let blocklists = values.list(&keys::CHECK_BLOCKLISTS).iter().map(list).collect::<anyhow::Result<_>>();
+    Ok(CheckSettings {
+        senders: senders.with_context(|| values.name(&keys::CHECK_ADDRESSES))?,
+        blocklists: blocklists.with_context(|| values.name(&keys::CHECK_BLOCKLISTS))?,
+        time_server: values.text(&keys::CHECK_TIME_SERVER).map(str::to_owned),
     })
 }
 

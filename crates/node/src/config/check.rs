@@ -6,6 +6,7 @@ use super::build;
 use super::values::Values;
 use crate::certificates::Certificate;
 use crate::settings::{Settings, StorePlace};
+pub(crate) use mta::health::Level;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
@@ -16,25 +17,6 @@ use store::BodyPlacement;
 pub(crate) struct Finding {
     pub(crate) level: Level,
     pub(crate) what: String,
-}
-
-/// How it is.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Level {
-    Good,
-    Warning,
-    Wrong,
-}
-
-impl Level {
-    /// The word that stands before it.
-    pub(crate) const fn word(self) -> &'static str {
-        match self {
-            Self::Good => "ok",
-            Self::Warning => "warning",
-            Self::Wrong => "wrong",
-        }
-    }
 }
 
 /// Looks at values that could be read.

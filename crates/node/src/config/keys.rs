@@ -29,6 +29,7 @@ pub(crate) const SECTIONS: &[(&str, &str)] = &[
     ("delivery", "How mail leaves."),
     ("limits", "Bounds on what comes in."),
     ("acme", "Certificates for controllers' own host names."),
+    ("check", "What `postern check` looks at beyond what it knows by itself."),
     ("log", "What is logged, on standard error."),
 ];
 
@@ -255,6 +256,20 @@ keys! {
     ACME_CA = Key::of("acme.ca", "acme-ca", Kind::File).says(
         "Authorities to trust for the connection to it, as PEM, beside the usual ones.",
         "\"/etc/postern/acme-ca.pem\"",
+    );
+    CHECK_ADDRESSES = Key::of("check.addresses", "address", Kind::Many("ADDRESS[=NAME]")).says(
+        "Addresses that mail leaves from, as receivers see them, each with the name in EHLO where that is not \
+         node.ehlo. Without them, those that node.ehlo has in DNS.",
+        "[\"192.0.2.25\", \"2001:db8::25=mx6.example.org\"]",
+    );
+    CHECK_BLOCKLISTS = Key::of("check.blocklists", "blocklist", Kind::Many("NAME")).says(
+        "Block lists to ask about these addresses. None without: each question tells the list your address, and many \
+         have terms of use, or want a resolver or a key of your own.",
+        "[\"bl.example.org\"]",
+    );
+    CHECK_TIME_SERVER = Key::of("check.time_server", "time-server", Kind::Text).says(
+        "HOST or HOST:PORT of a time server (NTP) to compare the clock with. None without.",
+        "\"ntp.example.org\"",
     );
     LOG = Key::of("log.filter", "log", Kind::Text).or("info").reloadable().says(
         "How much is logged: error, warn, info, debug, or by part, such as mta=debug,warn. No line holds an address, \

@@ -83,7 +83,7 @@ pub(super) async fn open(
         doors.trusted(&ports.place(3, "trusted submission"), running, credential, networks).await?;
         doors.submission(Kind::Submission, &ports.place(1, "submission"), running).await?;
         doors.submission(Kind::SubmissionTls, &ports.place(2, "submission with TLS"), running).await?;
-        doors.operator(running, data);
+        doors.operator(running, data, None);
         let api = doors.api(running, &format!("http://{}", ports.at(0)), metrics);
         // RFC 8058 §3.1: the way out is an https: address.
         let api = api.with_pages(&format!("https://{}", ports.at(7)));

@@ -1,10 +1,11 @@
 //! What is left to do, in order, after what can be seen from here was looked at: records, ports, the machine's name.
 
 use super::asking::tell;
-use super::records::Record;
+use super::records::{Of, Record};
 use super::{Made, Plan, shown};
 use crate::certificates::Certificate;
 use mta::Names;
+use mta::health::{self, Finding, Level, Sender};
 use mta::names::Found;
 use std::fmt::Write as _;
 use store::Roles;
@@ -32,20 +33,23 @@ pub(super) async fn say(plan: &Plan, made: &Made, offline: bool) {
     let host = plan.settings.hostname.as_str();
     let names = if offline { None } else { Names::new(plan.settings.delivery.resolver).ok() };
     let records = made.records.records(host);
+    let mut steps = Vec::new();
+    let senders = match &names {
+        Some(names) => own_name(names, host, &mut steps).await,
+        None => Vec::new(),
+    };
     let mut zone = format!("\nDNS records of {}:\n", made.domain);
     let mut missing = 0;
     for record in &records {
-        let seen = look(names.as_ref(), record).await;
+        let seen = look(names.as_ref(), &senders, record).await;
         missing += usize::from(seen != Seen::Yes);
         let _ = write!(zone, "\n; {} ({})\n{}\n", record.why, seen.word(), record.line());
     }
     tell(&zone);
-    let mut steps = Vec::new();
     if missing > 0 {
-        steps.push(format!("Publish the {missing} DNS records above that are not there yet."));
+        steps.insert(0, format!("Publish the {missing} DNS records above that are not there yet."));
     }
-    if let Some(names) = &names {
-        steps.extend(own_name(names, host).await);
+    if names.is_some() {
         steps.extend(ports(plan).await);
     }
     steps.extend(further(plan, made));
@@ -56,46 +60,59 @@ pub(super) async fn say(plan: &Plan, made: &Made, offline: bool) {
     tell(&text);
 }
 
-async fn look(names: Option<&Names>, record: &Record) -> Seen {
+async fn look(names: Option<&Names>, senders: &[Sender], record: &Record) -> Seen {
     let Some(names) = names else { return Seen::Unknown };
-    let found = match record.kind {
-        "TXT" => match names.texts(&record.name).await {
-            Found::Some(texts) => Found::Some(record.is_among(&texts)),
-            Found::None => Found::None,
-            Found::NoAnswer => Found::NoAnswer,
-        },
-        _ => match names.exchangers(&record.name).await {
-            Found::Some(hosts) => Found::Some(hosts.iter().any(|host| record.value.ends_with(&format!(" {host}")))),
-            Found::None => Found::None,
-            Found::NoAnswer => Found::NoAnswer,
-        },
+    let found = match record.of {
+        Of::Key => vec![health::key_published(names, &record.name, &record.value).await],
+        Of::ReturnPath => health::spf_record(names, &record.name, senders).await,
+        Of::Policy => return policy(names, &record.name).await,
+        Of::Exchanger => return exchanger(names, record).await,
     };
-    match found {
-        Found::Some(true) => Seen::Yes,
-        Found::Some(false) | Found::None => Seen::No,
+    let is_so = |found: &Finding| found.level == Level::Good;
+    match (found.iter().all(is_so), found.iter().any(Finding::is_unanswered)) {
+        (_, true) => Seen::Unknown,
+        (true, _) => Seen::Yes,
+        (false, _) => Seen::No,
+    }
+}
+
+/// Whatever it asks for: the domain's own stays.
+async fn policy(names: &Names, name: &str) -> Seen {
+    match names.texts(name).await {
+        Found::Some(texts) if texts.iter().any(|text| text.starts_with("v=DMARC1")) => Seen::Yes,
+        Found::Some(_) | Found::None => Seen::No,
         Found::NoAnswer => Seen::Unknown,
     }
 }
 
-/// The machine's name and the name of its addresses (RFC 5321 §4.1.4, RFC 1912 §2.1).
-async fn own_name(names: &Names, host: &str) -> Vec<String> {
-    let addresses = match names.addresses(host).await {
-        Found::Some(addresses) => addresses,
-        Found::None => return vec![format!("Give {host} an A or AAAA record: it has none.")],
-        Found::NoAnswer => return vec![format!("See that {host} has an A or AAAA record: DNS did not answer.")],
+async fn exchanger(names: &Names, record: &Record) -> Seen {
+    match names.exchangers(&record.name).await {
+        Found::Some(hosts) if hosts.iter().any(|host| record.value.ends_with(&format!(" {host}"))) => Seen::Yes,
+        Found::Some(_) | Found::None => Seen::No,
+        Found::NoAnswer => Seen::Unknown,
+    }
+}
+
+/// The machine's name and the names of its addresses, as `postern check` sees them. What is left goes to `steps`.
+async fn own_name(names: &Names, host: &str, steps: &mut Vec<String>) -> Vec<Sender> {
+    let (senders, found) = match health::senders_of(names, host).await {
+        Ok(senders) => {
+            let found = health::names_of_senders(names, &senders).await;
+            (senders, found)
+        }
+        Err(finding) => (Vec::new(), vec![finding]),
     };
-    let mut steps = Vec::new();
-    for address in addresses {
-        match names.names_of(address).await {
-            Found::Some(found) if found.iter().any(|name| name.eq_ignore_ascii_case(host)) => {}
-            Found::Some(_) | Found::None => steps.push(format!(
-                "Have the PTR record of {address} say {host} (whoever gave you the address does that): many receivers \
-                 refuse mail without."
-            )),
-            Found::NoAnswer => steps.push(format!("See that the PTR record of {address} says {host}.")),
+    for finding in found {
+        if let Some(remedy) = finding.remedy {
+            steps.push(format!("{}: {}. {}.", finding.about, finding.what, capital(&remedy)));
         }
     }
-    steps
+    senders
+}
+
+fn capital(sentence: &str) -> String {
+    let mut letters = sentence.chars();
+    letters.next().map(|first| first.to_ascii_uppercase()).into_iter().chain(letters).collect()
 }
 
 /// Can the doors be opened by who runs this? They are closed again at once.
@@ -141,5 +158,6 @@ fn further(plan: &Plan, made: &Made) -> Vec<String> {
         steps.push("See that the provider lets connections to port 25 out.".to_owned());
     }
     steps.push(format!("Check and start it: postern config check {file} && postern serve --config {file}"));
+    steps.push(format!("When the records are there: postern check --config {file}"));
     steps
 }

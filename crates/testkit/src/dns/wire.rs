@@ -6,6 +6,7 @@ const CLASS_IN: u16 = 1;
 const TYPE_A: u16 = 1;
 const TYPE_CNAME: u16 = 5;
 const TYPE_SOA: u16 = 6;
+const TYPE_PTR: u16 = 12;
 const TYPE_MX: u16 = 15;
 const TYPE_TXT: u16 = 16;
 const TYPE_AAAA: u16 = 28;
@@ -55,6 +56,7 @@ pub(super) enum Record {
     },
     Txt(String),
     Cname(String),
+    Ptr(String),
 }
 
 impl Record {
@@ -65,6 +67,7 @@ impl Record {
             Self::Mx { .. } => TYPE_MX,
             Self::Txt(_) => TYPE_TXT,
             Self::Cname(_) => TYPE_CNAME,
+            Self::Ptr(_) => TYPE_PTR,
         }
     }
 
@@ -85,7 +88,7 @@ impl Record {
                 }
                 value
             }
-            Self::Cname(target) => {
+            Self::Cname(target) | Self::Ptr(target) => {
                 let mut value = Vec::new();
                 push_name(target, &mut value);
                 value

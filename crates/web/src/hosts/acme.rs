@@ -25,7 +25,7 @@ use store::Store;
 use store::permission::HostToOrder;
 
 use super::certificates::certified;
-use validity::validity;
+pub use validity::validity;
 
 /// A whole order.
 pub(super) const ORDER_MAX: Duration = Duration::from_secs(180);

@@ -2,6 +2,7 @@
 //! try there. In shapes that real systems write (`tests/reports/`), with the return paths that the receiver was shown.
 
 use super::house::{ADA, BOB, HOUR, House, Tenant, address, events, http_told, last, letter};
+use crate::outside::harness::tools::{run_python, word};
 use mail::reply::ReceivedReply;
 use std::path::Path;
 use std::time::Duration;
@@ -376,4 +377,60 @@ async fn rfc5321_4_5_1_postmaster_and_abuse_reach_the_operator_and_nothing_is_se
     house.clock.advance(HOUR);
     house.until_empty().await;
     assert_eq!(house.mx.counts().mails, 0, "this is no relay");
+}
+
+#[tokio::test]
+async fn gdpr_5_1_c_marketing_leaves_with_a_signed_feedback_id_that_names_nobody_and_other_mail_without() {
+    let house = House::new().await;
+    house.consent(ADA).await;
+    let (id, _, text) = arrived(&house, &house.shop, "newsletter", ADA).await;
+    let value = fields_of(&text, "Feedback-ID");
+    let parts: Vec<&str> = value.trim().strip_prefix("Feedback-ID: ").unwrap().split(':').collect();
+    let [campaign, controller, stream, platform] = parts.as_slice() else { panic!("{value}") };
+    let known = |text: &str, prefix: &str| text.starts_with(prefix) && text.len() > 20;
+    assert!(known(campaign, "pur_") && known(controller, "ctl_") && known(stream, "str_"), "{value}");
+    assert_eq!(*platform, "postern");
+    // The same for everybody: it tells nobody apart.
+    house.consent(BOB).await;
+    let (_, _, of_bob) = arrived(&house, &house.shop, "newsletter", BOB).await;
+    assert_eq!(fields_of(&of_bob, "Feedback-ID"), value);
+    // By the other door.
+    house.by_smtp(&house.shop, Some("newsletter"), &house.shop.from, BOB).await.id();
+    let by_smtp = house.mx.wait_for(3).await.pop().unwrap().text();
+    assert_eq!(fields_of(&by_smtp, "Feedback-ID"), value);
+    // Twin: what is no marketing has none.
+    let (_, _, receipt) = arrived(&house, &house.shop, "transactional", ADA).await;
+    assert!(!receipt.contains("\r\nFeedback-ID:"), "{receipt}");
+    // Both signatures cover it, judged by a verifier that is not ours; with another value neither holds.
+    let added = text.replacen("\r\nFeedback-ID:", "\r\nFeedback-ID: x:another\r\nFeedback-ID:", 1);
+    let changed = text.replace(":postern\r\n", ":another\r\n");
+    assert_eq!(judged_by_dkimpy(&house, &[&text, &added, &changed]).await, ["pass", "fail", "fail"]);
+    // A complaint that brings it back is still matched by its own fields.
+    taken(&house, "complaints@bounce.shop.example", &complaint(&text, "abuse")).await;
+    house.until_event(&id, "complained", 1).await;
+    assert_eq!(may_write(&house, "newsletter", ADA).await, Err("suppressed".to_owned()));
+}
+
+/// What dkimpy makes of both signatures of each message, where it makes the same of both.
+async fn judged_by_dkimpy(house: &House, texts: &[&str]) -> Vec<String> {
+    let folder = tempfile::tempdir().unwrap();
+    let domains = house.store.sending_domains();
+    let signers = domains.iter().flat_map(|domain| domain.signers.iter());
+    let keys = signers.map(|signer| {
+        let value = signer.key().public_dns_value().unwrap();
+        format!("{}._domainkey.{}\t{value}\n", signer.selector(), signer.domain())
+    });
+    std::fs::write(folder.path().join("keys.txt"), keys.collect::<String>()).unwrap();
+    for (at, text) in texts.iter().enumerate() {
+        std::fs::write(folder.path().join(format!("{at}.eml")), text).unwrap();
+    }
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../mail/tests/foreign/dkim_dkimpy.py");
+    // The house has a calendar of its own, and signatures run out.
+    let at = "import runpy, sys, time\nnow = float(sys.argv[1])\ntime.time = lambda: now\ndel sys.argv[:2]\n\
+              runpy.run_path(sys.argv[0], run_name='__main__')";
+    let now = house.store.now().seconds().to_string();
+    let judged = run_python(&["-c", at, &now, word(&script), word(folder.path())]).await.good();
+    let verdicts: Vec<&str> = judged.lines().map(|line| line.rsplit('\t').next().unwrap()).collect();
+    assert_eq!(verdicts.len(), 2 * texts.len(), "{judged}");
+    verdicts.chunks(2).map(|both| if both[0] == both[1] { both[0].to_owned() } else { judged.clone() }).collect()
 }

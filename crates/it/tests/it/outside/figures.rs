@@ -87,7 +87,7 @@ fn the_dashboard_asks_for_figures_that_exist() {
     let panels = board["panels"].as_array().unwrap();
     assert!(panels.iter().all(|panel| !panel["targets"].as_array().unwrap().is_empty()));
     let mut known = String::new();
-    for member in ["mta", "smtpd", "web", "store"] {
+    for member in ["mta", "smtpd", "web", "store", "node"] {
         sources(&workspace().join("crates").join(member).join("src"), &mut known);
     }
     let (asked, known) = (names(&text), names(&known));

@@ -3,6 +3,7 @@
 mod asking_why;
 mod authority;
 mod browser;
+mod checking;
 mod clients;
 mod clock_skew;
 mod configured;
@@ -12,8 +13,9 @@ mod demo_file;
 mod evidencing;
 mod failover;
 mod figures;
+mod first_mail;
 mod full_disk;
-mod harness;
+pub(crate) mod harness;
 mod hosts;
 mod importing;
 mod keying;

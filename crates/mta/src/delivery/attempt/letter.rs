@@ -6,7 +6,7 @@
 //! Standards: RFC 5321 §4.5.5 (return path), RFC 6376, RFC 6152 §3.
 
 use super::asking::{Facing, HELD_AGAIN};
-use super::{CONTENT_AGAIN, listed, recoded, returning};
+use super::{CONTENT_AGAIN, feedback_id, listed, recoded, returning};
 use crate::delivery::engine::Engine;
 use gate::Rule;
 use mail::address::Repertoire;
@@ -68,7 +68,7 @@ impl Letter {
         let signers = store.dkim_signers(row.controller, row.domain).ok_or(Unwritten::Unsigned)?;
         let domain = signers.first().ok_or(Unwritten::Unsigned)?.domain();
         let content = if row.kind.is_marketing() {
-            listed::content(engine, row, content, domain).await?
+            feedback_id::with(store, row, listed::content(engine, row, content, domain).await?)
         } else {
             // Handles to the same octets, not copies.
             content.clone()

@@ -15,7 +15,7 @@ use crate::delivery::settings::Settings;
 pub(crate) use fetch::Fetcher;
 use model::Timestamp;
 use parking_lot::Mutex;
-pub(crate) use policy::{Mode, Policy};
+pub(crate) use policy::{Mode, Policy, id_of};
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;

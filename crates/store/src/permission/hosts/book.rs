@@ -68,6 +68,11 @@ impl HostBook {
         self.by_name.get(name)
     }
 
+    /// All of them.
+    pub fn all(&self) -> impl Iterator<Item = &Arc<HostInForce>> {
+        self.by_name.values()
+    }
+
     fn of(&self, controller: ControllerId) -> &[Arc<HostInForce>] {
         self.by_controller.get(&controller).map_or(&[], Vec::as_slice)
     }

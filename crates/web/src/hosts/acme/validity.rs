@@ -35,8 +35,9 @@ impl<'d> Reader<'d> {
     }
 }
 
-/// The two moments of a certificate.
-pub(super) fn validity(certificate: &[u8]) -> Option<(Timestamp, Timestamp)> {
+/// The two moments of a certificate, given as DER.
+#[must_use]
+pub fn validity(certificate: &[u8]) -> Option<(Timestamp, Timestamp)> {
     let mut signed = Reader(Reader(certificate).next_as(SEQUENCE)?);
     let mut fields = Reader(signed.next_as(SEQUENCE)?);
     let (tag, _) = fields.next()?;
