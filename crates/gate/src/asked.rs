@@ -30,7 +30,7 @@ impl Asked {
 }
 
 /// The rules of each question, in the order of `rules::ACCEPTANCE` and `rules::CLEARANCE`.
-const QUESTIONS: [(&[Rule], Asked); 16] = [
+const QUESTIONS: [(&[Rule], Asked); 17] = [
     (&[Rule::FactsUnavailable], Asked::Always),
     (&[Rule::AgreementNotInForce], Asked::Always),
     (&[Rule::InstructionMissing, Rule::InstructionInfringing], Asked::Always),
@@ -52,6 +52,7 @@ const QUESTIONS: [(&[Rule], Asked); 16] = [
         ],
         Asked::Always,
     ),
+    (&[Rule::InformationOverdue], Asked::Always),
     (&[Rule::OptOutMissing], Asked::Always),
     (&[Rule::FrequencyCap], Asked::Accepting),
     (&[Rule::Purged, Rule::HeldByOperator, Rule::HeldByController], Asked::Leaving),

@@ -39,6 +39,8 @@ pub enum Rule {
     ConsentTextUnknown,
     /// A soft opt-in lacks one of its conditions.
     SoftOptInIncomplete,
+    /// The person was not informed of data that came from somebody else, and the month for it is over.
+    InformationOverdue,
     /// The person asked for a pause.
     Paused,
     /// Marketing without a way out.
@@ -110,7 +112,7 @@ pub struct Row {
 
 impl Rule {
     /// Every rule, in the order in which the gate asks.
-    pub const ALL: [Self; 28] = [
+    pub const ALL: [Self; 29] = [
         Self::FactsUnavailable,
         Self::AgreementNotInForce,
         Self::InstructionMissing,
@@ -131,6 +133,7 @@ impl Rule {
         Self::ConsentExpired,
         Self::ConsentTextUnknown,
         Self::SoftOptInIncomplete,
+        Self::InformationOverdue,
         Self::OptOutMissing,
         Self::FrequencyCap,
         Self::Purged,
@@ -224,6 +227,7 @@ impl Rule {
             Self::ConsentExpired => CONSENT_EXPIRED,
             Self::ConsentTextUnknown => CONSENT_TEXT_UNKNOWN,
             Self::SoftOptInIncomplete => SOFT_OPT_IN_INCOMPLETE,
+            Self::InformationOverdue => INFORMATION_OVERDUE,
             Self::Paused => PAUSED,
             Self::OptOutMissing => row(
                 "opt-out-missing",
@@ -323,6 +327,14 @@ const SOFT_OPT_IN_INCOMPLETE: Row = row(
     "ePrivacy Art. 13(2)",
     "a condition of the soft opt-in is not recorded for this person",
     "record the sale, that the products are similar, and that opting out was offered then and is in each message",
+    AT_RECIPIENT,
+);
+
+const INFORMATION_OVERDUE: Row = row(
+    "information-overdue",
+    "GDPR Art. 14(3)",
+    "this person's data came from somebody else, and that he was informed within a month is not on record",
+    "inform him (a notice is no marketing: use another stream), then say so: POST /v1/imports/{id}/information",
     AT_RECIPIENT,
 );
 
