@@ -1,4 +1,5 @@
-//! `postern import`: takes a file of contacts in, takes an import back, or says how its people were informed, beside no node of the same data folder.
+//! `postern import`: takes a file of contacts in, takes an import back, or says how its people were informed, beside no
+//! node of the same data folder.
 
 use crate::clock::SystemClock;
 use crate::settings::{Joining, StoreArguments, StoreSettings};
@@ -24,7 +25,8 @@ const REPORT_BUFFER: usize = 256 * 1024;
 #[derive(clap::Args, Debug)]
 pub(super) struct Arguments {
     /// The file: CSV, JSON Lines, or one address a line.
-    #[arg(value_name = "FILE", required_unless_present_any = ["undo", "informed"], conflicts_with_all = ["undo", "informed"])]
+    #[arg(value_name = "FILE", required_unless_present_any = ["undo", "informed"])]
+    #[arg(conflicts_with_all = ["undo", "informed"])]
     file: Option<PathBuf>,
     /// The data folder. On SQLite no node may use it meanwhile; on PostgreSQL name an empty one, for this command
     /// alone.

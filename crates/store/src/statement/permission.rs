@@ -171,8 +171,8 @@ statements! { PERMISSION:
     UNDO_BASES(4) = "DELETE FROM basis WHERE controller = ?1 AND tag > ?2 AND tag <= ?3 AND batch = ?4 \
         AND withdrawn IS NULL";
     /// Addresses that came with an import, of persons whom nothing else is recorded of.
-    UNDO_ADDRESSES(5) = "UPDATE subject SET address = NULL, batch = NULL, leaving = ?5 WHERE controller = ?1 AND tag > ?2 \
-        AND tag <= ?3 AND batch = ?4 \
+    UNDO_ADDRESSES(5) = "UPDATE subject SET address = NULL, batch = NULL, leaving = ?5 \
+        WHERE controller = ?1 AND tag > ?2 AND tag <= ?3 AND batch = ?4 \
         AND NOT EXISTS (SELECT 1 FROM basis WHERE basis.controller = subject.controller AND basis.tag = subject.tag) \
         AND NOT EXISTS (SELECT 1 FROM consent_event WHERE consent_event.controller = subject.controller \
         AND consent_event.tag = subject.tag) \

@@ -82,7 +82,8 @@ statements! { POLICY_SQLITE:
     /// Where an import stands.
     BATCH_STATE(2) = "SELECT state FROM batch WHERE controller = ?1 AND id = ?2";
     /// A person's secret, whether his address is kept, and since when nothing may speak of him any more.
-    SUBJECT_KEPT(2) = "SELECT block, slot, address IS NOT NULL, leaving FROM subject WHERE controller = ?1 AND tag = ?2";
+    SUBJECT_KEPT(2) = "SELECT block, slot, address IS NOT NULL, leaving FROM subject \
+        WHERE controller = ?1 AND tag = ?2";
     /// A person comes with an import, or his address does. No row for one who has another secret by now.
     SUBJECT_IMPORT(7) = "INSERT INTO subject (controller, tag, block, slot, normaliser, address, batch) \
         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (controller, tag) DO UPDATE \

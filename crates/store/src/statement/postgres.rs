@@ -59,7 +59,8 @@ statements! { POSTGRES:
         origin, inform) SELECT ?1, ?2, wanted.tag, wanted.purpose, wanted.kind, wanted.given, wanted.confirmed, \
         wanted.evidence, wanted.notice, wanted.origin, wanted.inform FROM UNNEST(?3::BYTEA[], ?4::BIGINT[], \
         ?5::TEXT[], ?6::BIGINT[], ?7::BIGINT[], ?8::TEXT[], ?9::BIGINT[], ?10::BYTEA[], ?11::BIGINT[]) AS wanted (tag, \
-        purpose, kind, given, confirmed, evidence, notice, origin, inform) ON CONFLICT (controller, tag, purpose) DO NOTHING RETURNING tag";
+        purpose, kind, given, confirmed, evidence, notice, origin, inform) \
+        ON CONFLICT (controller, tag, purpose) DO NOTHING RETURNING tag";
     /// Rows wait for their provenance.
     QUARANTINES_IMPORT(6) = "INSERT INTO quarantine (batch, controller, line, tag, missing, sealed) SELECT ?1, ?2, \
         UNNEST(?3::BIGINT[]), UNNEST(?4::BYTEA[]), UNNEST(?5::TEXT[]), UNNEST(?6::BYTEA[]) \
@@ -188,7 +189,8 @@ statements! { POSTGRES:
         LEFT JOIN subject ON subject.controller = asked.controller AND subject.tag = asked.tag \
         LEFT JOIN restriction ON restriction.controller = asked.controller AND restriction.tag = asked.tag LEFT JOIN \
         basis ON basis.controller = asked.controller AND basis.tag = asked.tag AND basis.purpose = asked.purpose LEFT \
-        JOIN batch ON batch.id = basis.batch LEFT JOIN preference ON preference.controller = asked.controller AND preference.tag = asked.tag LEFT JOIN \
+        JOIN batch ON batch.id = basis.batch LEFT JOIN preference ON preference.controller = asked.controller \
+        AND preference.tag = asked.tag LEFT JOIN \
         mailed ON mailed.controller = asked.controller AND mailed.tag = asked.tag LEFT JOIN \
         suppression ON suppression.controller = asked.controller AND suppression.tag = asked.tag ORDER BY \
         asked.number, suppression.scope";

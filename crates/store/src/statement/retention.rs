@@ -80,7 +80,8 @@ macro_rules! unmentioned {
     };
     () => {
         unmentioned!(
-            "basis", "suppression", "restriction", "preference", "consent_event", "confirmation", "wish", "quarantine", "mailed", "failing", "refusal", "tombstone"
+            "basis", "suppression", "restriction", "preference", "consent_event", "confirmation", "wish",
+            "quarantine", "mailed", "failing", "refusal", "tombstone"
         )
     };
 }

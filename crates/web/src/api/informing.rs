@@ -8,7 +8,6 @@ use axum::Json;
 use axum::extract::{Path, Request, State};
 use marketing::import::Informing;
 use serde::Deserialize;
-use serde_json::json;
 use utoipa::ToSchema;
 
 use crate::api::imports::{Import, batch, shown};
@@ -20,7 +19,7 @@ use store::Scope;
 /// When and how they were informed, or why they need not be.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[schema(example = json!({"on": "2026-11-20", "how": "by e-mail, each with a link to the notice", "notice": "privacy:3:en"}))]
+#[schema(example = json!({"on": "2026-11-20", "how": "by e-mail, with the notice", "notice": "privacy:3:en"}))]
 pub(crate) struct InformationRequest {
     /// The day on which the last of them was informed: YYYY-MM-DD.
     #[serde(default)]

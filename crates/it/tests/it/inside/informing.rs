@@ -1,7 +1,7 @@
 //! GDPR Art. 14: people whose data came from somebody else are informed within a month. When it is over and nobody said
 //! that they were, marketing to them stops; their other mail, and everybody else's, goes on.
 
-use super::house::{ADA, BOB, HOUR, House, MINUTE, Tenant, bearer, http_told, json_of, letter};
+use super::house::{ADA, BOB, HOUR, House, MINUTE, Tenant, bearer, http_told, json_of, last, letter};
 use super::keeping::{asked_link, notice, posted, sign_up};
 use ledger::{Entry, Folder};
 use serde_json::{Value, json};
@@ -23,7 +23,7 @@ const OWN: &str = "email,consent_at,source\r\nada@dest.example,2027-01-10,the sh
 
 async fn import(house: &House, who: &Tenant, text: &str) -> Value {
     let words = json!({"name": "signup", "version": 3, "language": "en", "text": "Yes, send me the newsletter."});
-    assert!([200, 201].contains(&house.post(who, "/v1/notices", &words).await.status));
+    assert_eq!(house.post(who, "/v1/notices", &words).await.status, 201);
     let headers = [("Authorization", bearer(who)), ("Content-Type", "text/csv".to_owned())];
     let headers: Vec<(&str, &str)> = headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
     let path = "/v1/imports?purpose=newsletter&basis=consent&notice=signup:3&method=double_opt_in";
@@ -73,9 +73,7 @@ async fn art14_3_marketing_stops_when_the_month_is_over_until_they_were_informed
     let waits = http_told(&news(&house, &house.shop, ADA).await).id();
     house.until_event(&waits, "deferred", 1).await;
     house.clock.advance(HOUR + MINUTE);
-    let stopped = house.until_state(&waits, "stopped").await;
-    let last = stopped["events"].as_array().and_then(|all| all.last()).cloned().unwrap_or_default();
-    assert!(last.to_string().contains("information-overdue"), "{stopped}");
+    assert_eq!(last(&house.until_state(&waits, "stopped").await)["rule"], "information-overdue");
     let told = json_of(&house.get(&house.shop, &format!("/v1/decisions/{waits}")).await);
     let asked = told["asked"].as_array().unwrap().last().unwrap().clone();
     assert_eq!((&asked["rule"], &asked["facts"][0]["what"]), (&json!("information-overdue"), &json!("information")));
@@ -97,8 +95,7 @@ async fn art14_3_marketing_stops_when_the_month_is_over_until_they_were_informed
     arrives(&house, BOB).await;
     let notice = house.send("transactional", ADA).await;
     house.until_state(&notice, "delivered").await;
-    let theirs = http_told(&news(&house, &other, ADA).await);
-    theirs.id();
+    http_told(&news(&house, &other, ADA).await).id();
     house.clock.advance(2 * DAY);
     assert_eq!(refusal(&house, CAM).await, "information-overdue");
 

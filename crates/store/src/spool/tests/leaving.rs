@@ -1,6 +1,6 @@
-//! GDPR Art. 5(1)(e): nothing stays of whoever signed up and never confirmed, nor of whoever came with an import that was
-//! undone, once nothing speaks of them; and nobody loses a secret that is being used, whatever meets at one moment. On
-//! both engines.
+//! GDPR Art. 5(1)(e): nothing stays of whoever signed up and never confirmed, nor of whoever came with an import that
+//! was undone, once nothing speaks of them; and nobody loses a secret that is being used, whatever meets at one moment.
+//! On both engines.
 
 use super::*;
 use crate::NewBasis;
