@@ -151,19 +151,22 @@ impl Store {
         if since != GOING && secret.is_some() && now < since.plus(PUT_OFF_AFTER) {
             return Ok(Some(slot));
         }
-        if since != GOING {
-            let writes = match secret {
-                Some(_) => staying(controller, tag, slot, now),
-                // The keys are newer than the row, as in a copy that was restored; or he was erased, and his row stays.
-                None => ending(controller, tag, since),
-            };
-            let touched = self.engine.change(vec![(Change::Rows(writes), None)]).await?;
-            if secret.is_some() == touched.first().is_some_and(|rows| *rows > 0) {
+        if since != GOING && secret.is_some() {
+            let stays = Change::Rows(staying(controller, tag, slot, now));
+            if self.touches(stays).await? {
                 return Ok(Some(slot));
             }
+        } else if since != GOING && !self.touches(Change::Rows(ending(controller, tag, since))).await? {
+            // He was erased, and his row stays; or somebody else has ended it already.
+            return self.slot_of(controller, tag).await;
         }
+        // Where the keys are newer than the row, as in a copy that was restored, it is ended here too.
         self.end_persons(vec![(controller, tag, slot)]).await?;
         Ok(None)
+    }
+
+    async fn touches(&self, change: Change) -> Result<bool> {
+        Ok(self.engine.change(vec![(change, None)]).await?.first().is_some_and(|rows| *rows > 0))
     }
 
     /// The same of persons for whom mail is accepted.
