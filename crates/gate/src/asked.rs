@@ -53,6 +53,7 @@ const QUESTIONS: [(&[Rule], Asked); 17] = [
         ],
         Asked::Always,
     ),
+    (&[Rule::InformationOverdue], Asked::Always),
     (&[Rule::OptOutMissing], Asked::Always),
     (&[Rule::FrequencyCap], Asked::Accepting),
     (&[Rule::Purged, Rule::HeldByOperator, Rule::HeldByController], Asked::Leaving),

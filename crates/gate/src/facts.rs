@@ -204,6 +204,9 @@ pub struct RecipientFacts {
     pub restriction: Option<Restriction>,
     /// The basis recorded for the purpose at hand.
     pub basis: Option<BasisRecord>,
+    /// That basis came from somebody else with an import, and that he was informed is not on record: from this moment
+    /// on it is late. Never of what he did himself on a page of ours.
+    pub inform_until: Option<Timestamp>,
     /// He wants no marketing until then.
     pub paused_until: Option<Timestamp>,
     /// He wants no more marketing of this controller than this, whatever purpose it serves.

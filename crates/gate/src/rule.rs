@@ -41,6 +41,8 @@ pub enum Rule {
     ConsentTextUnknown,
     /// A soft opt-in lacks one of its conditions.
     SoftOptInIncomplete,
+    /// The person was not informed of data that came from somebody else, and the month for it is over.
+    InformationOverdue,
     /// The person asked for a pause.
     Paused,
     /// Marketing without a way out.
@@ -134,6 +136,7 @@ impl Rule {
         Self::ConsentExpired,
         Self::ConsentTextUnknown,
         Self::SoftOptInIncomplete,
+        Self::InformationOverdue,
         Self::OptOutMissing,
         Self::FrequencyCap,
         Self::Purged,
@@ -234,6 +237,7 @@ impl Rule {
             Self::ConsentExpired => CONSENT_EXPIRED,
             Self::ConsentTextUnknown => CONSENT_TEXT_UNKNOWN,
             Self::SoftOptInIncomplete => SOFT_OPT_IN_INCOMPLETE,
+            Self::InformationOverdue => INFORMATION_OVERDUE,
             Self::Paused => PAUSED,
             Self::OptOutMissing => row(
                 "opt-out-missing",
@@ -333,6 +337,14 @@ const SOFT_OPT_IN_INCOMPLETE: Row = row(
     "ePrivacy Art. 13(2)",
     "a condition of the soft opt-in is not recorded for this person",
     "record the sale, that the products are similar, and that opting out was offered then and is in each message",
+    AT_RECIPIENT,
+);
+
+const INFORMATION_OVERDUE: Row = row(
+    "information-overdue",
+    "GDPR Art. 14(3)",
+    "this person's data came from somebody else, and that he was informed within a month is not on record",
+    "inform him (a notice is no marketing: use another stream), then say so: POST /v1/imports/{id}/information",
     AT_RECIPIENT,
 );
 

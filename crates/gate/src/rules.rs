@@ -27,6 +27,7 @@ pub(crate) const ACCEPTANCE: &[Question] = &[
     suppression,
     paused,
     basis,
+    informed,
     way_out,
     frequency,
     quiet,
@@ -46,6 +47,7 @@ pub(crate) const CLEARANCE: &[Question] = &[
     suppression,
     paused,
     basis,
+    informed,
     way_out,
     ordered,
     quiet,
@@ -219,6 +221,16 @@ fn marketing_basis(facts: &Facts<'_>, unverified: Unverified) -> Result<(), Fire
         // GDPR Art. 7(1): who was told what is part of showing consent. The controller may answer for it himself.
         (Evidence::Unverified, _) if unverified == Unverified::Allowed => Ok(()),
         (Evidence::Unverified, _) => refuse(Rule::ConsentTextUnknown),
+    }
+}
+
+/// GDPR Art. 14(3)(a): whose data were not obtained from himself is informed within one month at the latest. Until then
+/// nothing is refused: whether the first message is the notice (Art. 14(3)(b)) is the controller's to see. Mail that is
+/// no marketing goes on, the notice itself among it.
+fn informed(facts: &Facts<'_>) -> Result<(), Fired> {
+    match recipient(facts)?.inform_until {
+        Some(until) if until <= facts.now && sender(facts)?.is_marketing() => refuse(Rule::InformationOverdue),
+        _ => Ok(()),
     }
 }
 

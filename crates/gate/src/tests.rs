@@ -294,6 +294,26 @@ fn art6_1_other_mail_needs_a_purpose_whose_basis_is_whole() {
 }
 
 #[test]
+fn art14_3_after_the_month_marketing_stops_until_the_person_was_informed() {
+    let later = NOW.plus(std::time::Duration::from_secs(1));
+    for (kind, inform_until, expected) in [
+        (StreamKind::Marketing, Some(NOW), Some(Rule::InformationOverdue)),
+        (StreamKind::Marketing, Some(later), None),
+        (StreamKind::Marketing, None, None),
+        (StreamKind::Transactional, Some(NOW), None),
+        (StreamKind::Legal, Some(NOW), None),
+    ] {
+        let (sender, recipient) = (sender(kind), RecipientFacts { inform_until, ..consented() });
+        assert_eq!(rule_of(&decide(&facts(&sender, &recipient))), expected, "{kind:?}");
+        assert_eq!(rule_of(&clear(&facts(&sender, &recipient))), expected, "{kind:?}");
+    }
+    // What stops the person's mail for good is said before it.
+    let (marketing, withdrawn) = (sender(StreamKind::Marketing), BasisRecord { withdrawn_at: Some(NOW), ..consent() });
+    let recipient = RecipientFacts { inform_until: Some(NOW), basis: Some(withdrawn), ..consented() };
+    assert_eq!(rule_of(&decide(&facts(&marketing, &recipient))), Some(Rule::ConsentWithdrawn));
+}
+
+#[test]
 fn art21_2_a_pause_stops_marketing_until_it_is_over() {
     let later = NOW.plus(std::time::Duration::from_secs(1));
     for (kind, until, expected) in [

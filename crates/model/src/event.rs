@@ -23,6 +23,8 @@ pub enum EventType {
     PreferenceChanged,
     /// Contacts were imported, or an import undone.
     Imported,
+    /// A controller said how the people of an import were informed (GDPR Art. 14).
+    PeopleInformed,
     /// A person exercised a right.
     RightExercised,
     /// The controller was told something.
@@ -98,6 +100,7 @@ impl EventType {
             Self::ConsentRequested => "consent.requested",
             Self::PreferenceChanged => "preference.changed",
             Self::Imported => "contacts.imported",
+            Self::PeopleInformed => "people.informed",
             Self::RightExercised => "right.exercised",
             Self::ControllerTold => "controller.told",
             Self::CredentialChanged => "credential.changed",

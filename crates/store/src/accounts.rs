@@ -321,7 +321,7 @@ impl Store {
 
     async fn destroy_secret(&self, controller: ControllerId, tag: RecipientTag) -> Result<()> {
         match self.slot_of(controller, tag).await? {
-            Some(slot) => self.vault.destroy_secret(slot).await,
+            Some(slot) => self.vault.destroy_secrets(vec![slot]).await,
             None => Ok(()),
         }
     }

@@ -52,7 +52,7 @@ pub(crate) trait Engine: Send + Sync + 'static {
     /// The rows that a statement of the registry finds, as of one moment. Statements with many rows take a limit.
     async fn find(&self, finding: Finding) -> Result<Vec<Vec<Value>>>;
     /// Secrets of persons, and whether their addresses are kept, in the order asked.
-    async fn import_known(&self, controller: i64, tags: Vec<[u8; 16]>) -> Result<Vec<Option<(SlotRef, bool)>>>;
+    async fn import_known(&self, controller: i64, tags: Vec<[u8; 16]>) -> Result<Vec<Option<KnownSubject>>>;
     /// Takes a slice of a running import in, and says what became of each person. Nothing that is recorded is replaced;
     /// who does not wish it gets nothing. Tells nobody: an import only adds permission, so what is in memory of others
     /// stays true, and what is in memory of these persons ("no basis") is set right when the import ends.
@@ -123,8 +123,8 @@ pub(crate) trait Engine: Send + Sync + 'static {
     async fn put_blocks(&self, controller: i64, blocks: Vec<(i64, Vec<u8>)>) -> Result<()>;
     /// Sealed secrets of slots, `None` where destroyed.
     async fn slots(&self, slots: Vec<SlotRef>) -> Result<Vec<Option<Vec<u8>>>>;
-    /// Overwrites a slot in place.
-    async fn destroy_slot(&self, slot: SlotRef) -> Result<()>;
+    /// Overwrites slots in place.
+    async fn destroy_slots(&self, slots: Vec<SlotRef>) -> Result<()>;
 
     /// What other nodes changed. One short read.
     async fn news(&self) -> Result<News>;

@@ -39,6 +39,8 @@ pub struct Person {
     /// Facts for the gate.
     pub facts: RecipientFacts,
     pub(crate) slot: Option<SlotRef>,
+    /// Since when nothing may speak of him any more.
+    pub(crate) leaving: Option<Timestamp>,
     /// The version of what was counted for him; 0 when nothing was.
     pub(crate) counted: i64,
 }
@@ -224,7 +226,8 @@ impl Store {
         let rows = self.engine.persons(queries).await?;
         let read = |(who, row): (&Whom, PersonRow)| {
             let counted = row.mailed.as_ref().map_or(0, |(version, _)| *version);
-            Ok(Person { tag: who.2, slot: row.slot, counted, facts: recipient(who.2, row)? })
+            let (slot, leaving) = (row.slot, row.leaving);
+            Ok(Person { tag: who.2, slot, leaving, counted, facts: recipient(who.2, row)? })
         };
         asked.iter().zip(rows).map(read).collect()
     }
@@ -417,7 +420,8 @@ fn recipient(tag: RecipientTag, row: PersonRow) -> Result<RecipientFacts> {
         .transpose()?;
     let mailed = row.mailed.map_or(Ok(Vec::new()), |(_, times)| mailed::read(&times))?;
     let pace = row.pace.and_then(|word| mailed::pace(&word));
-    Ok(RecipientFacts { tag, suppressions, restriction, basis, paused_until: row.paused, pace, mailed })
+    let (inform_until, paused_until) = (row.inform, row.paused);
+    Ok(RecipientFacts { tag, suppressions, restriction, basis, inform_until, paused_until, pace, mailed })
 }
 
 /// The stored form of a scope.

@@ -110,6 +110,8 @@ pub struct Store {
     smarthost_site: Arc<str>,
     /// By the days that a timeline is kept: the id up to which there is nothing of it any more.
     pub(crate) forgotten: Mutex<HashMap<u32, i64>>,
+    /// How far the look at persons of whom nothing may speak any more has come.
+    pub(crate) left_after: Mutex<(i64, i64, Vec<u8>)>,
     /// The microsecond of the last id.
     last_id: AtomicI64,
     membership: Option<Membership>,
@@ -199,6 +201,7 @@ impl Store {
             refusals: Refusals::default(),
             smarthost_site: Arc::from(SMARTHOST_SITE),
             forgotten: Mutex::default(),
+            left_after: Mutex::default(),
             last_id: AtomicI64::new(0),
             arrivals_seen: AtomicI64::new(clock.now().micros()),
             under_way: Arc::default(),

@@ -14,6 +14,7 @@ mod forms;
 mod hosts;
 mod importing;
 mod imports;
+mod informing;
 mod instructions;
 mod links;
 mod method;
@@ -47,6 +48,8 @@ pub use people::{BasisView, EventView, Preference, Standing, SuppressionView};
 pub use recording::Recording;
 #[cfg(test)]
 pub(crate) use recording::put_basis;
+#[cfg(test)]
+pub(crate) use retention::{ending, staying};
 pub use suppressions::{
     FileCounts, FileReceipt, Lifted, ListedSuppression, NewSuppression, SUPPRESSIONS_AT_ONCE, SuppressionCursor,
     SuppressionFilter, file_commitment,
@@ -83,7 +86,7 @@ impl Store {
     pub(crate) async fn known(&self, controller: ControllerId, address: &Address) -> Result<Option<Known>> {
         let tag = self.vault.tag(controller, address)?;
         for _ in 0..CLAIMS_MAX {
-            let slot = self.slot_of(controller, tag).await?;
+            let slot = self.slot_to_use(controller, tag).await?;
             let Some(mut slots) = self.slots(controller, &[(tag, slot)]).await? else { return Ok(None) };
             let Some(person) = slots.pop() else { return Err(Error::NotFound { what: "person" }) };
             let writes = claim(controller, tag, person.slot, &person.secret, address)?;
@@ -96,7 +99,13 @@ impl Store {
         Err(Error::NotFound { what: "person" })
     }
 
-    /// The secret of a person of whom only the tag is known.
+    /// The secret of a person of whom only the tag is known, to seal under it.
+    pub(crate) async fn secret_to_use(&self, controller: ControllerId, tag: RecipientTag) -> Result<Option<Secret>> {
+        let Some(slot) = self.slot_to_use(controller, tag).await? else { return Ok(None) };
+        Ok(self.vault.secrets(&[(controller.0, slot)]).await?.pop().flatten())
+    }
+
+    /// The same, to read what lies under it.
     pub(crate) async fn secret_of(&self, controller: ControllerId, tag: RecipientTag) -> Result<Option<Secret>> {
         let Some(slot) = self.slot_of(controller, tag).await? else { return Ok(None) };
         Ok(self.vault.secrets(&[(controller.0, slot)]).await?.pop().flatten())

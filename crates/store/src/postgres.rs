@@ -206,7 +206,7 @@ impl Engine for PostgresEngine {
         general::find(&self.core.main, &finding).await
     }
 
-    async fn import_known(&self, controller: i64, tags: Vec<[u8; 16]>) -> Result<Vec<Option<(SlotRef, bool)>>> {
+    async fn import_known(&self, controller: i64, tags: Vec<[u8; 16]>) -> Result<Vec<Option<KnownSubject>>> {
         import::known(&self.core.main, controller, &tags).await
     }
 
@@ -294,8 +294,8 @@ impl Engine for PostgresEngine {
         vault::slots(&self.core.keys, &slots).await
     }
 
-    async fn destroy_slot(&self, slot: SlotRef) -> Result<()> {
-        vault::destroy_slot(&self.core, slot).await
+    async fn destroy_slots(&self, slots: Vec<SlotRef>) -> Result<()> {
+        vault::destroy_slots(&self.core, &slots).await
     }
 
     async fn news(&self) -> Result<News> {

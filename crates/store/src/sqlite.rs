@@ -253,7 +253,7 @@ impl Engine for SqliteEngine {
         self.walk(move |connection| rows::find(connection, &finding)).await
     }
 
-    async fn import_known(&self, controller: i64, tags: Vec<[u8; 16]>) -> Result<Vec<Option<(SlotRef, bool)>>> {
+    async fn import_known(&self, controller: i64, tags: Vec<[u8; 16]>) -> Result<Vec<Option<KnownSubject>>> {
         self.walk(move |connection| import::known(connection, controller, &tags)).await
     }
 
@@ -414,8 +414,8 @@ impl Engine for SqliteEngine {
         self.keys_readers.read_together(|connection| vault::slots(connection, &slots))
     }
 
-    async fn destroy_slot(&self, slot: SlotRef) -> Result<()> {
-        self.destroy(move |connection| vault::destroy_slot(connection, slot)).await
+    async fn destroy_slots(&self, slots: Vec<SlotRef>) -> Result<()> {
+        self.destroy(move |connection| slots.iter().try_for_each(|slot| vault::destroy_slot(connection, *slot))).await
     }
 
     async fn news(&self) -> Result<News> {

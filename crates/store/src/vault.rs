@@ -358,10 +358,10 @@ impl Vault {
         Ok(next)
     }
 
-    /// Destroys a person's secret: overwritten in place, forgotten in memory.
-    pub(crate) async fn destroy_secret(&self, slot: SlotRef) -> Result<()> {
-        self.engine.destroy_slot(slot).await?;
-        self.blocks.forget(slot);
+    /// Destroys persons' secrets: overwritten in place, forgotten in memory.
+    pub(crate) async fn destroy_secrets(&self, slots: Vec<SlotRef>) -> Result<()> {
+        self.engine.destroy_slots(slots.clone()).await?;
+        slots.into_iter().for_each(|slot| self.blocks.forget(slot));
         Ok(())
     }
 

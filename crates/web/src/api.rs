@@ -30,6 +30,7 @@ pub(crate) mod flight;
 pub(crate) mod forms;
 pub(crate) mod hosts;
 pub(crate) mod imports;
+pub(crate) mod informing;
 pub(crate) mod instructions;
 pub(crate) mod json;
 pub(crate) mod messages;

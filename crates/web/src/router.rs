@@ -128,6 +128,7 @@ pub(crate) fn table() -> Vec<Route> {
         Route::get(own_host::CHALLENGE_PATH, own_host::get_challenge),
         Route::post("/v1/imports", api::imports::post_import),
         Route::get("/v1/imports/{id}", api::imports::get_import),
+        Route::post("/v1/imports/{id}/information", api::informing::post_information),
         Route::post("/v1/imports/{id}/undo", api::imports::post_undo),
         Route::post("/v1/imports/{id}/release", api::releases::post_release),
         Route::get("/v1/openapi.json", api::openapi::get_openapi),

@@ -33,13 +33,15 @@ pub enum Field {
     Purpose,
     /// What a soft opt-in needs beside the sale: [`super::CustomerFacts`].
     SoftOptIn,
+    /// From whom the data were obtained: [`super::Obtained`].
+    Obtained,
     /// Something carried along.
     Attribute,
 }
 
 impl Field {
     /// All, in the order of their bits.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Email,
         Self::Language,
         Self::GivenAt,
@@ -50,6 +52,7 @@ impl Field {
         Self::Confirmed,
         Self::Purpose,
         Self::SoftOptIn,
+        Self::Obtained,
         Self::Attribute,
     ];
 
@@ -67,6 +70,7 @@ impl Field {
             Self::Confirmed => "confirmed",
             Self::Purpose => "purpose",
             Self::SoftOptIn => "soft_opt_in",
+            Self::Obtained => "obtained",
             Self::Attribute => "attribute",
         }
     }
@@ -181,6 +185,9 @@ pub enum Reason {
     /// No known fact of a soft opt-in.
     #[error("not a known fact of a soft opt-in")]
     SoftOptInUnknown,
+    /// Neither `person` nor `third-party`.
+    #[error("neither person nor third-party")]
+    ObtainedUnknown,
     /// Not in the form of a language tag.
     #[error("not a language tag")]
     LanguageInvalid,
@@ -226,6 +233,7 @@ impl Reason {
             Self::MethodUnknown => "method-unknown",
             Self::BasisUnknown => "basis-unknown",
             Self::SoftOptInUnknown => "soft-opt-in-unknown",
+            Self::ObtainedUnknown => "obtained-unknown",
             Self::LanguageInvalid => "language-invalid",
             Self::ConfirmedInvalid => "confirmed-invalid",
             Self::TooManyPurposes => "too-many-purposes",

@@ -13,8 +13,8 @@ use super::mapping::Bound;
 use super::provenance::basis_from;
 use super::split::Cells;
 use super::{
-    Column, ConfirmedClaim, Contact, CustomerFacts, Dates, Details, Field, Fields, Given, Method, PURPOSES_MAX,
-    Provenance, Quarantined, Reason, Remember, RowFate,
+    Column, ConfirmedClaim, Contact, CustomerFacts, Dates, Details, Field, Fields, Given, Method, Obtained,
+    PURPOSES_MAX, Provenance, Quarantined, Reason, Remember, RowFate,
 };
 
 type Flaw = (Option<Column>, Reason);
@@ -130,6 +130,10 @@ impl Judge {
         if let Some(text) = self.cell(cells, Field::SoftOptIn) {
             let facts = CustomerFacts::from_words(text);
             known.customer = facts.ok_or_else(|| self.flaw(Field::SoftOptIn, Reason::SoftOptInUnknown))?;
+        }
+        if let Some(text) = self.cell(cells, Field::Obtained) {
+            let obtained = Obtained::from_word(text);
+            known.obtained = Some(obtained.ok_or_else(|| self.flaw(Field::Obtained, Reason::ObtainedUnknown))?);
         }
         if let Some(text) = self.text(cells, Field::Source, &mut formulas) {
             known.source = Some(self.source.get(text));

@@ -110,6 +110,7 @@ const SYNONYMS: &[(Field, &[&str])] = &[
     ),
     (Field::Purpose, &["purpose", "purposes", "zweck", "zwecke"]),
     (Field::SoftOptIn, &["softoptin", "softoptinfacts"]),
+    (Field::Obtained, &["obtained", "obtainedfrom"]),
 ];
 
 /// Which column is what, by the names of the header.

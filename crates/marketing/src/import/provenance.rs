@@ -73,6 +73,45 @@ pub(super) fn basis_from(word: &str) -> Option<BasisKind> {
     })
 }
 
+/// From whom a controller obtained the data (GDPR Art. 13, 14).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Obtained {
+    /// From the person himself.
+    Person,
+    /// From somebody else: a partner, a list that was bought or is public.
+    ThirdParty,
+}
+
+impl Obtained {
+    /// The stable word.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Person => "person",
+            Self::ThirdParty => "third-party",
+        }
+    }
+
+    /// From the stable word; case, spaces and dashes do not matter.
+    #[must_use]
+    pub fn from_word(word: &str) -> Option<Self> {
+        Some(match fold(word).as_str() {
+            "person" => Self::Person,
+            "thirdparty" => Self::ThirdParty,
+            _ => return None,
+        })
+    }
+
+    /// Where nothing is said: the ways that have a name are the person's own, and of another nobody knows.
+    pub(super) const fn of(said: Option<Self>, method: Option<Method>) -> Self {
+        match (said, method) {
+            (Some(said), _) => said,
+            (None, Some(Method::Other)) => Self::ThirdParty,
+            (None, _) => Self::Person,
+        }
+    }
+}
+
 /// What a soft opt-in needs beside the sale, which [`Method::ExistingCustomer`] is, and the opt-out in each message,
 /// which is the stream's (ePrivacy Art. 13(2)).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -179,6 +218,8 @@ pub struct Provenance {
     pub basis: Option<BasisKind>,
     /// What is said of a soft opt-in.
     pub customer: CustomerFacts,
+    /// From whom the data were obtained, where it is said.
+    pub obtained: Option<Obtained>,
     /// For what. May be empty: then the list that takes the contacts says it.
     pub purposes: Arc<[Box<str>]>,
 }
@@ -227,8 +268,12 @@ impl Provenance {
                 notice: Some(notice),
                 basis: Some(basis),
                 purposes,
+                obtained,
                 ..
-            } => Ok(Evidence { source, given, method, notice, basis, purposes }),
+            } => {
+                let obtained = Obtained::of(obtained, Some(method));
+                Ok(Evidence { source, given, method, notice, basis, obtained, purposes })
+            }
             known => Err(known),
         }
     }
@@ -247,6 +292,8 @@ pub struct Evidence {
     pub notice: Arc<str>,
     /// The lawful basis (GDPR Art. 6(1)).
     pub basis: BasisKind,
+    /// From whom the data were obtained (GDPR Art. 13, 14).
+    pub obtained: Obtained,
     /// For what (GDPR Art. 5(1)(b)). May be empty.
     pub purposes: Arc<[Box<str>]>,
 }

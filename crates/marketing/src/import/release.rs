@@ -23,7 +23,7 @@ const PAGE: usize = 256;
 const PAGES: usize = 2;
 
 /// The columns that the rows are written in again.
-const COLUMNS: [Field; 10] = [
+const COLUMNS: [Field; 11] = [
     Field::Email,
     Field::GivenAt,
     Field::Method,
@@ -34,6 +34,7 @@ const COLUMNS: [Field; 10] = [
     Field::Language,
     Field::Confirmed,
     Field::SoftOptIn,
+    Field::Obtained,
 ];
 
 /// Lets the waiting rows of an import go, as far as `plan` says what they lack. `plan` is of any format: of it only
@@ -138,9 +139,13 @@ fn cell(row: &Value, field: Field) -> String {
             Some(false) => "no".to_owned(),
             None => moment(&row["confirmed"]),
         },
-        Field::Method | Field::Source | Field::Notice | Field::Basis | Field::Language | Field::SoftOptIn => {
-            text(field.as_str())
-        }
+        Field::Method
+        | Field::Source
+        | Field::Notice
+        | Field::Basis
+        | Field::Language
+        | Field::SoftOptIn
+        | Field::Obtained => text(field.as_str()),
         Field::Attribute => String::new(),
     }
 }

@@ -7,7 +7,8 @@ use std::collections::BTreeMap;
 
 use model::Timestamp;
 
-use super::{Column, Field, Fields, Given, Method, PROBLEMS_KEPT_MAX, Reason, RowFate};
+use super::informing::{last_day, overdue_from};
+use super::{Column, Field, Fields, Given, Obtained, PROBLEMS_KEPT_MAX, Reason, RowFate};
 
 /// One row about which there is something to say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -93,12 +94,12 @@ impl Report {
         let what = match fate {
             RowFate::Contact(row) => {
                 self.contacts += 1;
-                self.collected(Some(row.evidence.method), Some(row.evidence.given));
+                self.collected(row.evidence.obtained, Some(row.evidence.given));
                 None
             }
             RowFate::Quarantine(row) => {
                 self.quarantined += 1;
-                self.collected(row.known.method, row.known.given);
+                self.collected(Obtained::of(row.known.obtained, row.known.method), row.known.given);
                 for field in row.missing.iter() {
                     *self.missing.entry(field).or_default() += 1;
                 }
@@ -124,8 +125,8 @@ impl Report {
         }
     }
 
-    fn collected(&mut self, method: Option<Method>, given: Option<Given>) {
-        if method != Some(Method::Other) {
+    fn collected(&mut self, obtained: Obtained, given: Option<Given>) {
+        if obtained == Obtained::Person {
             return;
         }
         self.indirect += 1;
@@ -146,9 +147,13 @@ impl Report {
         if self.indirect == 0 {
             return None;
         }
-        let since = self.indirect_since.unwrap_or(now).micros();
-        let day = jiff::Timestamp::from_microsecond(since).ok()?.to_zoned(jiff::tz::TimeZone::UTC).date();
-        Some(day.checked_add(jiff::Span::new().months(1)).ok()?.to_string())
+        last_day(self.indirect_since.unwrap_or(now)).map(|day| day.to_string())
+    }
+
+    /// The moment after that day, when it is late.
+    #[must_use]
+    pub fn inform_until(&self, now: Timestamp) -> Option<Timestamp> {
+        (self.indirect > 0).then(|| overdue_from(self.indirect_since.unwrap_or(now)))
     }
 
     fn keep(&mut self, problem: Problem) {

@@ -238,6 +238,7 @@ fn about(store: &Store, controller: ControllerId, known: &Provenance, purposes: 
         "notice": known.notice.as_deref(),
         "basis": known.basis.map(model::basis::BasisKind::as_str),
         "soft_opt_in": known.customer.words(),
+        "obtained": known.obtained.map(super::Obtained::as_str),
         "collected_from_us": from,
         "collected_until_us": until,
         "purposes": names,
@@ -331,7 +332,10 @@ impl Work {
             return Err(ImportError::Broken);
         }
         let receipt = match &import {
-            Some(import) => Some(self.store.finish_import(import, finished.digest.sha256, counts).await?),
+            Some(import) => {
+                let inform = finished.report.inform_until(self.store.now());
+                Some(self.store.finish_import(import, finished.digest.sha256, counts, inform).await?)
+            }
             None => None,
         };
         Ok(Imported { receipt, digest: finished.digest, counts, added: tally.added, report: finished.report })

@@ -35,6 +35,7 @@ fn whole() -> Provenance {
         notice: Some(Arc::from("notice 3")),
         basis: Some(BasisKind::Consent),
         customer: CustomerFacts::default(),
+        obtained: None,
         purposes: Arc::from([]),
     }
 }

@@ -10,7 +10,7 @@ use store::Store;
 
 use super::{
     Collected, Comments, CustomerFacts, DateOrder, Dates, Delimiter, Encoding, Field, Format, Given, HeaderRow, Input,
-    Mapping, Method, Mode, Plan, Provenance, Settings,
+    Mapping, Method, Mode, Obtained, Plan, Provenance, Settings,
 };
 
 /// What is said. Whatever a row says itself stands before it.
@@ -29,6 +29,8 @@ pub struct Words {
     pub basis: Option<String>,
     /// [`CustomerFacts`] words.
     pub soft_opt_in: Option<String>,
+    /// [`Obtained`] word: from whom.
+    pub obtained: Option<String>,
     /// The first day on which they were collected, with the last one.
     pub collected_from: Option<String>,
     /// The last day.
@@ -148,6 +150,10 @@ impl Words {
             customer: match self.soft_opt_in.as_deref().map(CustomerFacts::from_words) {
                 Some(None) => return wrong("soft_opt_in", format!("expected words of: {}", CustomerFacts::WORDS)),
                 known => known.flatten().unwrap_or_default(),
+            },
+            obtained: match self.obtained.as_deref().map(Obtained::from_word) {
+                Some(None) => return wrong("obtained", "expected person or third-party"),
+                known => known.flatten(),
             },
             purposes: Arc::from([]),
         })

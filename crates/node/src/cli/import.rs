@@ -1,11 +1,13 @@
-//! `postern import`: takes a file of contacts in, or takes an import back, beside no node of the same data folder.
+//! `postern import`: takes a file of contacts in, takes an import back, or says how its people were informed, beside no
+//! node of the same data folder.
 
 use crate::clock::SystemClock;
 use crate::settings::{Joining, StoreArguments, StoreSettings};
 use anyhow::{Context as _, bail};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use marketing::import::{
-    Echo, Format, Imported, Mode, Notes, Progress, ReportFormat, ReportWriter, Tell, Words, format_from, run as take_in,
+    Echo, Format, Imported, Informing, Mode, Notes, Progress, ReportFormat, ReportWriter, Tell, Words, format_from,
+    run as take_in,
 };
 use model::{BatchId, Clock as _, ControllerId};
 use std::fs::File;
@@ -23,7 +25,8 @@ const REPORT_BUFFER: usize = 256 * 1024;
 #[derive(clap::Args, Debug)]
 pub(super) struct Arguments {
     /// The file: CSV, JSON Lines, or one address a line.
-    #[arg(value_name = "FILE", required_unless_present = "undo", conflicts_with = "undo")]
+    #[arg(value_name = "FILE", required_unless_present_any = ["undo", "informed"])]
+    #[arg(conflicts_with_all = ["undo", "informed"])]
     file: Option<PathBuf>,
     /// The data folder. On SQLite no node may use it meanwhile; on PostgreSQL name an empty one, for this command
     /// alone.
@@ -53,6 +56,8 @@ pub(super) struct Arguments {
     /// Take this import back (imp_…).
     #[arg(long, value_name = "ID")]
     undo: Option<String>,
+    #[command(flatten)]
+    informing: InformingArguments,
     /// Say nothing but the result.
     #[arg(long)]
     quiet: bool,
@@ -81,6 +86,10 @@ struct Said {
     /// ePrivacy Art. 13(2)).
     #[arg(long, value_name = "WORDS")]
     soft_opt_in: Option<String>,
+    /// From whom the data were obtained: person or third-party (GDPR Art. 14). Without it, the method other means
+    /// third-party.
+    #[arg(long, value_name = "WORD")]
+    obtained: Option<String>,
     /// The first day on which they were collected.
     #[arg(long, value_name = "DATE", requires = "collected_until")]
     collected_from: Option<String>,
@@ -89,11 +98,32 @@ struct Said {
     collected_until: Option<String>,
 }
 
+/// How the people of an import were informed whose data came from somebody else (GDPR Art. 14).
+#[derive(clap::Args, Debug)]
+struct InformingArguments {
+    /// Say of this import (imp_…) that its people were informed: with --on and --how, and --notice for what they got;
+    /// or with --exemption and --assessment. It is your word; the ledger has an entry of it.
+    #[arg(long, value_name = "ID", conflicts_with = "undo")]
+    informed: Option<String>,
+    /// The day on which the last of them was informed: YYYY-MM-DD.
+    #[arg(long, value_name = "DATE", requires = "informed")]
+    on: Option<String>,
+    /// How they were informed, in words.
+    #[arg(long, value_name = "TEXT", requires = "informed")]
+    how: Option<String>,
+    /// Why they need not be: a, b, c or d, the letter of GDPR Art. 14(5).
+    #[arg(long, value_name = "LETTER", requires = "informed")]
+    exemption: Option<String>,
+    /// Where the assessment of that is.
+    #[arg(long, value_name = "TEXT", requires = "informed")]
+    assessment: Option<String>,
+}
+
 /// How the file is written.
 #[derive(clap::Args, Debug)]
 struct Form {
     /// Which column is what: FIELD=COLUMN, with email, language, given_at, method, source, notice, basis, confirmed,
-    /// purpose, soft_opt_in for FIELD. Without any, columns are taken by their usual names.
+    /// purpose, soft_opt_in, obtained for FIELD. Without any, columns are taken by their usual names.
     #[arg(long, value_name = "FIELD=COLUMN")]
     map: Vec<String>,
     /// csv, jsonl or list. Without it, by the name and the first octets.
@@ -143,6 +173,13 @@ async fn work(store: &Arc<Store>, arguments: &Arguments) -> anyhow::Result<Strin
             undone.bases, undone.addresses, undone.quarantined
         ));
     }
+    if let Some(id) = &arguments.informing.informed {
+        let id: BatchId = store.parse_public(id).with_context(|| format!("{id:?} is no import"))?;
+        let said = arguments.informing().said(SystemClock.now());
+        let said = said.map_err(|fault| anyhow::anyhow!("--{}: {}", fault.field, fault.fault))?;
+        store.people_informed(controller, id, &said).await?;
+        return Ok(format!("it is on record that the people of {} were informed", store.public_id(id)));
+    }
     let path = arguments.file.as_deref().context("no file was named")?;
     let (file, length, format) = open(path, arguments.form.format.as_deref())?;
     let mode = if arguments.dry_run { Mode::DryRun } else { Mode::Write };
@@ -186,12 +223,24 @@ impl Arguments {
             notice: said.notice.clone(),
             basis: said.basis.clone(),
             soft_opt_in: said.soft_opt_in.clone(),
+            obtained: said.obtained.clone(),
             collected_from: said.collected_from.clone(),
             collected_until: said.collected_until.clone(),
             map: form.map.clone(),
             encoding: form.encoding.clone(),
             header: form.no_header.then(|| "absent".to_owned()),
             date_order: form.date_order.clone(),
+        }
+    }
+
+    fn informing(&self) -> Informing {
+        let said = &self.informing;
+        Informing {
+            on: said.on.clone(),
+            how: said.how.clone(),
+            notice: self.said.notice.clone(),
+            exemption: said.exemption.clone(),
+            assessment: said.assessment.clone(),
         }
     }
 

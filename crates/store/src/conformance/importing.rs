@@ -56,6 +56,7 @@ impl Shop {
                 evidence: Evidence::Unverified,
                 notice: None,
                 origin: (line % 2 == 1).then(|| Arc::from(r#"{"source":"the fair"}"#)),
+                inform: None,
             };
             let waiting = name
                 .starts_with("waits")
@@ -156,13 +157,13 @@ async fn story(store: Arc<Store>) {
     tell_what_came(&shop, &import).await;
 
     let counts = ImportCounts { contacts: 5, quarantined: 1, blocked: 5, duplicates: 0, malformed: 0 };
-    let receipt = shop.store.finish_import(&import, [9; 32], counts).await.unwrap();
+    let receipt = shop.store.finish_import(&import, [9; 32], counts, None).await.unwrap();
     assert!(shop.store.generation(shop.controller) > generation, "at its end everybody looks anew");
     let leaf = shop.leaves().await.pop().unwrap();
     assert_eq!(leaf.commitment(), Some(&import_commitment(&receipt.nonce, &[9; 32], &counts)));
     assert_ne!(leaf.commitment(), Some(&import_commitment(&[0; 32], &[9; 32], &counts)), "and by no other nonce");
     assert_eq!((leaf.id(), leaf.counts()["blocked"]), (import.event.to_hex().as_str(), 5));
-    assert!(shop.store.finish_import(&import, [9; 32], counts).await.is_err(), "one leaf, once");
+    assert!(shop.store.finish_import(&import, [9; 32], counts, None).await.is_err(), "one leaf, once");
     tell_of_a_second_time(&shop).await;
     tell_of_undoing(&shop, &import).await;
     tell_of_one_cut_short(&shop).await;
@@ -201,7 +202,7 @@ async fn tell_of_a_second_time(shop: &Shop) {
     let fates: Vec<_> = fates.into_values().collect();
     assert_eq!(fates, [ImportFate::AlreadyThere, ImportFate::Added, ImportFate::Blocked]);
     let counts = ImportCounts { contacts: 2, blocked: 1, ..ImportCounts::default() };
-    shop.store.finish_import(&again, [8; 32], counts).await.unwrap();
+    shop.store.finish_import(&again, [8; 32], counts, None).await.unwrap();
 }
 
 #[expect(clippy::cognitive_complexity, reason = "assertions in a row, each expanded by its macro")]

@@ -29,9 +29,9 @@ pub(super) async fn tell_of_keys(engine: &dyn Engine) {
     engine.put_block(1, SHOP, block()).await.unwrap();
     assert!(matches!(engine.put_block(1, SHOP, block()).await, Err(Error::Exists { .. })));
     assert!(engine.put_block(2, SHOP, vec![1; 255]).await.is_err(), "256 slots do not fit in 255 bytes");
-    engine.destroy_slot(slot(255)).await.unwrap();
+    engine.destroy_slots(vec![slot(255)]).await.unwrap();
     let missing = SlotRef { block: 9, slot: 0 };
-    assert!(engine.destroy_slot(missing).await.is_err());
+    assert!(engine.destroy_slots(vec![missing]).await.is_err());
     let slots = engine.slots(vec![slot(254), slot(255), missing, slot(0), slot(254)]).await.unwrap();
     let full = |n: u8| Some(vec![n; WIDTH]);
     assert_eq!(slots, [full(254), None, None, full(1), full(254)]);

@@ -4,6 +4,7 @@
 //! they stand; one that was taken back since is not there any more.
 
 use super::{About, Basis, Fact, Shown};
+use crate::engine::PersonQuery;
 use crate::error::{Error, Result};
 use crate::open::Store;
 use crate::permission::EventView;
@@ -101,6 +102,14 @@ impl Store {
             Rule::Paused => {
                 let until = self.decided(controller, tag).await?.preference.paused;
                 Ok(vec![Fact { until, ..Fact::of("pause") }])
+            }
+            Rule::InformationOverdue => {
+                let policy = self.policy.current();
+                let root = policy.sent_for(controller, about.purpose).map_or(about.purpose, |found| found.purpose.id);
+                let query = PersonQuery { controller: controller.0, purpose: root.0, tag: tag.0 };
+                let person = self.engine.persons(vec![query]).await?.pop();
+                let until = person.and_then(|person| person.inform);
+                Ok(vec![Fact { until, ..Fact::of("information") }])
             }
             Rule::NoBasis => Ok(vec![Fact::of("no-basis")]),
             Rule::ConsentMissing

@@ -9,7 +9,8 @@ use serde::{Deserialize, Serialize};
 /// A fact that led to a verdict.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct Fact {
-    /// `no-basis`, `basis`, `withdrawal`, `suppression`, `restriction`, `pause`, `agreement`, `instruction`.
+    /// `no-basis`, `basis`, `withdrawal`, `suppression`, `restriction`, `information`, `pause`, `agreement`,
+    /// `instruction`.
     pub what: String,
     /// Of which kind: that of a basis, the reason of a suppression, the state of an agreement.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -62,6 +63,7 @@ pub(crate) fn refused_on(rule: Rule, person: &RecipientFacts) -> Vec<Fact> {
             .map(|kind| Fact { kind: Some(restricted(*kind).to_owned()), ..Fact::of("restriction") })
             .collect(),
         Rule::Paused => vec![Fact { until: person.paused_until, ..Fact::of("pause") }],
+        Rule::InformationOverdue => vec![Fact { until: person.inform_until, ..Fact::of("information") }],
         Rule::NoBasis => vec![Fact::of("no-basis")],
         Rule::ConsentMissing
         | Rule::ConsentUnconfirmed

@@ -5,6 +5,17 @@ use crate::facts::read_scope;
 use model::Timestamp;
 use model::person::{SuppressionReason, SuppressionScope};
 
+/// A person's row, as it was found.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct KnownSubject {
+    /// His secret.
+    pub(crate) slot: SlotRef,
+    /// Is his address kept?
+    pub(crate) has_address: bool,
+    /// Since when nothing may speak of him any more.
+    pub(crate) leaving: Option<Timestamp>,
+}
+
 /// A slice of an import: one commit.
 #[derive(Clone)]
 pub(crate) struct ImportRows {
@@ -59,6 +70,8 @@ pub(crate) struct ImportBasis {
     pub(crate) notice: Option<i64>,
     /// What the row said differently from its file, sealed.
     pub(crate) origin: Option<Vec<u8>>,
+    /// From then on it is late that the person was not informed (GDPR Art. 14(3)); nothing where he gave it himself.
+    pub(crate) inform: Option<Timestamp>,
 }
 
 /// A purpose, as far as wishes reach it.

@@ -357,12 +357,16 @@ pub(crate) struct PersonQuery {
 pub(crate) struct PersonRow {
     /// The person's secret, if he has one.
     pub(crate) slot: Option<SlotRef>,
+    /// Since when nothing may speak of him any more: see [`crate::permission`], what is kept for a time.
+    pub(crate) leaving: Option<Timestamp>,
     /// Suppressions.
     pub(crate) suppressions: Vec<SuppressionRow>,
     /// `restricted`, `erased`, `case-open`.
     pub(crate) restriction: Option<String>,
     /// Basis for the purpose.
     pub(crate) basis: Option<BasisRow>,
+    /// From then on it is late that he was not informed of where that basis came from (GDPR Art. 14(3)).
+    pub(crate) inform: Option<Timestamp>,
     /// He wants no marketing until then.
     pub(crate) paused: Option<Timestamp>,
     /// How often he wants to be mailed: a word of his preferences.

@@ -39,7 +39,7 @@ impl FactsCache {
     /// A person got his secret, which bumps no generation.
     pub(crate) fn set_slot(&self, who: Whom, slot: SlotRef) {
         if let Some((_, person)) = self.persons.lock().get_mut(&who) {
-            person.slot = Some(slot);
+            (person.slot, person.leaving) = (Some(slot), None);
         }
     }
 

@@ -34,7 +34,7 @@ impl Store {
         if chosen.given.is_empty() && chosen.left.is_empty() {
             return Ok(());
         }
-        let secret = self.secret_of(controller, tag).await?;
+        let secret = self.secret_to_use(controller, tag).await?;
         let (at, event) = (self.now(), EventId(crypto::random()?));
         let facts = ActFacts::consent(true);
         let kept = Kept { controller, tag, secret: secret.as_ref(), event, at, act, facts };

@@ -317,7 +317,7 @@ impl Store {
         act: &Act<'_>,
         (mut steps, after): (Vec<Step>, Vec<Step>),
     ) -> Result<bool> {
-        let secret = self.secret_of(controller, tag).await?;
+        let secret = self.secret_to_use(controller, tag).await?;
         let (at, event) = (self.now(), EventId(crypto::random()?));
         let facts = ActFacts::consent(true);
         let kept = Kept { controller, tag, secret: secret.as_ref(), event, at, act, facts };

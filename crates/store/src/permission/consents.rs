@@ -83,7 +83,7 @@ impl Store {
     /// # Errors
     /// Those of the engine.
     pub async fn leave(&self, controller: ControllerId, tag: RecipientTag, from: Leaving, act: &Act<'_>) -> Result<()> {
-        let secret = self.secret_of(controller, tag).await?;
+        let secret = self.secret_to_use(controller, tag).await?;
         let (at, event) = (self.now(), EventId(crypto::random()?));
         let by = if act.method == Method::Api { Recorder::Controller } else { Recorder::Page };
         let facts = ActFacts::withdrawal(by);

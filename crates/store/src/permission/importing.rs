@@ -8,7 +8,7 @@ use super::imports::{ORIGIN, RunningImport, WAITING};
 use super::*;
 use crate::engine::{
     ImportAnswer, ImportBars, ImportBasis, ImportPerson, ImportPurpose, ImportRows, ImportSubject, ImportWaiting,
-    PersonQuery, SlotRef,
+    KnownSubject, PersonQuery, SlotRef,
 };
 use model::basis::{BasisKind, Evidence};
 use model::{DocumentId, PurposeId, Timestamp};
@@ -58,6 +58,9 @@ pub struct ImportedBasis {
     pub notice: Option<DocumentId>,
     /// What the row says differently from its file: JSON.
     pub origin: Option<Arc<str>>,
+    /// From then on it is late that the person was not informed (GDPR Art. 14(3)(a)); nothing where the data came from
+    /// himself.
+    pub inform: Option<Timestamp>,
 }
 
 /// A row that waits for its provenance.
@@ -200,13 +203,23 @@ impl Store {
         purposes: &Arc<HashMap<PurposeId, ImportPurpose>>,
     ) -> Result<Prepared> {
         let controller = import.controller.0;
-        let known = self.engine.import_known(controller, people.iter().map(|one| one.tag.0).collect()).await?;
+        let mut known = self.engine.import_known(controller, people.iter().map(|one| one.tag.0).collect()).await?;
+        for (person, known) in people.iter().zip(&mut known) {
+            if let Some(found) = known
+                && self.usable(import.controller, person.tag, found.slot, found.leaving).await?.is_none()
+            {
+                *known = None;
+            }
+        }
         let missing = known.iter().filter(|one| one.is_none()).count();
         let mut fresh = self.vault.new_slots(controller, missing, || self.next_id()).await?.into_iter();
-        let old: Vec<(i64, SlotRef)> = known.iter().flatten().map(|(slot, _)| (controller, *slot)).collect();
+        let old: Vec<(i64, SlotRef)> = known.iter().flatten().map(|known| (controller, known.slot)).collect();
         let mut old = self.needed_secrets(&people, &known, &old).await?.into_iter();
         let places = known.into_iter().map(|known| match known {
-            Some((slot, is_kept)) => Some(Place { slot, is_new: false, is_kept, secret: old.next().flatten() }),
+            Some(known) => {
+                let secret = old.next().flatten();
+                Some(Place { slot: known.slot, is_new: false, is_kept: known.has_address, secret })
+            }
             None => {
                 fresh.next().map(|(slot, secret)| Place { slot, is_new: true, is_kept: false, secret: Some(secret) })
             }
@@ -228,12 +241,14 @@ impl Store {
     async fn needed_secrets(
         &self,
         people: &[ImportedPerson],
-        known: &[Option<(SlotRef, bool)>],
+        known: &[Option<KnownSubject>],
         slots: &[(i64, SlotRef)],
     ) -> Result<Vec<Option<Secret>>> {
-        let needs = |(person, known): (&ImportedPerson, &Option<(SlotRef, bool)>)| {
-            known.is_some_and(|(_, is_kept)| {
-                !is_kept || person.waiting.is_some() || person.bases.iter().any(|basis| basis.origin.is_some())
+        let needs = |(person, known): (&ImportedPerson, &Option<KnownSubject>)| {
+            known.is_some_and(|known| {
+                !known.has_address
+                    || person.waiting.is_some()
+                    || person.bases.iter().any(|basis| basis.origin.is_some())
             })
         };
         if people.iter().zip(known).any(needs) {
@@ -324,6 +339,7 @@ fn person_row(
             evidence: basis.evidence.as_str(),
             notice: basis.notice.map(|id| id.0),
             origin: basis.origin.as_deref().map(|text| seal(ORIGIN, text)).transpose()?,
+            inform: basis.inform,
         })
     };
     let waiting = person.waiting.as_ref().map(|row| {

@@ -4,6 +4,7 @@
 //! undoing takes away what came and was not renewed since, and never a wish; the nonce of the commitment is given to
 //! the controller and kept nowhere (`architecture.md` §4).
 
+use super::informing::INFORMATION;
 use super::*;
 use crate::engine::EntryRow;
 use crate::journal::SystemEvent;
@@ -108,6 +109,11 @@ pub struct ImportView {
     pub event: EventId,
     /// Where the contacts came from: JSON.
     pub about: String,
+    /// From this moment on the first of those whose data came from somebody else is informed too late
+    /// (GDPR Art. 14(3)(a)); nothing where there is nobody.
+    pub inform: Option<Timestamp>,
+    /// What the controller says of how they were informed, and when he said it: JSON.
+    pub information: Option<(Timestamp, String)>,
 }
 
 /// A row that waits.
@@ -210,7 +216,8 @@ impl Store {
         Ok(RunningImport { id, controller, event, at })
     }
 
-    /// Ends an import: its counts, its one leaf, and a receipt. From here on everybody decides by what came.
+    /// Ends an import: its counts, its one leaf, and a receipt. From here on everybody decides by what came. `inform`
+    /// is the moment from which on the first of those who must be informed is informed too late (GDPR Art. 14(3)(a)).
     ///
     /// # Errors
     /// [`Error::NotFound`] when it is not running any more; those of the engine.
@@ -219,6 +226,7 @@ impl Store {
         import: &RunningImport,
         sha256: [u8; 32],
         counts: ImportCounts,
+        inform: Option<Timestamp>,
     ) -> Result<ImportReceipt> {
         let nonce = crypto::random()?;
         let commitment = import_commitment(&nonce, &sha256, &counts);
@@ -231,6 +239,7 @@ impl Store {
                 number(counts.quarantined).into(),
                 number(counts.blocked).into(),
                 commitment.into(),
+                inform.into(),
             ],
         );
         let bytes = self.system_entry(&SystemEvent {
@@ -303,8 +312,9 @@ impl Store {
                 _ => vec![u8::MAX; 17],
             };
             let range = || vec![controller.0.into(), after.clone().into(), upto.clone().into(), id.0.into()];
-            // In this order: an address goes when no basis is left.
-            let steps = vec![Step::new(&sql::UNDO_BASES, range()), Step::new(&sql::UNDO_ADDRESSES, range())];
+            // In this order: an address goes when no basis is left. Then its person may be forgotten.
+            let addresses = [range(), vec![self.now().into()]].concat();
+            let steps = vec![Step::new(&sql::UNDO_BASES, range()), Step::new(&sql::UNDO_ADDRESSES, addresses)];
             let touched = self.engine.bulk(controller.0, steps).await?;
             let count = |at: usize| touched.get(at).map_or(0, |rows| *rows as u64);
             undone.bases += count(0);
@@ -337,9 +347,11 @@ impl Store {
                 return Ok(gone);
             }
             let upto = last.number()?.min(end);
-            let values = vec![controller.0.into(), id.0.into(), after.into(), upto.into()];
-            let touched = self.engine.bulk(controller.0, vec![Step::new(&sql::UNDO_QUARANTINE, values)]).await?;
-            gone += touched.first().map_or(0, |rows| *rows as u64);
+            let lines = || vec![controller.0.into(), id.0.into(), after.into(), upto.into()];
+            let strangers = [lines(), vec![self.now().into()]].concat();
+            let steps = vec![Step::new(&sql::UNDO_STRANGERS, strangers), Step::new(&sql::UNDO_QUARANTINE, lines())];
+            let touched = self.engine.bulk(controller.0, steps).await?;
+            gone += touched.get(1).map_or(0, |rows| *rows as u64);
             after = upto;
         }
     }
@@ -373,12 +385,20 @@ impl Store {
         let (contacts, quarantined, blocked) = (count()?, count()?, count()?);
         let (commitment, event) = (row.octets()?, EventId(row.array()?));
         let about = self.about(controller, &row.octets()?)?;
-        Ok(ImportView { id, at, state, contacts, quarantined, blocked, commitment, event, about })
+        let (inform, informed) = (row.moment_if_any()?, row.moment_if_any()?);
+        let sealed = row.octets_if_any()?;
+        let said = sealed.map(|sealed| self.opened(controller, INFORMATION, &sealed)).transpose()?;
+        let information = informed.zip(said);
+        Ok(ImportView { id, at, state, contacts, quarantined, blocked, commitment, event, about, inform, information })
     }
 
     fn about(&self, controller: ControllerId, sealed: &[u8]) -> Result<String> {
-        let plain = self.vault.open_for_controller(controller.0, SEALED, sealed)?;
-        String::from_utf8(plain).map_err(|_| Error::Sealed { what: SEALED })
+        self.opened(controller, SEALED, sealed)
+    }
+
+    fn opened(&self, controller: ControllerId, label: &'static str, sealed: &[u8]) -> Result<String> {
+        let plain = self.vault.open_for_controller(controller.0, label, sealed)?;
+        String::from_utf8(plain).map_err(|_| Error::Sealed { what: label })
     }
 
     /// Rows of an import that wait, from after a line on.
@@ -434,7 +454,7 @@ fn unsealed(secret: &Secret, context: &[u8], sealed: &[u8]) -> Option<String> {
     String::from_utf8(plain).ok()
 }
 
-fn of_batch(controller: ControllerId, reach: Reach, step: Step) -> Writes {
+pub(super) fn of_batch(controller: ControllerId, reach: Reach, step: Step) -> Writes {
     Writes {
         controller: controller.0,
         person: None,

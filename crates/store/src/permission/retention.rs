@@ -6,6 +6,10 @@
 //! Never: a row that something still counts, waits for, or has to show. An opt-out.
 
 mod aged;
+mod leaving;
+
+#[cfg(test)]
+pub(crate) use leaving::{ending, staying};
 
 use super::wishes::{WishView, opened_wish, right_of};
 use super::*;
@@ -56,7 +60,9 @@ impl Store {
         self.forget_rows("count", &sql::MAILED_FORGET, now.into()).await?;
         self.forget_rows("order", &sql::QUEUE_ORDERS_FORGET, before(now, ORDERS_KEPT).into()).await?;
         self.forget_rows("refusal", &sql::FAILING_FORGET, before(now, FAILING_KEPT).into()).await?;
-        self.forget_credentials(before(now, CREDENTIAL_ENDED)).await
+        self.forget_credentials(before(now, CREDENTIAL_ENDED)).await?;
+        // Last: when everything that ran out has gone.
+        self.forget_left(now).await
     }
 
     /// Rows of which no leaf speaks: that they ran out says nothing that earlier leaves do not.
@@ -77,6 +83,12 @@ impl Store {
         (what, count): (&'static str, u64),
         steps: Vec<Step>,
     ) -> Result<()> {
+        self.forget_together((what, count), writes(controller, what, steps)).await.map(drop)
+    }
+
+    /// The same; answers how many rows the first step touched.
+    async fn forget_together(&self, (what, count): (&'static str, u64), writes: Writes) -> Result<usize> {
+        let controller = ControllerId(writes.controller);
         let bytes = self.system_entry(&SystemEvent {
             event: None,
             kind: EventType::Deleted,
@@ -89,7 +101,8 @@ impl Store {
             secret: None,
         })?;
         let entry = EntryRow { controller: controller.0, bytes };
-        self.engine.change_bulk(vec![(Change::Rows(writes(controller, what, steps)), Some(entry))]).await.map(drop)
+        let touched = self.engine.change_bulk(vec![(Change::Rows(writes), Some(entry))]).await?;
+        Ok(touched.first().copied().unwrap_or(0))
     }
 
     /// How long what became of messages of a stream is kept: as its terms say, and 90 days at most (law.md R38).
@@ -153,7 +166,8 @@ impl Store {
     }
 
     /// Who signed up and never confirmed is forgotten: his address and what he had asked for go. That he was asked
-    /// stays for its 30 days, by his tag alone, so that nobody is asked again at once.
+    /// stays for its 30 days, by his tag alone, so that nobody is asked again at once; then, and when the timeline of
+    /// the request is over, he goes himself ([`leaving`]).
     async fn forget_sign_ups(&self, now: Timestamp) -> Result<()> {
         let ended = before(now, GRACE);
         let asked = before(now, ASKED_ONCE);
@@ -166,9 +180,11 @@ impl Store {
                 let (id, controller, tag) = (row.number()?, ControllerId(row.number()?), row.array::<16>()?);
                 after = id;
                 let who = || vec![controller.0.into(), tag.into()];
-                let address = [who(), vec![ended.into()]].concat();
+                let address = [who(), vec![ended.into(), now.into()]].concat();
                 let steps = vec![Step::new(&sql::SIGN_UP_ADDRESS, address), Step::new(&sql::SIGN_UP_EVENTS, who())];
-                self.forget_slice(controller, ("sign_ups", 1), steps).await?;
+                // What is in memory of him does not know yet that he may be forgotten.
+                let writes = Writes { reach: Reach::Rows, ..writes(controller, "sign_ups", steps) };
+                self.forget_together(("sign_ups", 1), writes).await?;
             }
             if is_last {
                 return Ok(());

@@ -201,7 +201,10 @@ impl Store {
         let known = self.engine.import_known(controller.0, persons.keys().copied().collect()).await?;
         let (mut secrets, mut claims, mut held) = (BTreeMap::new(), Vec::new(), Vec::new());
         for ((tag, address), known) in persons.into_iter().zip(known) {
-            let slot = known.map(|(slot, _)| slot);
+            let slot = match known {
+                Some(known) => self.usable(controller, RecipientTag(tag), known.slot, known.leaving).await?,
+                None => None,
+            };
             // Whoever was erased is suppressed by his tag alone.
             let Some(person) = self.slots(controller, &[(RecipientTag(tag), slot)]).await? else { continue };
             for person in person {

@@ -134,7 +134,7 @@ impl Store {
     ) -> Result<Exercised> {
         let (id, at, event) = (WishId(self.next_id()), self.now(), EventId(crypto::random()?));
         let since = Timestamp::from_micros(at.micros().saturating_sub(SAME_WISH_US));
-        let sealed = match (address, self.secret_of(controller, tag).await?) {
+        let sealed = match (address, self.secret_to_use(controller, tag).await?) {
             (Some(address), Some(secret)) => crypto::seal(&secret.wrap, &context(id), address.as_bytes())?,
             _ => Vec::new(),
         };

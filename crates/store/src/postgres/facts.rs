@@ -62,6 +62,7 @@ async fn persons(db: &Db, queries: &[&PersonQuery]) -> Result<Vec<PersonRow>, Fa
 fn read(row: &Row, query: &PersonQuery, person: &mut PersonRow) -> Result<(), Fault> {
     if column::<Option<i64>>(row, 1, "subject.block")?.is_some() {
         person.slot = Some(slot_at(row, 1, "subject.slot")?);
+        person.leaving = moment_if_any(row, 20, "subject.leaving")?;
     }
     person.restriction = column(row, 3, "restriction.kind")?;
     if let Some(kind) = column(row, 4, "basis.kind")? {
@@ -78,6 +79,7 @@ fn read(row: &Row, query: &PersonQuery, person: &mut PersonRow) -> Result<(), Fa
             notice: column(row, 14, "basis.notice")?,
             batch: column(row, 15, "basis.batch")?,
         });
+        person.inform = moment_if_any(row, 21, "basis.inform")?;
     }
     person.paused = moment_if_any(row, 16, "preference.paused")?;
     person.pace = column(row, 17, "preference.frequency")?;

@@ -8,7 +8,7 @@ use super::accounts::raise;
 use super::columns::{Set as _, columns};
 use super::db::{Db, Fault, Param, Repeat, alone, column, many, one, run, transact};
 use super::rows::{moment_if_any, number, slot_at};
-use crate::engine::{Changed, ImportAnswer, ImportBars, ImportRows, SlotRef, Step};
+use crate::engine::{Changed, ImportAnswer, ImportBars, ImportRows, KnownSubject, Step};
 use crate::error::{Error, Result};
 use crate::statement as sql;
 use deadpool_postgres::Transaction;
@@ -36,6 +36,7 @@ columns! {
         evidence: &'a str,
         notice: Option<i64>,
         origin: Option<&'a [u8]>,
+        inform: Option<i64>,
     }
 }
 
@@ -50,7 +51,7 @@ columns! {
 }
 
 /// See [`crate::engine::Engine::import_known`].
-pub(super) async fn known(db: &Db, controller: i64, tags: &[[u8; 16]]) -> Result<Vec<Option<(SlotRef, bool)>>> {
+pub(super) async fn known(db: &Db, controller: i64, tags: &[[u8; 16]]) -> Result<Vec<Option<KnownSubject>>> {
     let asked: Vec<&[u8]> = tags.iter().map(<[u8; 16]>::as_slice).collect();
     let mut known = vec![None; tags.len()];
     let read = async {
@@ -58,7 +59,9 @@ pub(super) async fn known(db: &Db, controller: i64, tags: &[[u8; 16]]) -> Result
             let place: usize = number(&row, 0, "subject.number")?;
             let is_kept: i64 = column(&row, 3, "subject.address")?;
             if let Some(one) = place.checked_sub(1).and_then(|at| known.get_mut(at)) {
-                *one = Some((slot_at(&row, 1, "subject.slot")?, is_kept != 0));
+                let slot = slot_at(&row, 1, "subject.slot")?;
+                let leaving = moment_if_any(&row, 4, "subject.leaving")?;
+                *one = Some(KnownSubject { slot, has_address: is_kept != 0, leaving });
             }
         }
         Ok::<_, Fault>(())
@@ -177,6 +180,7 @@ async fn bases(
                 evidence: basis.evidence,
                 notice: basis.notice,
                 origin: basis.origin.as_deref(),
+                inform: basis.inform.map(model::Timestamp::micros),
             });
         }
     }

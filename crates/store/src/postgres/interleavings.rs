@@ -7,6 +7,7 @@ mod accepting;
 mod batches;
 mod delivering;
 mod ending;
+mod leaving;
 mod wishes;
 
 use super::{EngineSettings, PostgresEngine};

@@ -147,18 +147,20 @@ pub(super) async fn slots(db: &Db, slots: &[SlotRef]) -> Result<Vec<Option<Vec<u
     read.map_err(Fault::into_error)
 }
 
-/// See [`crate::engine::Engine::destroy_slot`]. GDPR Art. 17: with the secret, everything sealed under it is gone.
+/// See [`crate::engine::Engine::destroy_slots`]. GDPR Art. 17: with the secret, everything sealed under it is gone.
 ///
-/// Crash before the counter is raised ⇒ the slot is zeros, but other nodes may still know the secret: the caller has
+/// Crash before the counter is raised ⇒ the slots are zeros, but other nodes may still know the secret: the caller has
 /// had no answer and asks again. Each step may be done twice.
-pub(super) async fn destroy_slot(core: &Core, slot: SlotRef) -> Result<()> {
-    let place = i64::from(slot.slot);
+pub(super) async fn destroy_slots(core: &Core, slots: &[SlotRef]) -> Result<()> {
     let blanked: Result<_, Fault> = transact!(core.keys, Repeat::Safe, tx => {
-        let touched = run(&tx, &sql::SLOT_BLANK, &[&slot.block, &place]).await?;
+        let mut touched = 0;
+        for slot in slots {
+            touched += run(&tx, &sql::SLOT_BLANK, &[&slot.block, &i64::from(slot.slot)]).await?;
+        }
         Ok((touched, number_of(&tx).await?))
     });
     let (touched, number) = blanked.map_err(Fault::into_error)?;
-    if touched == 0 {
+    if touched < slots.len() {
         return Err(Error::NotFound { what: "block" });
     }
     let raised: Result<(), Fault> = transact!(core.main, Repeat::Safe, tx => { raise(&tx, &[ERASURES]).await });

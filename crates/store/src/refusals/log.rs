@@ -106,7 +106,8 @@ impl Store {
         let person = turned.person.filter(|_| turned.rule.row().stage == Stage::Recipient);
         let whom = person.map(|(address, person)| Whom {
             tag: person.tag,
-            slot: person.slot,
+            // Under the secret of one who may be forgotten nothing is begun.
+            slot: person.slot.filter(|_| person.leaving.is_none()),
             content: (person.facts.restriction != Some(Restriction::Erased))
                 .then(|| Content { to: address.to_wire(), facts: refused_on(turned.rule, &person.facts) }),
         });

@@ -47,7 +47,12 @@ impl Store {
             return Err(Error::Engine("a permit was not given for this person and controller".into()).into());
         }
         let _awaited = self.intake.awaited();
-        let known: Vec<_> = acceptance.items.iter().map(|item| (item.person.tag, item.person.slot)).collect();
+        let persons: Vec<_> = acceptance.items.iter().map(|item| &item.person).collect();
+        let known = self.usable_of(controller, &persons).await?;
+        // What is in memory of them does not know that it was put off.
+        acceptance.items.iter().filter(|item| item.person.leaving.is_some()).for_each(|item| {
+            self.intake.facts.forget(who_of(item));
+        });
         let mut slots = self.slots(controller, &known).await?;
         for _ in 0..TRIES_MAX {
             let Some(taken) = slots else {
@@ -150,7 +155,7 @@ impl Store {
         let purpose = items.first().map_or(model::PurposeId(0), |item| item.permit.purpose());
         let addresses: Vec<_> = items.iter().map(|item| item.address).collect();
         let persons = self.recipient_facts(controller, purpose, &addresses).await?;
-        let known: Vec<_> = persons.iter().map(|person| (person.tag, person.slot)).collect();
+        let known = self.usable_of(controller, &persons.iter().collect::<Vec<_>>()).await?;
         self.slots(controller, &known).await
     }
 

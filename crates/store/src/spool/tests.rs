@@ -1,6 +1,8 @@
 //! What follows from an acceptance follows also when its caller goes away; what is not queued leaves nothing behind;
 //! one damaged person or row hinders no other; a hold is shown once.
 
+mod leaving;
+
 use super::*;
 use crate::authority::Authority;
 use crate::open::{Options, Store};

@@ -20,14 +20,19 @@ pub(super) fn persons(connection: &Connection, queries: &[PersonQuery]) -> Resul
         let person = params![query.controller, query.tag];
         let preference = first(&mut pauses, person, |row| Ok((moment_if_any(row, 0)?, row.get(1)?)))?;
         let (paused, pace) = preference.map_or((None, None), |(paused, pace)| (paused, Some(pace)));
+        let asked = params![query.controller, query.tag, query.purpose];
+        let standing = first(&mut bases, asked, |row| Ok((basis(row, query)?, moment_if_any(row, 8)?)))?;
+        let subject = first(&mut subjects, person, |row| Ok((slot(row)?, moment_if_any(row, 2)?)))?;
         persons.push(PersonRow {
-            slot: first(&mut subjects, person, slot)?,
+            slot: subject.map(|(slot, _)| slot),
+            leaving: subject.and_then(|(_, leaving)| leaving),
             suppressions: suppressed(&mut suppressions, query)?,
             restriction: first(&mut restrictions, person, |row| row.get(0))?,
             paused,
             pace,
             mailed: first(&mut mailed, person, |row| Ok((row.get(0)?, row.get(1)?)))?,
-            basis: first(&mut bases, params![query.controller, query.tag, query.purpose], |row| basis(row, query))?,
+            inform: standing.as_ref().and_then(|(_, inform)| *inform),
+            basis: standing.map(|(basis, _)| basis),
         });
     }
     Ok(persons)

@@ -3,7 +3,7 @@
 //! Invariants: persons come by their tags, so that each tree is filled from left to right; nothing is written for whom
 //! a wish or a restriction stands against it (GDPR Art. 18, 21(3)), also when it was made a moment ago.
 
-use crate::engine::{ImportAnswer, ImportBars, ImportPerson, ImportRows, SlotRef, Step};
+use crate::engine::{ImportAnswer, ImportBars, ImportPerson, ImportRows, KnownSubject, Step};
 use crate::error::{Error, Result};
 use crate::sqlite::facts::{moment_if_any, slot_at};
 use crate::sqlite::query::{fault, one, prepared};
@@ -11,14 +11,13 @@ use crate::statement as sql;
 use rusqlite::{CachedStatement, Connection, OptionalExtension, params, params_from_iter};
 
 /// See [`crate::engine::Engine::import_known`].
-pub(super) fn known(
-    connection: &Connection,
-    controller: i64,
-    tags: &[[u8; 16]],
-) -> Result<Vec<Option<(SlotRef, bool)>>> {
+pub(super) fn known(connection: &Connection, controller: i64, tags: &[[u8; 16]]) -> Result<Vec<Option<KnownSubject>>> {
     let mut subjects = prepared(connection, &sql::SUBJECT_KEPT)?;
     let mut find = |tag: &[u8; 16]| {
-        let row = subjects.query_row(params![controller, tag], |row| Ok((slot_at(row, 0)?, row.get(2)?)));
+        let row = subjects.query_row(params![controller, tag], |row| {
+            let (slot, leaving) = (slot_at(row, 0)?, moment_if_any(row, 3)?);
+            Ok(KnownSubject { slot, has_address: row.get(2)?, leaving })
+        });
         row.optional().map_err(fault)
     };
     tags.iter().map(&mut find).collect()
@@ -86,6 +85,7 @@ impl Writing<'_> {
                 basis.notice,
                 self.rows.batch,
                 basis.origin,
+                basis.inform.map(model::Timestamp::micros),
             ];
             added += self.bases.execute(values).map_err(fault)?;
         }

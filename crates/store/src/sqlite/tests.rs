@@ -81,7 +81,7 @@ async fn gdpr_17_nothing_destroyed_is_left_in_the_files() {
     engine.put_key(spare.clone()).await.unwrap();
     assert!(found(dir.path(), &secret(17)) && found(dir.path(), &spare.sealed));
 
-    engine.destroy_slot(slot(17)).await.unwrap();
+    engine.destroy_slots(vec![slot(17)]).await.unwrap();
     engine.destroy_key(SHOP, 1, 1).await.unwrap();
     // The log is emptied before the writer takes its next work.
     engine.put_key(KeyRow { epoch: 2, sealed: b"another".to_vec(), ..spare.clone() }).await.unwrap();

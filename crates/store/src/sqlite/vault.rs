@@ -74,7 +74,7 @@ pub(super) fn slots(connection: &Connection, slots: &[SlotRef]) -> Result<Vec<Op
     Ok(found)
 }
 
-/// See [`crate::engine::Engine::destroy_slot`]. GDPR Art. 17: with the secret, everything sealed under it is gone.
+/// See [`crate::engine::Engine::destroy_slots`]. GDPR Art. 17: with the secret, everything sealed under it is gone.
 pub(super) fn destroy_slot(connection: &Connection, slot: SlotRef) -> Result<()> {
     let size: Option<i64> = one(connection, &sql::BLOCK_SIZE, [slot.block], |row| row.get(0))?;
     let size = size.and_then(|size| usize::try_from(size).ok()).ok_or(Error::NotFound { what: "block" })?;

@@ -64,7 +64,7 @@ statements! { PERMISSION:
         ON CONFLICT (controller, tag, purpose) DO UPDATE \
         SET kind = excluded.kind, given = excluded.given, confirmed = excluded.confirmed, \
         withdrawn = excluded.withdrawn, expires = excluded.expires, evidence = excluded.evidence, \
-        notice = excluded.notice, batch = excluded.batch, origin = excluded.origin \
+        notice = excluded.notice, batch = excluded.batch, origin = excluded.origin, inform = NULL \
         WHERE basis.withdrawn IS NULL AND NOT (basis.evidence = 'complete' AND basis.confirmed IS NOT NULL \
         AND (basis.expires IS NULL OR basis.expires > excluded.given) AND EXISTS (SELECT 1 FROM consent_event AS own \
         WHERE own.controller = basis.controller AND own.tag = basis.tag AND own.purpose = basis.purpose \
@@ -78,7 +78,7 @@ statements! { PERMISSION:
         ON CONFLICT (controller, tag, purpose) DO UPDATE \
         SET kind = excluded.kind, given = excluded.given, confirmed = excluded.confirmed, \
         withdrawn = excluded.withdrawn, expires = excluded.expires, evidence = excluded.evidence, \
-        notice = excluded.notice, batch = excluded.batch, origin = excluded.origin \
+        notice = excluded.notice, batch = excluded.batch, origin = excluded.origin, inform = NULL \
         WHERE basis.withdrawn IS NULL OR basis.withdrawn <= excluded.given";
     /// What withdraws nothing is still evidence: no row is needed.
     BASIS_LEAVE(4) = "UPDATE basis SET withdrawn = ?4 \
@@ -132,7 +132,8 @@ statements! { PERMISSION:
     BATCH_INSERT(6) = "INSERT INTO batch (id, controller, at, state, contacts, quarantined, blocked, hash, event, \
         sealed) VALUES (?1, ?2, ?3, 'running', 0, 0, 0, ?4, ?5, ?6)";
     /// It has come to its end.
-    BATCH_DONE(6) = "UPDATE batch SET state = 'done', contacts = ?3, quarantined = ?4, blocked = ?5, hash = ?6 \
+    BATCH_DONE(7) = "UPDATE batch SET state = 'done', contacts = ?3, quarantined = ?4, blocked = ?5, hash = ?6, \
+        inform = ?7 \
         WHERE controller = ?1 AND id = ?2 AND state = 'running'";
     /// From now on nothing comes in with it.
     BATCH_UNDOING(2) = "UPDATE batch SET state = 'undoing' WHERE controller = ?1 AND id = ?2 AND state <> 'undone'";
@@ -141,11 +142,16 @@ statements! { PERMISSION:
         WHERE quarantine.controller = ?1 AND quarantine.batch = ?2) WHERE controller = ?1 AND id = ?2";
     /// What came with it is gone.
     BATCH_UNDONE(2) = "UPDATE batch SET state = 'undone' WHERE controller = ?1 AND id = ?2 AND state = 'undoing'";
+    /// What its controller says of how its people were informed (GDPR Art. 14). No row where nobody is to be informed.
+    BATCH_INFORMED(4) = "UPDATE batch SET informed = ?3, information = ?4 WHERE controller = ?1 AND id = ?2 \
+        AND state = 'done' AND inform IS NOT NULL";
     /// An import.
-    BATCH(2) = "SELECT id, at, state, contacts, quarantined, blocked, hash, event, sealed FROM batch \
+    BATCH(2) = "SELECT id, at, state, contacts, quarantined, blocked, hash, event, sealed, inform, informed, \
+        information FROM batch \
         WHERE controller = ?1 AND id = ?2";
     /// Imports, newest first, below an id.
-    BATCHES(3) = "SELECT id, at, state, contacts, quarantined, blocked, hash, event, sealed FROM batch \
+    BATCHES(3) = "SELECT id, at, state, contacts, quarantined, blocked, hash, event, sealed, inform, informed, \
+        information FROM batch \
         WHERE controller = ?1 AND id < ?2 ORDER BY id DESC LIMIT ?3";
     /// What waits of an import, from a line on, with the secret under which it lies.
     QUARANTINE_FROM(4) = "SELECT quarantine.line, quarantine.missing, quarantine.sealed, subject.block, subject.slot \
@@ -165,13 +171,17 @@ statements! { PERMISSION:
     UNDO_BASES(4) = "DELETE FROM basis WHERE controller = ?1 AND tag > ?2 AND tag <= ?3 AND batch = ?4 \
         AND withdrawn IS NULL";
     /// Addresses that came with an import, of persons whom nothing else is recorded of.
-    UNDO_ADDRESSES(4) = "UPDATE subject SET address = NULL, batch = NULL WHERE controller = ?1 AND tag > ?2 \
-        AND tag <= ?3 AND batch = ?4 \
+    UNDO_ADDRESSES(5) = "UPDATE subject SET address = NULL, batch = NULL, leaving = ?5 \
+        WHERE controller = ?1 AND tag > ?2 AND tag <= ?3 AND batch = ?4 \
         AND NOT EXISTS (SELECT 1 FROM basis WHERE basis.controller = subject.controller AND basis.tag = subject.tag) \
         AND NOT EXISTS (SELECT 1 FROM consent_event WHERE consent_event.controller = subject.controller \
         AND consent_event.tag = subject.tag) \
         AND NOT EXISTS (SELECT 1 FROM suppression WHERE suppression.controller = subject.controller \
         AND suppression.tag = subject.tag)";
+    /// Persons who are known by what waited alone may be forgotten.
+    UNDO_STRANGERS(5) = "UPDATE subject SET leaving = ?5 WHERE controller = ?1 AND address IS NULL \
+        AND leaving IS NULL AND tag IN (SELECT quarantine.tag FROM quarantine WHERE quarantine.controller = ?1 \
+        AND quarantine.batch = ?2 AND quarantine.line > ?3 AND quarantine.line <= ?4)";
     /// What waited.
     UNDO_QUARANTINE(4) = "DELETE FROM quarantine WHERE controller = ?1 AND batch = ?2 AND line > ?3 AND line <= ?4";
 

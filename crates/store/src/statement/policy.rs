@@ -74,15 +74,16 @@ statements! { POLICY:
 
 // A row at a time, where PostgreSQL takes sets.
 statements! { POLICY_SQLITE:
-    /// A person's secret.
-    SUBJECT(2) = "SELECT block, slot FROM subject WHERE controller = ?1 AND tag = ?2";
+    /// A person's secret, and since when nothing may speak of him any more.
+    SUBJECT(2) = "SELECT block, slot, leaving FROM subject WHERE controller = ?1 AND tag = ?2";
     /// A person gets a secret; the first one stays.
     SUBJECT_INSERT(5) = "INSERT INTO subject (controller, tag, block, slot, normaliser) VALUES (?1, ?2, ?3, ?4, ?5) \
         ON CONFLICT (controller, tag) DO NOTHING";
     /// Where an import stands.
     BATCH_STATE(2) = "SELECT state FROM batch WHERE controller = ?1 AND id = ?2";
-    /// A person's secret, and whether his address is kept.
-    SUBJECT_KEPT(2) = "SELECT block, slot, address IS NOT NULL FROM subject WHERE controller = ?1 AND tag = ?2";
+    /// A person's secret, whether his address is kept, and since when nothing may speak of him any more.
+    SUBJECT_KEPT(2) = "SELECT block, slot, address IS NOT NULL, leaving FROM subject \
+        WHERE controller = ?1 AND tag = ?2";
     /// A person comes with an import, or his address does. No row for one who has another secret by now.
     SUBJECT_IMPORT(7) = "INSERT INTO subject (controller, tag, block, slot, normaliser, address, batch) \
         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (controller, tag) DO UPDATE \
@@ -90,8 +91,8 @@ statements! { POLICY_SQLITE:
         address = COALESCE(subject.address, excluded.address) \
         WHERE subject.block = excluded.block AND subject.slot = excluded.slot";
     /// A basis comes with an import, where there is none. What is recorded already stands before what a file says.
-    BASIS_IMPORT(10) = "INSERT INTO basis (controller, tag, purpose, kind, given, confirmed, evidence, notice, batch, \
-        origin) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) \
+    BASIS_IMPORT(11) = "INSERT INTO basis (controller, tag, purpose, kind, given, confirmed, evidence, notice, batch, \
+        origin, inform) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) \
         ON CONFLICT (controller, tag, purpose) DO NOTHING";
     /// A row waits for its provenance.
     QUARANTINE_IMPORT(6) = "INSERT INTO quarantine (batch, line, controller, tag, missing, sealed) \
@@ -102,8 +103,10 @@ statements! { POLICY_SQLITE:
     /// What restricts a person.
     RESTRICTION(2) = "SELECT kind FROM restriction WHERE controller = ?1 AND tag = ?2";
     /// A person's basis for a purpose.
-    BASIS(3) = "SELECT kind, given, confirmed, withdrawn, expires, evidence, notice, batch FROM basis \
-        WHERE controller = ?1 AND tag = ?2 AND purpose = ?3";
+    BASIS(3) = "SELECT basis.kind, basis.given, basis.confirmed, basis.withdrawn, basis.expires, basis.evidence, \
+        basis.notice, basis.batch, CASE WHEN batch.informed IS NULL THEN basis.inform END FROM basis \
+        LEFT JOIN batch ON batch.id = basis.batch \
+        WHERE basis.controller = ?1 AND basis.tag = ?2 AND basis.purpose = ?3";
     /// The marketing that was accepted for a person.
     MAILED(2) = "SELECT version, times FROM mailed WHERE controller = ?1 AND tag = ?2";
     /// Counts what is accepted for a person. No row touched means that it is not the version it was made from.

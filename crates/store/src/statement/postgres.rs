@@ -37,9 +37,9 @@ statements! { POSTGRES:
         WHERE subject.block = excluded.block AND subject.slot = excluded.slot";
     /// Where an import stands; nobody undoes it until the transaction ends.
     BATCH_HELD(2) = "SELECT state FROM batch WHERE controller = ?1 AND id = ?2 FOR SHARE";
-    /// Secrets of persons, and whether their addresses are kept.
+    /// Secrets of persons, whether their addresses are kept, and since when nothing may speak of them any more.
     SUBJECTS_KEPT(2) = "SELECT asked.number, subject.block, subject.slot, \
-        CAST(subject.address IS NOT NULL AS INTEGER)::BIGINT FROM UNNEST(?2::BYTEA[]) WITH ORDINALITY \
+        CAST(subject.address IS NOT NULL AS INTEGER)::BIGINT, subject.leaving FROM UNNEST(?2::BYTEA[]) WITH ORDINALITY \
         AS asked (tag, number) JOIN subject ON subject.controller = ?1 AND subject.tag = asked.tag";
     /// Wishes and restrictions of persons who come with an import.
     STANDING_OF(2) = "SELECT asked.number, restriction.kind, suppression.scope, suppression.reason, suppression.ends \
@@ -55,11 +55,12 @@ statements! { POSTGRES:
         address = COALESCE(subject.address, excluded.address) \
         WHERE subject.block = excluded.block AND subject.slot = excluded.slot RETURNING tag";
     /// Bases come with an import, where there are none. What is recorded already stands before what a file says.
-    BASES_IMPORT(10) = "INSERT INTO basis (controller, batch, tag, purpose, kind, given, confirmed, evidence, notice, \
-        origin) SELECT ?1, ?2, wanted.tag, wanted.purpose, wanted.kind, wanted.given, wanted.confirmed, \
-        wanted.evidence, wanted.notice, wanted.origin FROM UNNEST(?3::BYTEA[], ?4::BIGINT[], ?5::TEXT[], \
-        ?6::BIGINT[], ?7::BIGINT[], ?8::TEXT[], ?9::BIGINT[], ?10::BYTEA[]) AS wanted (tag, purpose, kind, given, \
-        confirmed, evidence, notice, origin) ON CONFLICT (controller, tag, purpose) DO NOTHING RETURNING tag";
+    BASES_IMPORT(11) = "INSERT INTO basis (controller, batch, tag, purpose, kind, given, confirmed, evidence, notice, \
+        origin, inform) SELECT ?1, ?2, wanted.tag, wanted.purpose, wanted.kind, wanted.given, wanted.confirmed, \
+        wanted.evidence, wanted.notice, wanted.origin, wanted.inform FROM UNNEST(?3::BYTEA[], ?4::BIGINT[], \
+        ?5::TEXT[], ?6::BIGINT[], ?7::BIGINT[], ?8::TEXT[], ?9::BIGINT[], ?10::BYTEA[], ?11::BIGINT[]) AS wanted (tag, \
+        purpose, kind, given, confirmed, evidence, notice, origin, inform) \
+        ON CONFLICT (controller, tag, purpose) DO NOTHING RETURNING tag";
     /// Rows wait for their provenance.
     QUARANTINES_IMPORT(6) = "INSERT INTO quarantine (batch, controller, line, tag, missing, sealed) SELECT ?1, ?2, \
         UNNEST(?3::BIGINT[]), UNNEST(?4::BYTEA[]), UNNEST(?5::TEXT[]), UNNEST(?6::BYTEA[]) \
@@ -182,12 +183,14 @@ statements! { POSTGRES:
     PERSONS(3) = "SELECT asked.number, subject.block, subject.slot, restriction.kind, basis.kind, basis.given, \
         basis.confirmed, basis.withdrawn, basis.expires, suppression.scope, suppression.reason, suppression.since, \
         suppression.ends, basis.evidence, basis.notice, basis.batch, preference.paused, preference.frequency, \
-        mailed.version, mailed.times FROM UNNEST(?1::BIGINT[], \
+        mailed.version, mailed.times, subject.leaving, \
+        CASE WHEN batch.informed IS NULL THEN basis.inform END FROM UNNEST(?1::BIGINT[], \
         ?2::BYTEA[], ?3::BIGINT[]) WITH ORDINALITY AS asked (controller, tag, purpose, number) \
         LEFT JOIN subject ON subject.controller = asked.controller AND subject.tag = asked.tag \
         LEFT JOIN restriction ON restriction.controller = asked.controller AND restriction.tag = asked.tag LEFT JOIN \
         basis ON basis.controller = asked.controller AND basis.tag = asked.tag AND basis.purpose = asked.purpose LEFT \
-        JOIN preference ON preference.controller = asked.controller AND preference.tag = asked.tag LEFT JOIN \
+        JOIN batch ON batch.id = basis.batch LEFT JOIN preference ON preference.controller = asked.controller \
+        AND preference.tag = asked.tag LEFT JOIN \
         mailed ON mailed.controller = asked.controller AND mailed.tag = asked.tag LEFT JOIN \
         suppression ON suppression.controller = asked.controller AND suppression.tag = asked.tag ORDER BY \
         asked.number, suppression.scope";

@@ -61,6 +61,31 @@ macro_rules! ended {
     };
 }
 
+/// Nothing is kept of a person by his tag but messages, of which it is known otherwise. A table that comes to hold tags
+/// has its line here, or a person is forgotten of whom it speaks: a test compares them with `statement/tags.rs`.
+macro_rules! unmentioned {
+    ($($table:literal),+) => {
+        concat!(
+            "subject.address IS NULL",
+            $(
+                " AND NOT EXISTS (SELECT 1 FROM ",
+                $table,
+                " WHERE ",
+                $table,
+                ".controller = subject.controller AND ",
+                $table,
+                ".tag = subject.tag)",
+            )+
+        )
+    };
+    () => {
+        unmentioned!(
+            "basis", "suppression", "restriction", "preference", "consent_event", "confirmation", "wish",
+            "quarantine", "mailed", "failing", "refusal", "tombstone"
+        )
+    };
+}
+
 statements! { RETENTION:
     /// What nobody counts any more of the marketing that persons got, a slice at a time.
     MAILED_FORGET(2) = "DELETE FROM mailed WHERE (controller, tag) IN (SELECT old.controller, old.tag FROM mailed \
@@ -82,8 +107,8 @@ statements! { RETENTION:
         WHERE confirmation.id > ?1 AND confirmation.ends <= ?2 AND confirmation.done IS NULL \
         AND subject.address IS NOT NULL AND subject.batch IS NULL", alone!("confirmation", "?2"),
         " AND ?3 < confirmation.asked ORDER BY confirmation.id LIMIT ?4");
-    /// The address of one of them, if nothing else came to be known meanwhile.
-    SIGN_UP_ADDRESS(3) = concat!("UPDATE subject SET address = NULL WHERE controller = ?1 AND tag = ?2 \
+    /// The address of one of them, if nothing else came to be known meanwhile: from then on he may be forgotten.
+    SIGN_UP_ADDRESS(4) = concat!("UPDATE subject SET address = NULL, leaving = ?4 WHERE controller = ?1 AND tag = ?2 \
         AND address IS NOT NULL AND batch IS NULL", alone!("subject", "?3"));
     /// What he had asked for.
     SIGN_UP_EVENTS(2) = "DELETE FROM consent_event WHERE controller = ?1 AND tag = ?2 \
@@ -91,6 +116,23 @@ statements! { RETENTION:
     /// Requests that nobody answered and that keep nobody from being asked any more, a slice at a time.
     CONFIRMATIONS_FORGET(2) = "DELETE FROM confirmation WHERE id IN (SELECT old.id FROM confirmation AS old \
         WHERE old.id < ?1 AND old.done IS NULL ORDER BY old.id LIMIT ?2)";
+
+    /// Persons of whom nothing may speak any more since a moment or longer, after one, and whether nothing does but
+    /// messages.
+    SUBJECTS_LEAVING(5) = concat!("SELECT leaving, controller, tag, block, slot, CAST(CASE WHEN ", unmentioned!(),
+        " THEN 1 ELSE 0 END AS BIGINT) FROM subject WHERE leaving <= ?1 \
+        AND (leaving, controller, tag) > (?2, ?3, ?4) ORDER BY leaving, controller, tag LIMIT ?5");
+    /// Messages below an id, and whose they are.
+    MESSAGES_OLDEST(2) = "SELECT id, controller, tag FROM message WHERE id < ?1 ORDER BY id LIMIT ?2";
+    /// One of them is being forgotten, if nobody needed his secret and nothing came to be known meanwhile.
+    SUBJECT_ENDS(3) = concat!("UPDATE subject SET leaving = 0 WHERE controller = ?1 AND tag = ?2 AND leaving = ?3 AND ",
+        unmentioned!());
+    /// He stays a while: somebody needs his secret now. No row for one who is being forgotten.
+    SUBJECT_STAYS(5) = "UPDATE subject SET leaving = ?5 WHERE controller = ?1 AND tag = ?2 AND block = ?3 \
+        AND slot = ?4 AND leaving > 0";
+    /// His secret is destroyed: he is not known any more.
+    SUBJECT_GONE(4) = "DELETE FROM subject WHERE controller = ?1 AND tag = ?2 AND block = ?3 AND slot = ?4 \
+        AND leaving = 0";
 
     /// Rights that were exercised since an id, and of which their controllers have not been told by mail.
     WISHES_WAITING(2) = "SELECT id, controller, tag, kind, at, sealed FROM wish WHERE id > ?1 AND forwarded IS NULL \

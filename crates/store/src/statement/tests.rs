@@ -308,6 +308,20 @@ fn every_text_is_used_by_the_engines_that_it_is_for_and_by_no_other() {
     }
 }
 
+#[test]
+fn art5_1_e_a_person_is_forgotten_only_when_no_table_speaks_of_him() {
+    let dir = tempfile::tempdir().unwrap();
+    let columns = columns_of_sqlite(&open_main_for_tests(dir.path()).unwrap());
+    let with_tags = columns.into_keys().filter(|(_, column)| column == "tag").map(|(table, _)| table);
+    // His own row, and messages with their places in the queue, which are looked at otherwise.
+    let others: Vec<String> = with_tags.filter(|one| !["subject", "message", "queue"].contains(&&**one)).collect();
+    assert!(others.len() > 10, "{others:?}");
+    for table in others {
+        let asked = format!("FROM {table} WHERE {table}.controller = subject.controller AND {table}.tag = subject.tag");
+        assert!(SUBJECT_ENDS.text.contains(&asked) && SUBJECTS_LEAVING.text.contains(&asked), "{table}");
+    }
+}
+
 #[tokio::test]
 async fn gdpr_30_every_table_is_in_the_list_and_in_the_page_and_no_other() {
     let listed: BTreeSet<String> = Table::ALL.iter().map(|table| table.name().to_owned()).collect();

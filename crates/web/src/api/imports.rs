@@ -70,6 +70,9 @@ pub(crate) struct Asked {
     basis: Option<String>,
     /// Of a soft opt-in, beside the method existing_customer: similar-products, opt-out-at-collection (both needed).
     soft_opt_in: Option<String>,
+    /// From whom the data were obtained: person or third-party (GDPR Art. 14). Without it, the method other means
+    /// third-party.
+    obtained: Option<String>,
     /// The first day on which they were collected.
     collected_from: Option<String>,
     /// The last day.
@@ -109,6 +112,23 @@ pub(crate) struct Import {
     event: String,
     /// What was said of the whole file.
     about: Value,
+    /// Of people whose data came from somebody else: by when they are to be informed (GDPR Art. 14(3)). Absent where
+    /// there is nobody.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    inform: Option<Inform>,
+}
+
+/// What people whose data came from somebody else are owed.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Inform {
+    /// From this moment on it is late for the first of them, and marketing to whoever it is late for is refused.
+    until: String,
+    /// When it was said how they were informed; absent until it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    said_at: Option<String>,
+    /// What was said: `on`, `how`, `notice`, or `exemption` and `assessment`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    said: Option<Value>,
 }
 
 /// What undoing took away.
@@ -311,6 +331,7 @@ impl Asked {
             notice: self.notice.clone(),
             basis: self.basis.clone(),
             soft_opt_in: self.soft_opt_in.clone(),
+            obtained: self.obtained.clone(),
             collected_from: self.collected_from.clone(),
             collected_until: self.collected_until.clone(),
             map: list(&self.map),
@@ -387,7 +408,13 @@ pub(super) fn batch(api: &Api, text: &str) -> Result<BatchId, Problem> {
     api.store().parse_public(text).ok_or_else(|| Problem::of(Fault::NotFound))
 }
 
-fn shown(api: &Api, view: ImportView) -> Import {
+pub(super) fn shown(api: &Api, view: ImportView) -> Import {
+    let (said_at, said) = view.information.unzip();
+    let inform = view.inform.map(|until| Inform {
+        until: rfc3339(until),
+        said_at: said_at.map(rfc3339),
+        said: said.and_then(|said| serde_json::from_str(&said).ok()),
+    });
     Import {
         id: api.store().public_id(view.id),
         at: rfc3339(view.at),
@@ -397,6 +424,7 @@ fn shown(api: &Api, view: ImportView) -> Import {
         blocked: view.blocked,
         event: view.event.to_hex(),
         about: serde_json::from_str(&view.about).unwrap_or_default(),
+        inform,
     }
 }
 
@@ -417,6 +445,11 @@ mod tests {
             blocked: 1,
             event: "0".repeat(32),
             about: json!({"source": "the shop", "purposes": ["newsletter"], "basis": "consent", "method": null}),
+            inform: Some(Inform {
+                until: "2027-02-16T00:00:00.000000Z".to_owned(),
+                said_at: Some("2027-02-01T09:00:00.000000Z".to_owned()),
+                said: Some(json!({"on": "2027-01-31", "how": "by letter", "notice": "privacy:3:en"})),
+            }),
         };
         golden("import.json", &import);
         golden("import-undone.json", &Undoing { bases: 2, addresses: 2, quarantined: 1 });

@@ -76,6 +76,7 @@ mod tests;
         crate::api::imports::post_import,
         crate::api::imports::get_import,
         crate::api::imports::post_undo,
+        crate::api::informing::post_information,
         crate::api::releases::post_release,
         get_openapi,
     ),

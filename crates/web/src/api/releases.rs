@@ -43,6 +43,9 @@ pub(crate) struct ReleaseRequest {
     /// Of a soft opt-in, beside the method existing_customer: similar-products, opt-out-at-collection (both needed).
     #[serde(default)]
     soft_opt_in: Option<json::Line>,
+    /// From whom the data were obtained: person or third-party (GDPR Art. 14).
+    #[serde(default)]
+    obtained: Option<json::Line>,
     /// The first day on which they were collected.
     #[serde(default)]
     collected_from: Option<json::Line>,
@@ -64,6 +67,7 @@ impl ReleaseRequest {
             notice: self.notice.map(String::from),
             basis: self.basis.map(String::from),
             soft_opt_in: self.soft_opt_in.map(String::from),
+            obtained: self.obtained.map(String::from),
             collected_from: self.collected_from.map(String::from),
             collected_until: self.collected_until.map(String::from),
             ..Words::default()

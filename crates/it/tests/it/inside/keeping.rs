@@ -185,6 +185,51 @@ async fn art5_1_e_who_signs_up_and_never_confirms_is_forgotten_and_not_asked_aga
     assert_eq!(known(&house, ADA).await, (true, 1));
 }
 
+/// The reference by which evidence names a person: made of his own secret, and gone with it.
+async fn reference(house: &House, to: &str) -> Option<String> {
+    let controller = house.shop.controller;
+    let tag = house.store.tag_of(controller, &address(to)).unwrap();
+    house.store.evidence_subject(controller, tag).await.unwrap()
+}
+
+#[tokio::test]
+async fn art5_1_e_a_forgotten_sign_up_leaves_neither_a_row_nor_a_secret_behind() {
+    let house = House::new().await;
+    let asked = json!({"name": "news", "purposes": ["newsletter"], "notices": [notice()]});
+    let url = json_of(&house.post(&house.shop, "/v1/forms", &asked).await)["url"].as_str().unwrap().to_owned();
+    let form = &url[url.find("/f/").unwrap()..];
+    for to in [ADA, BOB, CAM] {
+        sign_up(&house, form, to).await;
+    }
+    confirm(&house, BOB).await;
+    house.until_empty().await;
+    // Twins: one who confirmed, and one who is mailed a receipt meanwhile.
+    let (first, bob) = (reference(&house, ADA).await.unwrap(), reference(&house, BOB).await.unwrap());
+    house.clock.advance(8 * DAY);
+    house.store.tidy().await.unwrap();
+    house.clock.advance(80 * DAY);
+    house.store.tidy().await.unwrap();
+    assert_eq!(reference(&house, ADA).await, Some(first.clone()), "the timeline of the request is kept for 90 days");
+    let receipt = house.send("transactional", CAM).await;
+    house.until_state(&receipt, "delivered").await;
+    house.clock.advance(11 * DAY);
+    house.store.tidy().await.unwrap();
+    assert_eq!(reference(&house, ADA).await, None);
+    assert_eq!(reference(&house, BOB).await, Some(bob));
+    assert!(reference(&house, CAM).await.is_some());
+    assert_eq!(house.message(&receipt).await["to"], CAM, "what was sealed for him opens");
+    let forgotten = deleted(&house).await.into_iter().filter(|(what, _)| what == "persons");
+    assert_eq!(forgotten.map(|(_, count)| count).sum::<u64>(), 1);
+    // Whoever comes back is a new person, asked as one, and can confirm.
+    sign_up(&house, form, ADA).await;
+    let link = asked_link(&house, ADA, 2).await;
+    assert_ne!(reference(&house, ADA).await.unwrap(), first);
+    assert_eq!(posted(&house, &link, "").await.status, 200);
+    assert_eq!(known(&house, ADA).await, (true, 2));
+    let id = house.send("newsletter", ADA).await;
+    house.until_state(&id, "delivered").await;
+}
+
 /// A person exercises a right on the page behind a newsletter.
 async fn exercise(house: &House, to: &str) {
     house.basis(to, model::basis::BasisKind::Consent, Verified::Yes, None).await;

@@ -22,6 +22,7 @@ mod hostile;
 mod hosts;
 mod house;
 mod idempotency;
+mod informing;
 mod international;
 mod isolation;
 mod keeping;

@@ -16,7 +16,7 @@ use serde_json::{Map, Value, json};
 use store::Store;
 use store::permission::Document;
 
-use super::super::{CustomerFacts, Evidence as Stated, Field, Fields, Method, Provenance};
+use super::super::{CustomerFacts, Evidence as Stated, Field, Fields, Method, Obtained, Provenance};
 
 /// Ways of saying it that are remembered together. When a file has more, its rows so far are written first.
 const ORIGINS_MAX: usize = 16_384;
@@ -70,6 +70,7 @@ pub(super) struct Origin {
     pub(super) evidence: Evidence,
     pub(super) is_confirmed: bool,
     pub(super) notice: Option<DocumentId>,
+    pub(super) obtained: Obtained,
     /// What is said differently from the file: JSON.
     pub(super) text: Option<Arc<str>>,
 }
@@ -80,6 +81,7 @@ struct Said {
     notice: Arc<str>,
     method: Method,
     basis: BasisKind,
+    obtained: Obtained,
     purposes: Arc<[Box<str>]>,
     /// Only where the notice alone does not say which words were shown.
     language: Option<Box<str>>,
@@ -120,6 +122,7 @@ impl Origins {
             notice: Arc::clone(&stated.notice),
             method: stated.method,
             basis: stated.basis,
+            obtained: stated.obtained,
             purposes: Arc::clone(&stated.purposes),
             language: language.filter(|_| needs_language).map(Box::from),
         };
@@ -163,6 +166,7 @@ impl Origins {
             evidence,
             is_confirmed: said.basis == BasisKind::Consent && said.method == Method::DoubleOptIn,
             notice,
+            obtained: said.obtained,
             text: self.text(said),
         }
     }
@@ -205,6 +209,9 @@ impl Origins {
         if self.defaults.method != Some(said.method) {
             fields.insert("method".to_owned(), json!(said.method.as_str()));
         }
+        if Obtained::of(self.defaults.obtained, self.defaults.method) != said.obtained {
+            fields.insert("obtained".to_owned(), json!(said.obtained.as_str()));
+        }
         if said.basis == BasisKind::SoftOptIn && !self.defaults.customer.is_whole() {
             fields.insert("soft_opt_in".to_owned(), json!(CustomerFacts::WORDS));
         }
@@ -220,6 +227,7 @@ impl Said {
             && same(&self.notice, &stated.notice)
             && self.method == stated.method
             && self.basis == stated.basis
+            && self.obtained == stated.obtained
             && (Arc::ptr_eq(&self.purposes, &stated.purposes) || self.purposes == stated.purposes)
             && self.language.as_deref() == language.filter(|_| self.language.is_some())
     }
@@ -279,6 +287,7 @@ mod tests {
             method,
             notice: Arc::from(notice),
             basis: BasisKind::Consent,
+            obtained: Obtained::Person,
             purposes: purposes.iter().map(|name| Box::from(*name)).collect(),
         }
     }

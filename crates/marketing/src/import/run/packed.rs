@@ -12,7 +12,10 @@ use store::Store;
 use store::permission::{ImportFate, ImportedBasis, ImportedPerson, WaitingRow};
 use tokio::sync::mpsc;
 
-use super::super::{ConfirmedClaim, Contact, CustomerFacts, Details, Fields, Given, Method, Provenance, RowFate};
+use super::super::informing::overdue_from;
+use super::super::{
+    ConfirmedClaim, Contact, CustomerFacts, Details, Fields, Given, Method, Obtained, Provenance, RowFate,
+};
 use super::origins::{Meaning, Origin, Origins};
 use super::{ImportError, Notes};
 
@@ -191,6 +194,7 @@ impl Iterator for People {
                     evidence: origin.evidence,
                     notice: origin.notice,
                     origin: origin.text.clone(),
+                    inform: (origin.obtained == Obtained::ThirdParty).then(|| overdue_from(given)),
                 };
                 purposes.iter().map(basis).collect()
             }
@@ -221,6 +225,7 @@ fn contact_row(contact: &Contact) -> String {
             BasisKind::SoftOptIn => CustomerFacts::from_words(CustomerFacts::WORDS).unwrap_or_default(),
             _ => CustomerFacts::default(),
         },
+        obtained: Some(evidence.obtained),
         purposes: evidence.purposes,
     };
     row_of(&contact.address.to_wire(), &known, &contact.details)
@@ -242,6 +247,7 @@ fn row_of(address: &str, known: &Provenance, details: &Details) -> String {
         "notice": known.notice.as_deref(),
         "basis": known.basis.map(BasisKind::as_str),
         "soft_opt_in": known.customer.words(),
+        "obtained": known.obtained.map(Obtained::as_str),
         "purposes": purposes,
         "language": details.language.as_deref(),
         "confirmed": confirmed,

@@ -279,6 +279,7 @@ pub(in crate::copy) const TABLES: &[Table] = &[
             or_none(integer("notice")),
             or_none(integer("batch")),
             or_none(octets("origin")),
+            or_none(integer("inform")),
         ],
     ),
     main(
@@ -295,6 +296,9 @@ pub(in crate::copy) const TABLES: &[Table] = &[
             octets("hash"),
             octets("event"),
             octets("sealed"),
+            or_none(integer("inform")),
+            or_none(integer("informed")),
+            or_none(octets("information")),
         ],
     ),
     main(
@@ -313,6 +317,7 @@ pub(in crate::copy) const TABLES: &[Table] = &[
             integer("normaliser"),
             or_none(octets("address")),
             or_none(integer("batch")),
+            or_none(integer("leaving")),
         ],
     ),
     main(

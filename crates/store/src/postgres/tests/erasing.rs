@@ -51,7 +51,7 @@ async fn gdpr_17_a_destroyed_secret_is_not_in_the_file() {
         .collect();
     for (seed, n) in &destroyed {
         assert!(holds(&before, slot(&block(*seed), *n)));
-        engine.destroy_slot(SlotRef { block: i64::from(*seed), slot: *n }).await.unwrap();
+        engine.destroy_slots(vec![SlotRef { block: i64::from(*seed), slot: *n }]).await.unwrap();
     }
     let after = file(&engine, "subject_block").await;
     let left: Vec<_> = destroyed.iter().filter(|(seed, n)| holds(&after, slot(&block(*seed), *n))).collect();

@@ -79,7 +79,7 @@ async fn what_was_kept_without_an_answer_is_found_again() {
     assert!(matches!(engine.put_key(other).await, Err(Error::Exists { what: "key" })));
     unanswered(&cluster, engine.put_block(1, 7, vec![5; 256 * 60])).await.unwrap();
     assert!(matches!(engine.put_block(1, 7, vec![6; 256 * 60]).await, Err(Error::Exists { .. })));
-    unanswered(&cluster, engine.destroy_slot(SlotRef { block: 1, slot: 9 })).await.unwrap();
+    unanswered(&cluster, engine.destroy_slots(vec![SlotRef { block: 1, slot: 9 }])).await.unwrap();
     assert_eq!(engine.slots(vec![SlotRef { block: 1, slot: 9 }]).await.unwrap(), [None]);
 
     let seat = unanswered(&cluster, engine.join(&card(1))).await.unwrap();
