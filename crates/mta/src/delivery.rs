@@ -16,6 +16,7 @@ mod engine;
 mod hurried;
 mod orders;
 mod outcome;
+mod required;
 mod route;
 mod scheduler;
 mod security;
@@ -29,6 +30,7 @@ mod tls;
 mod trouble;
 mod worker;
 
+pub use route::{DomainSecurity, ExchangerSecurity, PolicySecurity};
 pub use scheduler::{ReceiverStatus, SiteStatus};
 pub use settings::{Dnssec, Settings, Smarthost, Timeouts, TlsPolicy, TrustAnchors};
 pub use shaping::Shaping;
@@ -44,11 +46,15 @@ use scheduler::{Bounds, Picture};
 use send::Dialer;
 use shaping::book::Book;
 use signing::{Busy, Signing};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 use store::Store;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::{JoinHandle, JoinSet};
+
+/// What will be known.
+pub type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
 /// How a drain ended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -160,6 +166,18 @@ impl Delivery {
             let engine = engine.upgrade()?;
             let now = engine.store.now();
             engine.with(|picture| picture.status(site, now))
+        }
+    }
+
+    /// Tells at any time what a domain, in A-labels, says of its transport security.
+    pub fn demands(&self) -> impl Fn(String) -> BoxFuture<Option<DomainSecurity>> + Send + Sync + use<> {
+        let engine = Arc::downgrade(&self.engine);
+        move |domain| {
+            let engine = engine.clone();
+            Box::pin(async move {
+                let router = engine.upgrade()?.router.clone();
+                Some(router.security(&domain).await)
+            })
         }
     }
 

@@ -176,7 +176,8 @@ impl Doors {
 
     /// The operator's own door in the data folder. A node can serve without it.
     pub(crate) fn operator(&mut self, running: &Running, data: &Path) {
-        let router = web::operator::router(Operator::new(Arc::clone(&running.store), running.sites()));
+        let operator = Operator::new(Arc::clone(&running.store), running.sites()).with_demands(running.demands());
+        let router = web::operator::router(operator);
         let listener = match OperatorListener::bind(data, router) {
             Ok(listener) => listener,
             Err(error) => {

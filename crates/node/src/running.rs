@@ -74,6 +74,13 @@ impl Running {
         Some(Arc::new(delivery.sites()))
     }
 
+    /// Tells what domains say of their transport security, where the node delivers.
+    #[must_use]
+    pub fn demands(&self) -> Option<web::operator::Demands> {
+        let delivery = self.delivery.as_ref()?;
+        Some(Arc::new(delivery.demands()))
+    }
+
     /// Delivery presses so hard from now on, where the node delivers.
     pub fn reshape(&self, shaping: Shaping, sites: Vec<SiteRule>) {
         if let Some(delivery) = &self.delivery {

@@ -12,7 +12,7 @@ use axum::Router;
 use axum::extract::{Path, State};
 use axum::routing::{get, post};
 use model::{ControllerId, MessageId};
-use mta::delivery::SiteStatus;
+use mta::delivery::{BoxFuture, DomainSecurity, SiteStatus};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use store::{NotOrdered, OrderKind, OrderedBy, Store, Which};
@@ -21,25 +21,37 @@ use crate::api::store_failed;
 use crate::problem::Problem;
 use crate::router::Fault;
 use crate::timestamp::rfc3339;
+use security::security_told;
 use told::{groups, order_told, site_named};
 
+mod security;
 pub(crate) mod told;
 
 /// How a destination site stands on this node; nothing when it is not delivered to here.
 pub type Sites = Arc<dyn Fn(&str) -> Option<SiteStatus> + Send + Sync>;
+
+/// What a domain says of its transport security, as this node finds it; nothing where it does not deliver any more.
+pub type Demands = Arc<dyn Fn(String) -> BoxFuture<Option<DomainSecurity>> + Send + Sync>;
 
 /// What the routes are given.
 #[derive(Clone)]
 pub struct Operator {
     store: Arc<Store>,
     sites: Option<Sites>,
+    demands: Option<Demands>,
 }
 
 impl Operator {
     /// Over a store; `sites` where this node delivers.
     #[must_use]
     pub const fn new(store: Arc<Store>, sites: Option<Sites>) -> Self {
-        Self { store, sites }
+        Self { store, sites, demands: None }
+    }
+
+    /// With what this node finds of domains, where it delivers.
+    #[must_use]
+    pub fn with_demands(self, demands: Option<Demands>) -> Self {
+        Self { demands, ..self }
     }
 }
 
@@ -49,6 +61,7 @@ pub fn router(operator: Operator) -> Router {
         .route("/queue", get(get_queue))
         .route("/queue/{verb}", post(post_order))
         .route("/messages/{id}", get(get_message))
+        .route("/domains/{domain}/security", get(get_security))
         .fallback(async || Problem::of(Fault::NotFound))
         .with_state(operator)
 }
@@ -177,6 +190,15 @@ async fn ordered(
     Ok(Json(json!({"controllers": controllers, "messages": messages})))
 }
 
+async fn get_security(State(operator): State<Operator>, Path(domain): Path<String>) -> Result<Json<Value>, Problem> {
+    let bad = |_| Problem::field("domain", "it is no domain name such as dest.example");
+    let domain = mail::address::Domain::parse(&domain).map_err(bad)?.to_string();
+    let missing = || Problem::of(Fault::NotFound).saying("this node does not deliver; ask one that does");
+    let demands = operator.demands.as_ref().ok_or_else(missing)?;
+    let found = demands(domain).await.ok_or_else(missing)?;
+    Ok(Json(security_told(found)))
+}
+
 async fn get_message(State(operator): State<Operator>, Path(id): Path<String>) -> Result<Json<Value>, Problem> {
     let store = &operator.store;
     let (controller, message) = message_of_any(store, &id).await?;
@@ -194,6 +216,7 @@ async fn get_message(State(operator): State<Operator>, Path(id): Path<String>) -
         "controller": store.controller_name(controller),
         "stream": view.stream,
         "state": view.state.as_str(),
+        "require_tls": view.require_tls.is_asked(),
         "accepted_at": rfc3339(view.accepted_at),
         "timeline": view.timeline.into_iter().map(line).collect::<Vec<_>>(),
     })))

@@ -10,6 +10,7 @@
 
 pub(crate) mod lookup;
 pub(crate) mod public;
+mod shown;
 
 use super::security::dane::Dane;
 use super::security::sts::{Mode, Policy, Sts};
@@ -17,6 +18,7 @@ use super::security::{Basis, Demand};
 use super::settings::{Settings, Smarthost, TlsPolicy};
 use super::spread;
 use hickory_resolver::net::NetError;
+pub use shown::{DomainSecurity, ExchangerSecurity, PolicySecurity};
 use lookup::{Addresses, Dns, Exchangers, Located, Pinned};
 use mail::reply::EnhancedCode;
 use public::is_public;
@@ -39,6 +41,8 @@ pub(crate) struct Hop {
     pub(crate) demand: Demand,
     /// Who says so.
     pub(crate) basis: Basis,
+    /// That it is the domain's exchanger is known by DNSSEC, by an enforced policy, or from the operator himself.
+    pub(crate) is_found_securely: bool,
 }
 
 /// Where to go.
@@ -182,6 +186,7 @@ impl Router {
             address: SocketAddr::new(ip, smarthost.port),
             demand: Demand::Opportunistic,
             basis: Basis::NoPolicy,
+            is_found_securely: true,
         };
         if let Ok(ip) = smarthost.host.parse::<IpAddr>() {
             return Route::Way(Way { hops: vec![hop(ip)], exchangers: Arc::new([smarthost.host.clone()]) });
@@ -282,6 +287,9 @@ impl<'a> Plan<'a> {
                 None => return,
             },
         };
+        // RFC 8689 §4.2.1 (1). Without MX records the host is the domain itself: signed, or it is not known.
+        let is_known = is_secure && (host != self.site || !found.bases.is_empty());
+        let is_found_securely = is_known || (basis == Basis::Sts && demand == Demand::Named);
         let host: Arc<str> = host.into();
         for ip in found.ips.into_iter().take(HOPS_MAX) {
             if !self.router.allows_private && !is_public(ip) {
@@ -289,7 +297,8 @@ impl<'a> Plan<'a> {
                 continue;
             }
             let address = SocketAddr::new(ip, self.router.mx_port);
-            self.hops.push(Hop { host: Arc::clone(&host), address, demand: demand.clone(), basis });
+            let (host, demand) = (Arc::clone(&host), demand.clone());
+            self.hops.push(Hop { host, address, demand, basis, is_found_securely });
         }
     }
 

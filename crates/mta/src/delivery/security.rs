@@ -8,6 +8,7 @@
 pub(crate) mod dane;
 pub(crate) mod der;
 pub(crate) mod sts;
+pub(crate) mod tlsrpt;
 
 use dane::Dane;
 use std::sync::Arc;

@@ -6,6 +6,7 @@
 //! Never: a retry, a decision whether to send, a log line with what the peer said.
 //! Standards: RFC 5321 §4.5.3.2 (timeouts), RFC 3207 (STARTTLS), RFC 2920 (written as one group), RFC 3030 (chunks).
 
+use super::required::Lack;
 use super::route::Hop;
 use super::scheduler::{Against, Berth};
 use super::settings::{Settings, Timeouts, TlsPolicy};
@@ -255,6 +256,24 @@ impl Link {
             (Some(Wire::Plain(_)), _) => Connection::Clear,
             (None, _) => Connection::NotYet,
         }
+    }
+
+    /// RFC 8689 §4.2.1: what is missing for a message that asks for TLS; nothing where it may go here.
+    pub(crate) fn lacks(&self) -> Option<Lack> {
+        if !self.hop.is_found_securely {
+            Some(Lack::Exchanger)
+        } else if self.security() != Connection::Verified {
+            Some(Lack::Tls)
+        } else if !self.capabilities().require_tls {
+            Some(Lack::Promise)
+        } else {
+            None
+        }
+    }
+
+    /// May a new connection be more than this one? By another hop, or by the same where TLS was given up too soon.
+    pub(crate) fn may_differ(&self, hop: &Hop) -> bool {
+        self.hop != *hop || (self.seen.is_none() && self.capabilities().start_tls)
     }
 
     /// GDPR Art. 32: how the message travelled, in a line for its attempt.

@@ -10,6 +10,7 @@ use rustls::client::{verify_server_cert_signed_by_trust_anchor, verify_server_na
 use rustls::crypto::WebPkiSupportedAlgorithms;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
+use std::fmt;
 use std::sync::Arc;
 
 #[cfg(test)]
@@ -32,6 +33,14 @@ pub(crate) struct Tlsa {
     pub(crate) selector: u8,
     pub(crate) matching: u8,
     pub(crate) data: Vec<u8>,
+}
+
+impl fmt::Display for Tlsa {
+    /// As zone files have it (RFC 6698 §2.2).
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{} {} {} ", self.usage, self.selector, self.matching)?;
+        self.data.iter().try_for_each(|octet| write!(out, "{octet:02x}"))
+    }
 }
 
 impl Tlsa {
