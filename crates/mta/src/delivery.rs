@@ -16,6 +16,7 @@ mod engine;
 mod hurried;
 mod orders;
 mod outcome;
+mod reports;
 mod required;
 mod route;
 mod scheduler;
@@ -25,6 +26,7 @@ mod settings;
 mod shaping;
 mod signing;
 mod spread;
+mod tally;
 mod tenancy;
 mod tls;
 mod trouble;
@@ -123,6 +125,9 @@ impl Delivery {
         }));
         let mut tenancy = JoinSet::new();
         tenancy.spawn(orders::follow(Arc::clone(&engine)));
+        if let Some(writer) = engine.settings.tls_reports.clone() {
+            tenancy.spawn(reports::run(Arc::clone(&engine), writer));
+        }
         let router = engine.router.clone();
         tenancy.spawn(async move { router.warn_unproven().await });
         if is_alone {
@@ -214,6 +219,8 @@ impl Delivery {
         };
         recorder.abort();
         drop(tenancy);
+        // What was counted last.
+        let _ = tokio::time::timeout(FLUSH_MAX, engine.router.tally().keep(&engine.store)).await;
         drained
     }
 }

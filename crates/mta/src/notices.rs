@@ -163,7 +163,9 @@ impl Notices {
         let require_tls = notice.require_tls();
         let returned = match (event.action, notice.returned()) {
             // RFC 8689 §5: of a message that may not travel in clear the header alone, whatever RET says.
-            (Action::Failed, Some(Return::Full)) if !require_tls.is_asked() => Returned::Full(&content.head, &content.body),
+            (Action::Failed, Some(Return::Full)) if !require_tls.is_asked() => {
+                Returned::Full(&content.head, &content.body)
+            }
             _ => Returned::Headers(&content.head),
         };
         let written = write(&Report {

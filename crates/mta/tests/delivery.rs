@@ -13,6 +13,8 @@ mod house;
 mod nodes;
 #[path = "delivery/outcomes.rs"]
 mod outcomes;
+#[path = "delivery/reports.rs"]
+mod reports;
 #[path = "delivery/required.rs"]
 mod required;
 #[path = "delivery/routes.rs"]

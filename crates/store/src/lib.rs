@@ -28,6 +28,7 @@ mod spool;
 pub mod sqlite;
 mod statement;
 mod tombstones;
+mod tls_reports;
 mod transport;
 mod value;
 mod vault;
@@ -59,6 +60,7 @@ pub use spool::{
 #[cfg(feature = "s3")]
 pub use spool::{Addressing, S3Keys, S3Settings};
 pub use tombstones::Replayed;
+pub use tls_reports::{TlsSessions, day_of};
 pub use transport::TransportPolicy;
 pub use view::{MessageView, TimelineItem};
 pub use waiting::{

@@ -24,6 +24,7 @@ mod tags;
 #[cfg(test)]
 mod tests;
 mod tombstones;
+mod tls_reports;
 mod transport;
 mod vault;
 
@@ -42,6 +43,7 @@ pub(crate) use sites::*;
 pub(crate) use spool::*;
 pub(crate) use tags::*;
 pub(crate) use tombstones::*;
+pub(crate) use tls_reports::*;
 pub(crate) use transport::*;
 pub(crate) use vault::*;
 

@@ -95,7 +95,8 @@ impl Store {
         }
         let id_of = |open: &Envelope| open.notice.as_ref()?.envelope_id().map(|id| id.text());
         let envelope_id = envelope.as_ref().and_then(id_of);
-        let require_tls = envelope.as_ref().and_then(|open| Some(open.notice.as_ref()?.require_tls())).unwrap_or_default();
+        let require_tls =
+            envelope.as_ref().and_then(|open| Some(open.notice.as_ref()?.require_tls())).unwrap_or_default();
         let (to, metadata) = envelope.map_or((None, String::new()), |open| (Some(open.to), open.metadata));
         Ok(MessageView {
             id: MessageId(record.id),

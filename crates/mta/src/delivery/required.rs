@@ -8,6 +8,7 @@
 use super::engine::Engine;
 use super::route::{Hop, Route};
 use super::send::{Link, NotOpened};
+use super::worker::tell;
 use mail::reply::EnhancedCode;
 use std::sync::Arc;
 
@@ -80,7 +81,9 @@ pub(crate) async fn elsewhere(engine: &Engine, site: &Arc<str>, link: Box<Link>,
             return Elsewhere::Later("the receiver has no place for another connection");
         };
         let is_own = engine.with(|picture| picture.is_own(&berth.receiver, &hop.host));
-        match engine.dialer.dial(hop, false, now).await {
+        let dialled = engine.dialer.dial(hop, false, now).await;
+        tell(engine, (site, hop), &dialled, now);
+        match dialled {
             Ok(mut link) => {
                 link.take_place(berth, is_own);
                 match link.lacks() {
@@ -90,7 +93,7 @@ pub(crate) async fn elsewhere(engine: &Engine, site: &Arc<str>, link: Box<Link>,
                 link.quit().await;
             }
             Err(NotOpened::Unreachable(why)) => trouble = Some(why),
-            Err(NotOpened::Handshake) => trouble = Some("TLS could not be established with an exchanger"),
+            Err(NotOpened::Handshake(_)) => trouble = Some("TLS could not be established with an exchanger"),
         }
     }
     trouble.map_or(Elsewhere::Nowhere(nearest, None), Elsewhere::Later)

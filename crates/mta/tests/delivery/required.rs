@@ -87,8 +87,9 @@ async fn rfc8689_4_2_1_it_leaves_where_the_exchanger_is_known_shows_who_he_is_an
     let dns = SignedDns::start(dir.path(), &zones).await;
     let mut settings = signed(&dns, &mx).await;
     settings.roots = certificates(&mx.ca().pem());
-    let delivery = house.deliver(settings).await;
-    for (site, said) in [("dane.example", "by DANE, policy tlsa"), ("named.example", "by name, policy no-policy-found")] {
+    let delivery = house.deliver(settings.clone()).await;
+    for (site, said) in [("dane.example", "by DANE, policy tlsa"), ("named.example", "by name, policy no-policy-found")]
+    {
         let queued = ask(&house, &format!("ada@{site}"), RequireTls::Yes).await;
         let view = house.until_state(queued.id, MessageState::Delivered).await;
         assert!(evidence(&view).contains(said), "{}", evidence(&view));
@@ -106,7 +107,10 @@ async fn rfc8689_4_2_1_it_leaves_where_the_exchanger_is_known_shows_who_he_is_an
         assert!(ended(&view).1.contains("encryption needed"), "{site}");
     }
     assert_eq!(mx.counts().mails, before, "no MAIL for them");
+    // What was announced holds for a connection; so there is none any more.
+    delivery.drain(MINUTE).await;
     mx.manners(|manners| manners.keywords.clear());
+    let delivery = house.deliver(settings).await;
     for site in ["dane.example", "named.example"] {
         let queued = ask(&house, &format!("bob@{site}"), RequireTls::Yes).await;
         let view = house.until_state(queued.id, MessageState::Bounced).await;
@@ -141,12 +145,15 @@ async fn rfc8689_4_2_1_each_exchanger_is_tried_before_it_comes_back() {
     );
     let dir = tempfile::tempdir().unwrap();
     let dns = SignedDns::start(dir.path(), &Zones { signed: &zone, ..Zones::default() }).await;
-    let delivery = house.deliver(signed(&dns, &first).await).await;
+    let settings = signed(&dns, &first).await;
+    let delivery = house.deliver(settings.clone()).await;
     first.manners(|manners| manners.keywords.clear());
     let queued = ask(&house, "ada@dest.example", RequireTls::Yes).await;
     house.until_state(queued.id, MessageState::Delivered).await;
     assert_eq!((first.received().len(), second.received().len()), (0, 1));
+    delivery.drain(MINUTE).await;
     // One that cannot be asked now may be the one: it waits.
+    let delivery = house.deliver(settings).await;
     second.manners(|manners| manners.greeting = Some((421, "4.3.2 busy".to_owned())));
     let queued = ask(&house, "bob@dest.example", RequireTls::Yes).await;
     let view = house.until_event(queued.id, "deferred", 1).await;

@@ -6,8 +6,8 @@
 //! Standards: RFC 5321 §4.5.3.2.6, §6.1; RFC 1870 §6.1; RFC 6152 §3.
 
 use super::super::engine::{Engine, Row};
-use super::super::required::Lack;
 use super::super::outcome::reply::{Answer, Blame, Judgement, Press, Stage, judge, press, retry_due};
+use super::super::required::Lack;
 use super::super::scheduler::Against;
 use super::super::send::Link;
 use super::super::spread::seed_of;

@@ -131,7 +131,8 @@ impl Router {
         };
         let is_implicit = shown.way == "implicit";
         for host in hosts.into_iter().take(SHOWN_MAX) {
-            let preference = preferences.iter().find(|(_, named)| *named == host).map_or(0, |(preference, _)| *preference);
+            let preference =
+                preferences.iter().find(|(_, named)| *named == host).map_or(0, |(preference, _)| *preference);
             let exchanger = self.exchanger(&domain, host, preference, shown.is_secure || is_implicit).await;
             if is_implicit {
                 shown.is_secure = exchanger.is_secure;

@@ -92,6 +92,22 @@ impl Dane {
         (!records.is_empty()).then(|| Self { records, base: base.into(), names })
     }
 
+    /// Its records, a line for each, as many as there is room for.
+    pub(crate) fn stated(&self, octets_max: usize) -> String {
+        let mut stated = String::new();
+        for record in &self.records {
+            let line = record.to_string();
+            if stated.len() + line.len() >= octets_max {
+                break;
+            }
+            if !stated.is_empty() {
+                stated.push('\n');
+            }
+            stated.push_str(&line);
+        }
+        stated
+    }
+
     /// Does a record name this server? `chain`: what it sent after its own certificate.
     pub(crate) fn holds(
         &self,

@@ -173,6 +173,9 @@ async fn permission(store: &Arc<Store>, shop: ControllerId, news: model::StreamI
     let policy = crate::TransportPolicy { version, body, fetched, ends: fetched.plus(Duration::from_secs(86_400)) };
     store.keep_transport_policy("dest.example", &policy).await.unwrap();
     assert_eq!(store.transport_policy("dest.example").await.unwrap(), Some(policy));
+    let sessions = crate::tls_reports::sample(store.now());
+    store.add_tls_sessions(std::slice::from_ref(&sessions)).await.unwrap();
+    assert!(store.claim_tls_report(sessions.day, &sessions.domain, ends).await.unwrap());
     let order = crate::SiteOrderRow { connections: Some(2), ..crate::sites::samples::order("google", store.now()) };
     store.order_site(&order).await.unwrap();
     store.tell_sites(&[crate::sites::samples::state("google", store.now())]).await.unwrap();
