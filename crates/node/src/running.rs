@@ -23,7 +23,8 @@ async fn reports(
 ) -> anyhow::Result<Option<TlsReports>> {
     let Some(by) = by else { return Ok(None) };
     let operator = duties::operator::load(store).await.context("who runs the platform could not be read")?;
-    let operator = operator.context("delivery.tls_reports needs to know who runs the platform; say it with --operator")?;
+    let operator =
+        operator.context("delivery.tls_reports needs to know who runs the platform; say it with --operator")?;
     Ok(Some(TlsReports::new(Arc::clone(submission), by, &operator.name, &operator.contact)))
 }
 

@@ -27,8 +27,8 @@ mod sites;
 mod spool;
 pub mod sqlite;
 mod statement;
-mod tombstones;
 mod tls_reports;
+mod tombstones;
 mod transport;
 mod value;
 mod vault;
@@ -59,8 +59,8 @@ pub use spool::{
 };
 #[cfg(feature = "s3")]
 pub use spool::{Addressing, S3Keys, S3Settings};
-pub use tombstones::Replayed;
 pub use tls_reports::{TlsSessions, day_of};
+pub use tombstones::Replayed;
 pub use transport::TransportPolicy;
 pub use view::{MessageView, TimelineItem};
 pub use waiting::{

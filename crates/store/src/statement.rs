@@ -23,8 +23,8 @@ mod table;
 mod tags;
 #[cfg(test)]
 mod tests;
-mod tombstones;
 mod tls_reports;
+mod tombstones;
 mod transport;
 mod vault;
 
@@ -42,8 +42,8 @@ pub(crate) use retention::*;
 pub(crate) use sites::*;
 pub(crate) use spool::*;
 pub(crate) use tags::*;
-pub(crate) use tombstones::*;
 pub(crate) use tls_reports::*;
+pub(crate) use tombstones::*;
 pub(crate) use transport::*;
 pub(crate) use vault::*;
 

@@ -119,7 +119,8 @@ async fn serve(tcp: TcpStream, shared: &Shared) -> io::Result<()> {
     let head = request.windows(4).position(|end| end == b"\r\n\r\n").map_or(request.len(), |at| at + 4);
     let mut body = request.split_off(head);
     let text = String::from_utf8_lossy(&request).into_owned();
-    let length = text.to_ascii_lowercase().lines().find_map(|line| line.strip_prefix("content-length:")?.trim().parse().ok());
+    let length =
+        text.to_ascii_lowercase().lines().find_map(|line| line.strip_prefix("content-length:")?.trim().parse().ok());
     if let Some(length) = length.filter(|length| *length <= BODY_OCTETS_MAX) {
         while body.len() < length && stream.read_buf(&mut body).await? > 0 {}
         shared.posted.lock().push((text.clone(), body));

@@ -92,19 +92,24 @@ async fn told(engine: &Engine, reports: &TlsReports, day: i64, domain: &str) -> 
     let mut all = true;
     for place in places {
         let (by, is_told) = match place {
-            Place::Mail(address) => ("mail", match reports.send(&report, &address).await {
-                Ok(is_taken) => {
-                    if !is_taken {
-                        tracing::warn!("the gate refuses a report on TLS; look at the account in whose name it leaves");
+            Place::Mail(address) => (
+                "mail",
+                match reports.send(&report, &address).await {
+                    Ok(is_taken) => {
+                        if !is_taken {
+                            tracing::warn!(
+                                "the gate refuses a report on TLS; look at the account in whose name it leaves"
+                            );
+                        }
+                        // What the gate says today it says tomorrow.
+                        Some(is_taken)
                     }
-                    // What the gate says today it says tomorrow.
-                    Some(is_taken)
-                }
-                Err(error) => {
-                    tracing::warn!(%error, "a report on TLS could not be queued");
-                    None
-                }
-            }),
+                    Err(error) => {
+                        tracing::warn!(%error, "a report on TLS could not be queued");
+                        None
+                    }
+                },
+            ),
             Place::Https { host, port, path } => {
                 let is_taken = router.post_report((&host, port, &path), MEDIA_TYPE, &report.octets).await;
                 ("https", is_taken.then_some(true))

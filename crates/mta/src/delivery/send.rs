@@ -9,8 +9,8 @@
 use super::required::Lack;
 use super::route::Hop;
 use super::scheduler::{Against, Berth};
-use super::settings::{Settings, Timeouts, TlsPolicy};
 use super::security::Basis;
+use super::settings::{Settings, Timeouts, TlsPolicy};
 use super::tls::{Authenticated, Seen, Tls, TlsFailure};
 use bytes::BytesMut;
 use gate::Clearance;

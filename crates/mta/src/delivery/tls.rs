@@ -100,7 +100,8 @@ impl TlsFailure {
             | CertificateError::ExpiredContext { .. }
             | CertificateError::NotValidYet
             | CertificateError::NotValidYetContext { .. } => Self::Expired,
-            CertificateError::UnknownIssuer => Self::NotTrusted,
+            // Of an authority that only has the name of a trusted one.
+            CertificateError::UnknownIssuer | CertificateError::BadSignature => Self::NotTrusted,
             _ => Self::Other,
         }
     }

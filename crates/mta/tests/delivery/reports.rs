@@ -1,8 +1,8 @@
 //! Reports on TLS (RFC 8460): counted by domain and day, and told to those who ask, once.
 
 use crate::house::{House, by_dns};
-use model::message::MessageState;
 use model::StreamKind;
+use model::message::MessageState;
 use mta::TlsReports;
 use mta::delivery::{Delivery, Settings};
 use mta::submission::Submission;
@@ -31,7 +31,8 @@ impl Scene {
     async fn new() -> Self {
         let house = House::new(Homing::ByDomain).await;
         let store = &house.store;
-        let stream = store.create_stream(house.controller, "service", StreamKind::Service, "its own mail").await.unwrap();
+        let stream =
+            store.create_stream(house.controller, "service", StreamKind::Service, "its own mail").await.unwrap();
         let operations = &model::instruction::Operation::ALL;
         store.issue_instruction(house.controller, operations, &[house.stream, stream], 1_000_000).await.unwrap();
         let username = store.system_username(house.controller);
@@ -116,7 +117,10 @@ async fn rfc8460_4_a_day_is_told_to_the_host_that_a_domain_names_and_to_nobody_e
     assert!(head.starts_with("POST /v1/tls HTTP/1.1\r\n"), "{head}");
     assert!(head.to_ascii_lowercase().contains("content-type: application/tlsrpt+gzip\r\n"), "{head}");
     let told = unpacked(body);
-    assert_eq!((&told["organization-name"], &told["contact-info"]), (&"Example Mail Ltd".into(), &"tls@example.org".into()));
+    assert_eq!(
+        (&told["organization-name"], &told["contact-info"]),
+        (&"Example Mail Ltd".into(), &"tls@example.org".into())
+    );
     let policy = &told["policies"][0];
     assert_eq!(policy["policy"]["policy-type"], "no-policy-found");
     assert_eq!(policy["policy"]["policy-domain"], "desk.example");
@@ -128,7 +132,7 @@ async fn rfc8460_4_a_day_is_told_to_the_host_that_a_domain_names_and_to_nobody_e
     assert_eq!(failure["sending-mta-ip"], "127.0.0.1");
     assert!(told["date-range"]["start-datetime"].as_str().unwrap().ends_with("T00:00:00Z"), "{told:#}");
     // GDPR Art. 5(1)(c): nobody's address.
-    assert!(!told.to_string().contains("ada") && !told.to_string().contains("sample.example\""), "{told:#}");
+    assert!(!told.to_string().contains("ada") && !told.to_string().contains("bob"), "{told:#}");
 }
 
 #[tokio::test]

@@ -72,7 +72,9 @@ async fn rfc8689_4_1_whichever_door_it_came_by_it_leaves_with_requiretls_or_not_
         let message = house.until_state(&id, "delivered").await;
         assert_eq!(message["require_tls"], true, "{message}");
         let said = message["timeline"].as_array().unwrap().last().unwrap()["detail"].to_string();
-        assert!(said.contains("authenticated by name, policy sts") && said.contains("REQUIRETLS demanded and promised"));
+        assert!(
+            said.contains("authenticated by name, policy sts") && said.contains("REQUIRETLS demanded and promised")
+        );
     }
     let received = house.mx.wait_for(3).await;
     assert!(received.iter().all(|one| one.tls && one.parameters.contains("REQUIRETLS")));

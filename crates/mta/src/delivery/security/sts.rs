@@ -10,8 +10,8 @@
 mod fetch;
 mod policy;
 
-use crate::delivery::route::lookup::{Dns, Texts};
 use super::Basis;
+use crate::delivery::route::lookup::{Dns, Texts};
 use crate::delivery::settings::Settings;
 use crate::delivery::tally::Tally;
 use crate::delivery::tls::TlsFailure;

@@ -93,7 +93,11 @@ impl Fetcher {
 
     /// RFC 8460 §5.4: hands a report over; was it taken?
     pub(crate) async fn post(&self, dns: &Dns, to: (&str, u16, &str), kind: &str, octets: &[u8]) -> bool {
-        timeout(self.whole, self.hand(dns, to, kind, octets)).await.ok().flatten().is_some_and(|status| status.is_success())
+        timeout(self.whole, self.hand(dns, to, kind, octets))
+            .await
+            .ok()
+            .flatten()
+            .is_some_and(|status| status.is_success())
     }
 
     async fn hand(
