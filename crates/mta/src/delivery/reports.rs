@@ -8,7 +8,8 @@
 use super::engine::Engine;
 use super::security::tlsrpt::Place;
 use super::spread;
-use crate::tls_reports::{MEDIA_TYPE, Stated, TlsReports};
+use crate::tls_reports::{MEDIA_TYPE, Report, Stated, TlsReports};
+use mail::address::Address;
 use metrics::counter;
 use model::Timestamp;
 use std::sync::Arc;
@@ -91,39 +92,37 @@ async fn told(engine: &Engine, reports: &TlsReports, day: i64, domain: &str) -> 
     };
     let mut all = true;
     for place in places {
-        let (by, is_told) = match place {
-            Place::Mail(address) => (
-                "mail",
-                match reports.send(&report, &address).await {
-                    Ok(is_taken) => {
-                        if !is_taken {
-                            tracing::warn!(
-                                "the gate refuses a report on TLS; look at the account in whose name it leaves"
-                            );
-                        }
-                        // What the gate says today it says tomorrow.
-                        Some(is_taken)
-                    }
-                    Err(error) => {
-                        tracing::warn!(%error, "a report on TLS could not be queued");
-                        None
-                    }
-                },
-            ),
+        all &= match place {
+            Place::Mail(address) => counted("mail", by_mail(reports, &report, &address).await),
             Place::Https { host, port, path } => {
                 let is_taken = router.post_report((&host, port, &path), MEDIA_TYPE, &report.octets).await;
-                ("https", is_taken.then_some(true))
+                counted("https", is_taken.then_some(true))
             }
         };
-        let outcome = match is_told {
-            Some(true) => "sent",
-            Some(false) => "refused",
-            None => "failed",
-        };
-        counter!("postern_tls_reports_total", "by" => by, "outcome" => outcome).increment(1);
-        all &= is_told.is_some();
     }
     Ok(all)
+}
+
+/// Was it taken in? Nothing when that is to be tried again: what the gate says today it says tomorrow.
+async fn by_mail(reports: &TlsReports, report: &Report, to: &Address) -> Option<bool> {
+    let sent = reports.send(report, to).await;
+    match &sent {
+        Ok(true) => {}
+        Ok(false) => tracing::warn!("the gate refuses a report on TLS; look at the account in whose name it leaves"),
+        Err(error) => tracing::warn!(%error, "a report on TLS could not be queued"),
+    }
+    sent.ok()
+}
+
+/// Is this place done with?
+fn counted(by: &'static str, is_told: Option<bool>) -> bool {
+    let outcome = match is_told {
+        Some(true) => "sent",
+        Some(false) => "refused",
+        None => "failed",
+    };
+    counter!("postern_tls_reports_total", "by" => by, "outcome" => outcome).increment(1);
+    is_told.is_some()
 }
 
 #[cfg(test)]
