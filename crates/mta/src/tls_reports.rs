@@ -1,8 +1,8 @@
 //! Reports on TLS to receiving domains, as text and as mail (RFC 8460).
 //!
 //! What delivery counted for a domain on a day becomes one JSON document; it leaves as a message of the operator's own
-//! account, through the one way in, or as a POST (`delivery::reports`). Delivery is given one of these by whoever starts
-//! it; without, nothing is counted and nobody is told anything.
+//! account, through the one way in, or as a POST (`delivery::reports`). Delivery is given one of these by whoever
+//! starts it; without, nothing is counted and nobody is told anything.
 //! Invariants: one document for a domain and day, under an id that is made of both; in it are names of hosts, addresses
 //! of this node and counts, nothing of a message or a person.
 //! Standards: RFC 8460 §4.4 (document), §5.1 (file name), §5.3 (message).

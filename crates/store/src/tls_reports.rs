@@ -1,7 +1,7 @@
 //! TLS sessions with receiving domains, counted by day, and which of these days were reported to them (RFC 8460).
 //!
-//! Invariants: a domain has at most [`KINDS_MAX`] kinds of sessions a day; a day of a domain is in one node's hands at a
-//! time, and reported once; what is older than [`DAYS_KEPT`] days goes.
+//! Invariants: a domain has at most [`KINDS_MAX`] kinds of sessions a day; a day of a domain is in one node's hands at
+//! a time, and reported once; what is older than [`DAYS_KEPT`] days goes.
 //! Never: anything of a controller, a recipient or a message.
 
 use crate::engine::{Change, Reach, Step, Writes};

@@ -3,7 +3,8 @@
 //!
 //! Invariants: it answers on that socket alone ([`crate::listener::operator`]), never on a port; what it shows are
 //! numbers, codes and names of accounts (GDPR Art. 28(3)(b), 32(4): nobody reads recipients to look after a queue).
-//! Never: an address, a subject, the words of a receiving system's reply.
+//! Never: an address (but of those that a domain itself publishes in DNS), a subject, the words of a receiving system's
+//! reply.
 
 use std::sync::Arc;
 

@@ -27,7 +27,7 @@ pub(crate) enum Demand {
 }
 
 impl Demand {
-    /// As a report has it, in lines (RFC 8460 §4.4, `policy-string` of TLSA records); nothing for what is kept elsewhere.
+    /// As a report has it, in lines (RFC 8460 §4.4, `policy-string`); nothing for what is kept elsewhere.
     pub(crate) fn stated(&self, octets_max: usize) -> String {
         match self {
             Self::Dane(dane) => dane.stated(octets_max),

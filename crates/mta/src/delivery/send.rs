@@ -298,8 +298,8 @@ impl Link {
         self.hop != *hop || (self.seen.is_none() && self.capabilities().start_tls)
     }
 
-    /// What became of TLS, for a report: this node's address, and why it is not what is asked for. Nothing where the peer
-    /// announced it and it was given up.
+    /// What became of TLS, for a report: this node's address, and why it is not what is asked for. Nothing where it was
+    /// announced and given up.
     pub(crate) fn session(&self) -> Option<(Option<IpAddr>, Option<TlsFailure>)> {
         let failure = match &self.seen {
             // RFC 8460 §4.3: a policy that is only tested is reported as if it held.

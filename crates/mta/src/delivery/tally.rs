@@ -1,8 +1,8 @@
 //! TLS sessions with receiving domains, counted for the reports about them.
 //!
-//! Invariants: a session is counted once, when its handshake is over or has failed, for the domain of the recipients and
-//! the day; what is counted names domains, exchangers and this node's address, never a message or a person; in memory
-//! there are at most [`KINDS_MAX`] kinds, and what is not written yet when a node falls is lost.
+//! Invariants: a session is counted once, when its handshake is over or has failed, for the domain of the recipients
+//! and the day; what is counted names domains, exchangers and this node's address, never a message or a person; in
+//! memory there are at most [`KINDS_MAX`] kinds, and what is not written yet when a node falls is lost.
 //! Standards: RFC 8460 §4.3, §4.4.
 
 use super::route::Hop;

@@ -1,5 +1,5 @@
-//! `postern domain`: what a domain that mail goes to says of itself. Beside a running node, through the operator's door in
-//! its data folder: it answers with its own resolver and the policies that it keeps, as it would for a message.
+//! `postern domain`: what a domain that mail goes to says of itself. Beside a running node, through the operator's door
+//! in its data folder: it answers with its own resolver and the policies that it keeps, as it would for a message.
 
 use super::ask::{Node, refusal};
 use super::nodes::aligned;
