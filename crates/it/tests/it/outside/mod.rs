@@ -14,7 +14,7 @@ mod evidencing;
 mod failover;
 mod figures;
 mod full_disk;
-mod harness;
+pub(crate) mod harness;
 mod hosts;
 mod importing;
 mod keying;
