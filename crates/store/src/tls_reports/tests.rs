@@ -16,7 +16,7 @@ async fn rfc8460_4_sessions_add_up_and_a_domain_has_a_bound_of_kinds() {
     let many: Vec<TlsSessions> =
         (0..100).map(|number| TlsSessions { host: format!("mx{number:03}.dest.example"), ..one.clone() }).collect();
     store.add_tls_sessions(&many).await.unwrap();
-    store.add_tls_sessions(&[failed.clone()]).await.unwrap();
+    store.add_tls_sessions(std::slice::from_ref(&failed)).await.unwrap();
     let found = store.tls_sessions(one.day, &one.domain).await.unwrap();
     assert_eq!(found.len(), usize::try_from(KINDS_MAX).unwrap());
     let failed = found.iter().find(|kind| kind.failure == failed.failure).unwrap();
