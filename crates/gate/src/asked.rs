@@ -30,7 +30,7 @@ impl Asked {
 }
 
 /// The rules of each question, in the order of `rules::ACCEPTANCE` and `rules::CLEARANCE`.
-const QUESTIONS: [(&[Rule], Asked); 17] = [
+const QUESTIONS: [(&[Rule], Asked); 18] = [
     (&[Rule::FactsUnavailable], Asked::Always),
     (&[Rule::AgreementNotInForce], Asked::Always),
     (&[Rule::InstructionMissing, Rule::InstructionInfringing], Asked::Always),

@@ -18,6 +18,7 @@ pub mod message;
 pub mod proxy;
 pub mod reply;
 pub mod report;
+pub mod require_tls;
 pub mod scram;
 pub mod server;
 pub mod seven_bit;

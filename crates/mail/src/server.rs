@@ -20,6 +20,7 @@ use bytes::{Bytes, BytesMut};
 use crate::address::{Address, Domain, Repertoire, ReversePath};
 use crate::dsn::{EnvelopeId, Notify, OriginalRecipient, Return};
 use crate::reply::Reply;
+use crate::require_tls::RequireTls;
 use crate::scram::Proven;
 
 mod authentication;
@@ -135,6 +136,8 @@ pub struct Settings {
     pub scram: bool,
     /// RFC 3461: whether the driver keeps what clients ask to be told.
     pub notifications: bool,
+    /// RFC 8689: whether the driver keeps, and passes on, that a message must not travel without TLS.
+    pub require_tls: bool,
     /// Bounds of a session.
     pub limits: Limits,
 }
@@ -203,6 +206,8 @@ pub enum Step {
         returned: Option<Return>,
         /// RFC 3461 §4.4.
         envelope_id: Option<EnvelopeId>,
+        /// RFC 8689 §2.
+        require_tls: RequireTls,
     },
     /// RCPT. `accept` counts the recipient; a refused one leaves no trace here.
     #[non_exhaustive]

@@ -4,6 +4,7 @@ use crate::{MessageId, PurposeId, StreamId};
 use bytes::Bytes;
 use mail::address::Address;
 use mail::dsn::{EnvelopeId, Notify, OriginalRecipient, Return};
+use mail::require_tls::RequireTls;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -27,12 +28,12 @@ pub struct Draft {
     pub body: Bytes,
     /// What the client wants to find again in events: a JSON object, or empty.
     pub metadata: String,
-    /// What is to be told about each copy, in the order of `recipients`; empty where nobody asked.
+    /// What is asked of each copy beside its delivery, in the order of `recipients`; empty where nobody asked.
     pub notices: Vec<Notice>,
 }
 
-/// What is to be told about the fate of one copy, and to whom (RFC 3461). In wire forms; personal data, sealed wherever
-/// it is kept.
+/// What is to be told about the fate of one copy, and to whom (RFC 3461), and whether it may travel without TLS (RFC
+/// 8689). In wire forms; personal data, sealed wherever it is kept.
 #[derive(Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Notice {
     /// The client's MAIL FROM, where it is an address of a verified domain of his.
@@ -50,6 +51,8 @@ pub struct Notice {
     /// anything about it.
     #[serde(rename = "x", default, skip_serializing_if = "std::ops::Not::not")]
     pub is_notification: bool,
+    #[serde(rename = "t", default, skip_serializing_if = "std::ops::Not::not")]
+    requires_tls: bool,
 }
 
 impl Notice {
@@ -69,6 +72,7 @@ impl Notice {
             notify: notify.map(|notify| notify.to_string()),
             original: original.map(|original| original.as_wire().to_owned()),
             is_notification: false,
+            requires_tls: false,
         }
     }
 
@@ -76,6 +80,19 @@ impl Notice {
     #[must_use]
     pub fn notification() -> Self {
         Self { notify: Some(Notify::NEVER.to_string()), is_notification: true, ..Self::default() }
+    }
+
+    /// The same, and the copy leaves as RFC 8689 §4.2.1 says, where that is asked.
+    #[must_use]
+    pub const fn requiring(mut self, tls: RequireTls) -> Self {
+        self.requires_tls = tls.is_asked();
+        self
+    }
+
+    /// RFC 8689: whether REQUIRETLS goes with it.
+    #[must_use]
+    pub const fn require_tls(&self) -> RequireTls {
+        RequireTls::of(self.requires_tls)
     }
 
     /// Whether it says anything.

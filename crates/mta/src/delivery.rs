@@ -16,6 +16,8 @@ mod engine;
 mod hurried;
 mod orders;
 mod outcome;
+mod reports;
+mod required;
 mod route;
 mod scheduler;
 mod security;
@@ -25,11 +27,13 @@ mod settings;
 mod shaping;
 mod signing;
 mod spread;
+mod tally;
 mod tenancy;
 mod tls;
 mod trouble;
 mod worker;
 
+pub use route::{DomainSecurity, ExchangerSecurity, PolicySecurity};
 pub use scheduler::{ReceiverStatus, SiteStatus};
 pub use seen::{OwnPolicy, Validation, own_policy, validation};
 pub use settings::{Dnssec, Settings, Smarthost, Timeouts, TlsPolicy, TrustAnchors};
@@ -46,11 +50,15 @@ use scheduler::{Bounds, Picture};
 use send::Dialer;
 use shaping::book::Book;
 use signing::{Busy, Signing};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 use store::Store;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::{JoinHandle, JoinSet};
+
+/// What will be known.
+pub type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
 /// How a drain ended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -119,6 +127,9 @@ impl Delivery {
         }));
         let mut tenancy = JoinSet::new();
         tenancy.spawn(orders::follow(Arc::clone(&engine)));
+        if let Some(writer) = engine.settings.tls_reports.clone() {
+            tenancy.spawn(reports::run(Arc::clone(&engine), writer));
+        }
         let router = engine.router.clone();
         tenancy.spawn(async move { router.warn_unproven().await });
         if is_alone {
@@ -165,6 +176,18 @@ impl Delivery {
         }
     }
 
+    /// Tells at any time what a domain, in A-labels, says of its transport security.
+    pub fn demands(&self) -> impl Fn(String) -> BoxFuture<Option<DomainSecurity>> + Send + Sync + use<> {
+        let engine = Arc::downgrade(&self.engine);
+        move |domain| {
+            let engine = engine.clone();
+            Box::pin(async move {
+                let router = engine.upgrade()?.router.clone();
+                Some(router.security(&domain).await)
+            })
+        }
+    }
+
     /// How a domain stands; `None` when nothing goes there.
     #[must_use]
     pub fn site_status(&self, site: &str) -> Option<SiteStatus> {
@@ -198,6 +221,8 @@ impl Delivery {
         };
         recorder.abort();
         drop(tenancy);
+        // What was counted last.
+        let _ = tokio::time::timeout(FLUSH_MAX, engine.router.tally().keep(&engine.store)).await;
         drained
     }
 }

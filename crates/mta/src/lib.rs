@@ -14,9 +14,11 @@ pub mod health;
 pub mod names;
 mod notices;
 pub mod submission;
+mod tls_reports;
 mod way_out;
 
 pub use error::{Error, Temper};
 pub use names::Names;
 pub use notices::Notices;
+pub use tls_reports::TlsReports;
 pub use way_out::{Pages, PagesError};

@@ -160,8 +160,12 @@ impl Notices {
         let message_id = format!("{}@{}", store.public_id(id), from.domain());
         let envelope_id = notice.envelope_id().map(|id| id.text());
         // RFC 3461 §4.3: the whole only with a failure.
+        let require_tls = notice.require_tls();
         let returned = match (event.action, notice.returned()) {
-            (Action::Failed, Some(Return::Full)) => Returned::Full(&content.head, &content.body),
+            // RFC 8689 §5: of a message that may not travel in clear the header alone, whatever RET says.
+            (Action::Failed, Some(Return::Full)) if !require_tls.is_asked() => {
+                Returned::Full(&content.head, &content.body)
+            }
             _ => Returned::Headers(&content.head),
         };
         let written = write(&Report {
@@ -196,7 +200,8 @@ impl Notices {
             heads: Heads::Same(Bytes::from(written.head)),
             body: Bytes::from(written.body),
             metadata: String::new(),
-            notices: vec![Notice::notification()],
+            // RFC 8689 §5: what quotes it is protected as it was.
+            notices: vec![Notice::notification().requiring(require_tls)],
         };
         let key = format!("notification:{:?}:{}", event.action, row.id.0);
         let once =

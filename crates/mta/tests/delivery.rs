@@ -13,6 +13,10 @@ mod house;
 mod nodes;
 #[path = "delivery/outcomes.rs"]
 mod outcomes;
+#[path = "delivery/reports.rs"]
+mod reports;
+#[path = "delivery/required.rs"]
+mod required;
 #[path = "delivery/routes.rs"]
 mod routes;
 #[path = "delivery/sites.rs"]

@@ -7,6 +7,7 @@ mod check;
 mod config;
 mod consent;
 mod credential;
+mod domain;
 mod house;
 mod import;
 mod key;
@@ -76,6 +77,9 @@ enum Command {
     /// Make, list or revoke credentials of a controller's systems.
     #[command(subcommand)]
     Credential(credential::Command),
+    /// Show what a domain says of its transport security, and what this node demands of connections to it.
+    #[command(subcommand)]
+    Domain(domain::Command),
     /// Read or change a controller's suppression list, or move it as a file.
     #[command(subcommand)]
     Suppressions(suppressions::Command),
@@ -135,6 +139,7 @@ pub fn run(arguments: Arguments) -> ExitCode {
         | Command::Ledger(_)
         | Command::Consent(_)
         | Command::Credential(_)
+        | Command::Domain(_)
         | Command::Suppressions(_)
         | Command::Store(_) => log::Default::Quiet,
     });
@@ -153,6 +158,7 @@ pub fn run(arguments: Arguments) -> ExitCode {
                 Command::Backup(arguments) => backup::run_backup(arguments).await,
                 Command::Restore(arguments) => backup::run_restore(arguments).await,
                 Command::Credential(command) => credential::run(command).await,
+                Command::Domain(command) => domain::run(command).await,
                 Command::Suppressions(command) => suppressions::run(command).await,
                 Command::Nodes(arguments) => nodes::run(arguments).await,
                 Command::Sites(command) => sites::run(command).await,

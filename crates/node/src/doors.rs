@@ -177,7 +177,7 @@ impl Doors {
 
     /// The operator's own door in the data folder. A node can serve without it.
     pub(crate) fn operator(&mut self, running: &Running, data: &Path, room: Option<Arc<Room>>) {
-        let mut operator = Operator::new(Arc::clone(&running.store), running.sites());
+        let mut operator = Operator::new(Arc::clone(&running.store), running.sites()).with_demands(running.demands());
         if let Some(room) = room {
             operator = operator.with_room(Arc::new(move || room.told()));
         }

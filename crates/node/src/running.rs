@@ -4,7 +4,7 @@ use crate::housekeeping;
 use anyhow::Context as _;
 use mta::delivery::{Delivery, Settings as DeliverySettings, Shaping, SiteRule};
 use mta::submission::Submission;
-use mta::{Notices, Pages};
+use mta::{Notices, Pages, TlsReports};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -14,6 +14,19 @@ use tokio::task::JoinHandle;
 
 /// Transactions under way are given this long when the node stops.
 pub const DRAIN: Duration = Duration::from_secs(20);
+
+/// Who reports on TLS, where that is set. It names who runs the platform, and cannot without.
+async fn reports(
+    store: &Arc<Store>,
+    submission: &Arc<Submission>,
+    by: Option<&str>,
+) -> anyhow::Result<Option<TlsReports>> {
+    let Some(by) = by else { return Ok(None) };
+    let operator = duties::operator::load(store).await.context("who runs the platform could not be read")?;
+    let operator =
+        operator.context("delivery.tls_reports needs to know who runs the platform; say it with --operator")?;
+    Ok(Some(TlsReports::new(Arc::clone(submission), by, &operator.name, &operator.contact)))
+}
 
 /// Store, housekeeping, and delivery where the node has that role.
 pub struct Running {
@@ -36,7 +49,9 @@ impl Running {
     /// When the backlog cannot be read. The store is as it was.
     pub async fn start(store: Arc<Store>, settings: DeliverySettings) -> anyhow::Result<Self> {
         let submission = Arc::new(Submission::new(Arc::clone(&store)).with_pages(settings.pages.clone()));
-        let settings = DeliverySettings { notices: Some(Notices::new(Arc::clone(&submission))), ..settings };
+        let tls_reports = reports(&store, &submission, settings.tls_reports_by.as_deref()).await?;
+        let notices = Some(Notices::new(Arc::clone(&submission)));
+        let settings = DeliverySettings { notices, tls_reports, ..settings };
         let delivery = Delivery::start(Arc::clone(&store), settings).await.context("delivery cannot begin")?;
         Ok(Self::with(store, Some(delivery), submission))
     }
@@ -72,6 +87,13 @@ impl Running {
     pub fn sites(&self) -> Option<web::operator::Sites> {
         let delivery = self.delivery.as_ref()?;
         Some(Arc::new(delivery.sites()))
+    }
+
+    /// Tells what domains say of their transport security, where the node delivers.
+    #[must_use]
+    pub fn demands(&self) -> Option<web::operator::Demands> {
+        let delivery = self.delivery.as_ref()?;
+        Some(Arc::new(delivery.demands()))
     }
 
     /// Delivery presses so hard from now on, where the node delivers.

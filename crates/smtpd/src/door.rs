@@ -10,6 +10,7 @@ use bytes::Bytes;
 use mail::address::{Address, Repertoire, ReversePath};
 use mail::dsn::{EnvelopeId, Notify, OriginalRecipient, Return};
 use mail::reply::Reply;
+use mail::require_tls::RequireTls;
 use mail::scram::{Keys, Proven};
 use mail::server::{BodyKind, Hello, Password};
 
@@ -52,6 +53,8 @@ pub struct Sender {
     pub returned: Option<Return>,
     /// RFC 3461 §4.4.
     pub envelope_id: Option<EnvelopeId>,
+    /// RFC 8689 §4.1: whether it must not travel on without TLS.
+    pub require_tls: RequireTls,
 }
 
 /// A recipient as RCPT names him.

@@ -179,6 +179,8 @@ impl Listener {
                 bare_newlines: settings.bare_newlines,
                 scram: settings.kind.auth() == AuthOffer::RequiredOverTls,
                 notifications: settings.kind.keeps_notices(),
+                // The submission door passes it on; what comes to the others goes nowhere else.
+                require_tls: true,
                 limits: settings.limits,
             }),
             tls: settings.tls.map(TlsAcceptor::from),

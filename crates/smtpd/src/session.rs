@@ -314,8 +314,8 @@ where
                     let verdict = door.not_proven(&mut self.session, &username).await;
                     self.turn_away(verdict);
                 }
-                Step::Mail { reverse_path, size, body, repertoire, returned, envelope_id, .. } => {
-                    let sender = Sender { reverse_path, size, body, repertoire, returned, envelope_id };
+                Step::Mail { reverse_path, size, body, repertoire, returned, envelope_id, require_tls, .. } => {
+                    let sender = Sender { reverse_path, size, body, repertoire, returned, envelope_id, require_tls };
                     let verdict = door.mail(&mut self.session, sender).await;
                     self.transaction = if accepts(&verdict) { Transaction::Open } else { Transaction::None };
                     self.answer(verdict);

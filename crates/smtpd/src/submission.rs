@@ -13,6 +13,7 @@ use mail::address::{Domain, Repertoire, ReversePath};
 use mail::header::HeaderError;
 use mail::message::MessageError;
 use mail::reply::Reply;
+use mail::require_tls::RequireTls;
 use mail::scram::{Keys, Proven};
 use model::CredentialId;
 use mta::submission::{Answer, Asked, ContentError, Named, ReceivedBy, Submission, content};
@@ -216,8 +217,8 @@ impl Door for SubmissionDoor {
 
     async fn mail(&self, session: &mut Session, sender: Sender) -> Verdict {
         session.recipients.clear();
-        let Sender { reverse_path, returned, envelope_id, repertoire, .. } = sender;
-        session.asked = Asked { reverse_path, returned, envelope_id, repertoire };
+        let Sender { reverse_path, returned, envelope_id, repertoire, require_tls, .. } = sender;
+        session.asked = Asked { reverse_path, returned, envelope_id, repertoire, require_tls };
         // RFC 6409 §4.3. Whom it names decides nothing: failures come to an address of ours, and they and notifications
         // to him only where his domain is shown to be the controller's.
         let Some(authority) = &session.authority else {
@@ -259,7 +260,13 @@ impl Door for SubmissionDoor {
 }
 
 const fn nobody() -> Asked {
-    Asked { reverse_path: ReversePath::Null, returned: None, envelope_id: None, repertoire: Repertoire::Ascii }
+    Asked {
+        reverse_path: ReversePath::Null,
+        returned: None,
+        envelope_id: None,
+        repertoire: Repertoire::Ascii,
+        require_tls: RequireTls::No,
+    }
 }
 
 /// One reply for all recipients: SMTP has one code for the whole, so either all are queued or none is. A recipient

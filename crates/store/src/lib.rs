@@ -28,6 +28,7 @@ mod sites;
 mod spool;
 pub mod sqlite;
 mod statement;
+mod tls_reports;
 mod tombstones;
 mod transport;
 mod value;
@@ -60,6 +61,7 @@ pub use spool::{
 };
 #[cfg(feature = "s3")]
 pub use spool::{Addressing, S3Keys, S3Settings};
+pub use tls_reports::{TlsSessions, day_of};
 pub use tombstones::Replayed;
 pub use transport::TransportPolicy;
 pub use view::{MessageView, TimelineItem};

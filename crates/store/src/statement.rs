@@ -23,6 +23,7 @@ mod table;
 mod tags;
 #[cfg(test)]
 mod tests;
+mod tls_reports;
 mod tombstones;
 mod transport;
 mod vault;
@@ -41,6 +42,7 @@ pub(crate) use retention::*;
 pub(crate) use sites::*;
 pub(crate) use spool::*;
 pub(crate) use tags::*;
+pub(crate) use tls_reports::*;
 pub(crate) use tombstones::*;
 pub(crate) use transport::*;
 pub(crate) use vault::*;

@@ -5,6 +5,7 @@ use crate::error::{Error, Result};
 use crate::open::Store;
 use crate::spool::{Envelope, Uncertain};
 use crate::vault::Secret;
+use mail::require_tls::RequireTls;
 use model::ids::hex;
 use model::message::MessageState;
 use model::{ControllerId, MessageId, PurposeId, RecipientTag, StreamId, Timestamp};
@@ -28,6 +29,8 @@ pub struct MessageView {
     pub metadata: String,
     /// The client's own name for the transaction (RFC 3461 §4.4), where he gave one over SMTP.
     pub envelope_id: Option<String>,
+    /// RFC 8689: whether it leaves over TLS to hosts that are known, or not at all.
+    pub require_tls: RequireTls,
     /// Where it stands.
     pub state: MessageState,
     /// Accepted.
@@ -92,6 +95,8 @@ impl Store {
         }
         let id_of = |open: &Envelope| open.notice.as_ref()?.envelope_id().map(|id| id.text());
         let envelope_id = envelope.as_ref().and_then(id_of);
+        let require_tls =
+            envelope.as_ref().and_then(|open| Some(open.notice.as_ref()?.require_tls())).unwrap_or_default();
         let (to, metadata) = envelope.map_or((None, String::new()), |open| (Some(open.to), open.metadata));
         Ok(MessageView {
             id: MessageId(record.id),
@@ -102,6 +107,7 @@ impl Store {
             to,
             metadata,
             envelope_id,
+            require_tls,
             state: MessageState::from_word(&record.state).ok_or(Error::Row { column: "message.state" })?,
             accepted_at: record.accepted,
             timeline,

@@ -16,11 +16,16 @@ use tokio_rustls::TlsAcceptor;
 /// Octets of a request that are looked at.
 const REQUEST_OCTETS_MAX: usize = 8 * 1024;
 
+/// Octets of a body that are kept.
+const BODY_OCTETS_MAX: usize = 1024 * 1024;
+
 #[derive(Debug)]
 struct Shared {
     answer: Mutex<Vec<u8>>,
     tls: Mutex<Arc<ServerConfig>>,
     requests: Mutex<Vec<String>>,
+    /// Head and body of those that had a body.
+    posted: Mutex<Vec<(String, Vec<u8>)>>,
 }
 
 /// The host. Dropping it ends it.
@@ -43,6 +48,7 @@ impl FakeHttps {
             answer: Mutex::default(),
             tls: Mutex::new(ca.server(&[name])),
             requests: Mutex::default(),
+            posted: Mutex::default(),
         });
         let task = tokio::spawn(accept(listener, Arc::clone(&shared)));
         Ok(Self { address, shared, task })
@@ -75,6 +81,12 @@ impl FakeHttps {
     pub fn requests(&self) -> Vec<String> {
         self.shared.requests.lock().clone()
     }
+
+    /// Head and body of the requests so far that had a body.
+    #[must_use]
+    pub fn posted(&self) -> Vec<(String, Vec<u8>)> {
+        self.shared.posted.lock().clone()
+    }
 }
 
 impl Drop for FakeHttps {
@@ -104,7 +116,15 @@ async fn serve(tcp: TcpStream, shared: &Shared) -> io::Result<()> {
             return Ok(());
         }
     }
-    let text = String::from_utf8_lossy(&request);
+    let head = request.windows(4).position(|end| end == b"\r\n\r\n").map_or(request.len(), |at| at + 4);
+    let mut body = request.split_off(head);
+    let text = String::from_utf8_lossy(&request).into_owned();
+    let length =
+        text.to_ascii_lowercase().lines().find_map(|line| line.strip_prefix("content-length:")?.trim().parse().ok());
+    if let Some(length) = length.filter(|length| *length <= BODY_OCTETS_MAX) {
+        while body.len() < length && stream.read_buf(&mut body).await? > 0 {}
+        shared.posted.lock().push((text.clone(), body));
+    }
     shared.requests.lock().push(text.lines().next().unwrap_or_default().to_owned());
     let answer = shared.answer.lock().clone();
     stream.write_all(&answer).await?;

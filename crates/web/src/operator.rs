@@ -3,7 +3,8 @@
 //!
 //! Invariants: it answers on that socket alone ([`crate::listener::operator`]), never on a port; what it shows are
 //! numbers, codes and names of accounts (GDPR Art. 28(3)(b), 32(4): nobody reads recipients to look after a queue).
-//! Never: an address, a subject, the words of a receiving system's reply.
+//! Never: an address (but of those that a domain itself publishes in DNS), a subject, the words of a receiving system's
+//! reply.
 
 use std::sync::Arc;
 
@@ -12,7 +13,7 @@ use axum::Router;
 use axum::extract::{Path, State};
 use axum::routing::{get, post};
 use model::{ControllerId, MessageId};
-use mta::delivery::SiteStatus;
+use mta::delivery::{BoxFuture, DomainSecurity, SiteStatus};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use store::{NotOrdered, OrderKind, OrderedBy, Store, Which};
@@ -21,8 +22,10 @@ use crate::api::store_failed;
 use crate::problem::Problem;
 use crate::router::Fault;
 use crate::timestamp::rfc3339;
+use security::security_told;
 use told::{groups, order_told, site_named};
 
+mod security;
 mod standing;
 pub(crate) mod told;
 
@@ -33,6 +36,8 @@ pub type Sites = Arc<dyn Fn(&str) -> Option<SiteStatus> + Send + Sync>;
 
 /// How the free room of the node's disks went, as JSON.
 pub type Room = Arc<dyn Fn() -> Value + Send + Sync>;
+/// What a domain says of its transport security, as this node finds it; nothing where it does not deliver any more.
+pub type Demands = Arc<dyn Fn(String) -> BoxFuture<Option<DomainSecurity>> + Send + Sync>;
 
 /// What the routes are given.
 #[derive(Clone)]
@@ -40,19 +45,26 @@ pub struct Operator {
     store: Arc<Store>,
     sites: Option<Sites>,
     room: Option<Room>,
+    demands: Option<Demands>,
 }
 
 impl Operator {
     /// Over a store; `sites` where this node delivers.
     #[must_use]
     pub const fn new(store: Arc<Store>, sites: Option<Sites>) -> Self {
-        Self { store, sites, room: None }
+        Self { store, sites, room: None, demands: None }
     }
 
     /// The same, with how the free room of the node's disks went.
     #[must_use]
     pub fn with_room(self, room: Room) -> Self {
         Self { room: Some(room), ..self }
+    }
+
+    /// With what this node finds of domains, where it delivers.
+    #[must_use]
+    pub fn with_demands(self, demands: Option<Demands>) -> Self {
+        Self { demands, ..self }
     }
 }
 
@@ -63,6 +75,7 @@ pub fn router(operator: Operator) -> Router {
         .route("/queue/{verb}", post(post_order))
         .route("/messages/{id}", get(get_message))
         .route("/standing", get(get_standing))
+        .route("/domains/{domain}/security", get(get_security))
         .fallback(async || Problem::of(Fault::NotFound))
         .with_state(operator)
 }
@@ -197,6 +210,15 @@ async fn get_standing(State(operator): State<Operator>) -> Json<Value> {
     Json(told)
 }
 
+async fn get_security(State(operator): State<Operator>, Path(domain): Path<String>) -> Result<Json<Value>, Problem> {
+    let bad = |_| Problem::field("domain", "it is no domain name such as dest.example");
+    let domain = mail::address::Domain::parse(&domain).map_err(bad)?.to_string();
+    let missing = || Problem::of(Fault::NotFound).saying("this node does not deliver; ask one that does");
+    let demands = operator.demands.as_ref().ok_or_else(missing)?;
+    let found = demands(domain).await.ok_or_else(missing)?;
+    Ok(Json(security_told(found)))
+}
+
 async fn get_message(State(operator): State<Operator>, Path(id): Path<String>) -> Result<Json<Value>, Problem> {
     let store = &operator.store;
     let (controller, message) = message_of_any(store, &id).await?;
@@ -214,6 +236,7 @@ async fn get_message(State(operator): State<Operator>, Path(id): Path<String>) -
         "controller": store.controller_name(controller),
         "stream": view.stream,
         "state": view.state.as_str(),
+        "require_tls": view.require_tls.is_asked(),
         "accepted_at": rfc3339(view.accepted_at),
         "timeline": view.timeline.into_iter().map(line).collect::<Vec<_>>(),
     })))

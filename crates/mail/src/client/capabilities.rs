@@ -1,7 +1,7 @@
 //! What a peer announces in its reply to EHLO.
 //!
 //! Invariants: what is not understood is not believed; keywords count in any case.
-//! Standards: RFC 5321 §4.1.1.1; RFC 1870 §3 (SIZE); RFC 3030 (CHUNKING); RFC 9422 (LIMITS).
+//! Standards: RFC 5321 §4.1.1.1; RFC 1870 §3 (SIZE); RFC 3030 (CHUNKING); RFC 9422 (LIMITS); RFC 8689 §2 (REQUIRETLS).
 
 /// The extensions that this client uses, and those it will.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -14,6 +14,8 @@ pub struct Capabilities {
     pub chunking: bool,
     /// RFC 3461.
     pub notifications: bool,
+    /// RFC 8689: the peer asks the same of whoever it hands the message on to.
+    pub require_tls: bool,
     /// RFC 3207.
     pub start_tls: bool,
     /// RFC 6531.
@@ -43,6 +45,7 @@ impl Capabilities {
                 "8BITMIME" => capabilities.eight_bit_mime = true,
                 "CHUNKING" => capabilities.chunking = true,
                 "DSN" => capabilities.notifications = true,
+                "REQUIRETLS" => capabilities.require_tls = true,
                 "STARTTLS" => capabilities.start_tls = true,
                 "SMTPUTF8" => capabilities.smtp_utf8 = true,
                 "ENHANCEDSTATUSCODES" => capabilities.enhanced_status_codes = true,

@@ -7,6 +7,7 @@ use super::{
     Transaction,
 };
 use crate::address::Repertoire;
+use crate::require_tls::RequireTls;
 
 mod body;
 mod chunks;
@@ -80,6 +81,7 @@ fn transaction(recipients: &[&str]) -> Transaction {
         body: BodyKind::SevenBit,
         repertoire: Repertoire::Ascii,
         notices: Notices::default(),
+        require_tls: RequireTls::No,
     }
 }
 

@@ -19,6 +19,7 @@ use super::{BodyKind, Capabilities, Stage};
 use crate::address::{Address, Repertoire};
 use crate::dsn::{EnvelopeId, Notify, OriginalRecipient, Return};
 use crate::reply::ReceivedReply;
+use crate::require_tls::{self, RequireTls};
 
 /// Commands without a reply at any time: few enough that their replies fit the peer's and our own socket buffers,
 /// which RFC 2920 §3.1 asks for to exclude a deadlock.
@@ -41,6 +42,8 @@ pub struct Transaction {
     pub repertoire: Repertoire,
     /// What goes with it to a peer that offers RFC 3461; to others it does not.
     pub notices: Notices,
+    /// RFC 8689: whether it may go to a peer alone that announces REQUIRETLS.
+    pub require_tls: RequireTls,
 }
 
 /// RFC 3461 §5.2: what the first sender asked to be told.
@@ -90,6 +93,9 @@ pub enum BeginError {
     /// RFC 6152 §3: the body must be re-encoded, or returned with 5.6.3.
     #[error("the body needs 8BITMIME, which the peer does not offer")]
     EightBitBody,
+    /// RFC 8689 §4.2.1: the message must not go to a peer that promises nothing.
+    #[error("the message needs REQUIRETLS, which the peer does not offer")]
+    NeedsRequireTls,
 }
 
 impl Transaction {
@@ -114,6 +120,9 @@ impl Transaction {
             && size > limit
         {
             return Err(BeginError::TooLarge { limit });
+        }
+        if self.require_tls.is_asked() && !peer.require_tls {
+            return Err(BeginError::NeedsRequireTls);
         }
         if self.body == BodyKind::EightBitMime && !peer.eight_bit_mime {
             return Err(BeginError::EightBitBody);
@@ -186,6 +195,10 @@ impl Progress {
         }
         if transaction.repertoire == Repertoire::Utf8 {
             mail_parameters.push_str(" SMTPUTF8");
+        }
+        if transaction.require_tls.is_asked() {
+            mail_parameters.push(' ');
+            mail_parameters.push_str(require_tls::KEYWORD);
         }
         if let Some(returned) = transaction.notices.returned.filter(|_| peer.notifications) {
             let _ = write!(mail_parameters, " RET={}", returned.as_str());

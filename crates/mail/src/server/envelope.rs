@@ -3,12 +3,13 @@
 //! Invariants: a path is an [`Address`], the null path or a refusal; an unknown parameter is refused, never skipped,
 //! because it may ask for something that we would then not do.
 //! Standards: RFC 5321 §4.1.1.2, §4.1.1.3, §4.1.1.11, §4.1.2; RFC 1870 §6; RFC 6152 §2; RFC 4954 §5; RFC 3461 §4;
-//! RFC 6531 §3.4.
+//! RFC 6531 §3.4; RFC 8689 §2.
 
 use super::BodyKind;
 use crate::address::{Address, AddressError, Domain, Repertoire, ReversePath};
 use crate::dsn::{EnvelopeId, Notify, OriginalRecipient, Return};
 use crate::reply::Reply;
+use crate::require_tls::{self, RequireTls};
 
 #[derive(Debug)]
 pub(super) struct Mail {
@@ -18,6 +19,7 @@ pub(super) struct Mail {
     pub(super) repertoire: Repertoire,
     pub(super) returned: Option<Return>,
     pub(super) envelope_id: Option<EnvelopeId>,
+    pub(super) require_tls: RequireTls,
 }
 
 #[derive(Debug)]
@@ -34,8 +36,20 @@ pub(super) struct Offered {
     pub(super) extended: bool,
     /// RFC 3461.
     pub(super) notifications: bool,
+    /// RFC 8689.
+    pub(super) require_tls: TlsNeed,
     /// RFC 6531 §3.4: whether MAIL came with SMTPUTF8. For MAIL itself it is not known before.
     pub(super) repertoire: Repertoire,
+}
+
+/// RFC 8689: may MAIL ask for TLS on the way on?
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum TlsNeed {
+    /// The listener keeps no such promise.
+    NotKept,
+    /// It does, and this session is not encrypted.
+    NotInClear,
+    Kept,
 }
 
 /// Whose path it is; this chooses the enhanced code (RFC 3463 §3.2: 5.1.7 sender, 5.1.3 recipient).
@@ -64,6 +78,7 @@ pub(super) fn parse_mail(argument: &str, offered: Offered) -> Result<Mail, Reply
         repertoire: Repertoire::Ascii,
         returned: None,
         envelope_id: None,
+        require_tls: RequireTls::No,
     };
     let mut seen = Seen::default();
     for parameter in Parameters(parameters) {
@@ -156,6 +171,15 @@ fn mail_parameter(
         set_once(&mut mail.returned, value.and_then(Return::parse))?;
     } else if offered.notifications && keyword.eq_ignore_ascii_case("ENVID") {
         set_once(&mut mail.envelope_id, value.and_then(EnvelopeId::parse))?;
+    } else if offered.require_tls != TlsNeed::NotKept && keyword.eq_ignore_ascii_case(require_tls::KEYWORD) {
+        // RFC 8689 §2: it has no value, and is offered within TLS alone; in clear the promise is broken already.
+        if value.is_some() || mail.require_tls.is_asked() {
+            return Err(bad_parameter());
+        }
+        if offered.require_tls == TlsNeed::NotInClear {
+            return Err(tls_needed());
+        }
+        mail.require_tls = RequireTls::Yes;
     } else {
         return Err(unknown_parameter());
     }
@@ -185,6 +209,10 @@ fn body(value: Option<&str>) -> Result<BodyKind, Reply> {
 
 fn bad_parameter() -> Reply {
     Reply::new(501, (5, 5, 4), "a parameter is malformed or given twice")
+}
+
+fn tls_needed() -> Reply {
+    Reply::new(530, (5, 7, 10), "REQUIRETLS is taken in an encrypted session only; use STARTTLS first")
 }
 
 fn unknown_parameter() -> Reply {

@@ -14,10 +14,11 @@ use super::{AuthOffer, BareNewlines, Hello, Pending, Phase, Server, Step, TlsOff
 use crate::address::Repertoire;
 use crate::dsn;
 use crate::reply::Reply;
+use crate::require_tls;
 
-/// RFC 1870 §3 (26 octets), RFC 6152 §2 (17), RFC 4954 §4 (500), RFC 3461: RFC 6531 §3.1 (10): what
+/// RFC 1870 §3 (26 octets), RFC 6152 §2 (17), RFC 4954 §4 (500), RFC 3461, RFC 6531 §3.1 (10), RFC 8689 §2: what
 /// parameters add to a MAIL command.
-const MAIL_EXTENSION_OCTETS: usize = 26 + 17 + 500 + 10 + dsn::MAIL_OCTETS;
+const MAIL_EXTENSION_OCTETS: usize = 26 + 17 + 500 + 10 + dsn::MAIL_OCTETS + require_tls::MAIL_OCTETS;
 /// Octets reserved for content on the word of a SIZE parameter.
 const RESERVED_OCTETS_MAX: u64 = 256 * 1024;
 
@@ -316,7 +317,12 @@ impl Server {
         }
         let extended = self.hello.as_ref().is_some_and(|hello| hello.extended);
         let notifications = self.settings.notifications;
-        let offered = envelope::Offered { extended, notifications, repertoire: Repertoire::Ascii };
+        let require_tls = match (self.settings.require_tls, self.tls) {
+            (false, _) => envelope::TlsNeed::NotKept,
+            (true, false) => envelope::TlsNeed::NotInClear,
+            (true, true) => envelope::TlsNeed::Kept,
+        };
+        let offered = envelope::Offered { extended, notifications, require_tls, repertoire: Repertoire::Ascii };
         let mail = match envelope::parse_mail(argument, offered) {
             Ok(mail) => mail,
             Err(reply) => return self.refuse_command(&reply, out),
@@ -326,10 +332,10 @@ impl Server {
             // RFC 1870 §6.1: said before the content is sent; no error of the client, who could not know.
             return self.answer(&replies::too_large(&self.settings.limits), out);
         }
-        let envelope::Mail { reverse_path, size, body, repertoire, returned, envelope_id } = mail;
+        let envelope::Mail { reverse_path, size, body, repertoire, returned, envelope_id, require_tls } = mail;
         self.transaction = Some(Transaction { recipients: 0, declared_octets: size, repertoire, chunks: None });
         self.pending = Some(Pending::Mail);
-        Some(Step::Mail { reverse_path, size, body, repertoire, returned, envelope_id })
+        Some(Step::Mail { reverse_path, size, body, repertoire, returned, envelope_id, require_tls })
     }
 
     fn rcpt(&mut self, argument: &str, out: &mut BytesMut) -> Option<Step> {
@@ -346,7 +352,8 @@ impl Server {
         }
         let repertoire = transaction.repertoire;
         let extended = self.hello.as_ref().is_some_and(|hello| hello.extended);
-        let offered = envelope::Offered { extended, notifications: self.settings.notifications, repertoire };
+        let (notifications, require_tls) = (self.settings.notifications, envelope::TlsNeed::NotKept);
+        let offered = envelope::Offered { extended, notifications, require_tls, repertoire };
         match envelope::parse_rcpt(argument, &self.settings.hostname, offered) {
             Err(reply) => self.refuse_command(&reply, out),
             Ok(envelope::Rcpt { address, notify, original }) => {

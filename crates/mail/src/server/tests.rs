@@ -17,7 +17,8 @@ mod scram;
 
 fn settings(tls: TlsOffer, auth: AuthOffer, bare_newlines: BareNewlines) -> Settings {
     let hostname = Domain::parse("mx.sample.example").unwrap();
-    Settings { hostname, tls, auth, bare_newlines, scram: false, notifications: false, limits: Limits::default() }
+    let (scram, notifications, require_tls) = (false, false, false);
+    Settings { hostname, tls, auth, bare_newlines, scram, notifications, require_tls, limits: Limits::default() }
 }
 
 /// A listener where anybody may send, as most tests need it.

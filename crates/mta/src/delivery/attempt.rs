@@ -18,6 +18,7 @@ mod sandbox;
 mod settling;
 
 use super::engine::{Engine, Row, expiry};
+use super::required::{Elsewhere, Lack, elsewhere};
 use super::send::{Link, NotWritten, Turn};
 use super::worker::{Batch, Opened, open};
 pub(crate) use asking::may_end;
@@ -56,6 +57,8 @@ enum Tried {
     Done(Box<Link>),
     /// It is settled or let go; the connection is not.
     Closed,
+    /// RFC 8689 §4.2.1: the row needs what this connection lacks.
+    Lacking(Box<Row>, Option<Timestamp>, Box<Link>, Lack),
     /// The connection had been closed by the peer while it was idle: on another one, as the same attempt.
     Again(Box<Row>, Option<Timestamp>),
 }
@@ -88,6 +91,21 @@ pub(crate) async fn deliver(engine: &Arc<Engine>, site: &Arc<str>, link: Box<Lin
                     break link;
                 }
                 Tried::Closed => return Ended::Closed,
+                Tried::Lacking(row, begun, given, lack) => match elsewhere(engine, site, given, lack).await {
+                    Elsewhere::Link(fresh) => (entry, started, link) = (*row, begun, fresh),
+                    Elsewhere::Nowhere(lack, kept) => {
+                        settling::unprotected(engine, &row, begun, lack).await;
+                        batch.done();
+                        match kept {
+                            Some(kept) => break kept,
+                            None => return Ended::Closed,
+                        }
+                    }
+                    Elsewhere::Later(trouble) => {
+                        settling::unreached(engine, &row, begun, trouble).await;
+                        return Ended::Closed;
+                    }
+                },
                 Tried::Again(row, begun) => {
                     (entry, started) = (*row, begun);
                     match open(engine, site).await {
@@ -185,6 +203,12 @@ async fn attempt(
     known: Option<Known>,
     started: Option<Timestamp>,
 ) -> Tried {
+    let asks = entry.row.content.as_ref().is_some_and(|content| letter::require_tls(content).is_asked());
+    // With its time over it ends as any other.
+    let lives = entry.row.row.expires_at > engine.store.now();
+    if let Some(lack) = link.lacks().filter(|_| asks && lives) {
+        return Tried::Lacking(Box::new(entry), started, link, lack);
+    }
     let peer = (link.security(), link.capabilities());
     let Some((letter, known)) = write_letter(engine, &entry, peer, known, started).await else {
         return Tried::Done(link);
@@ -254,7 +278,7 @@ async fn exchange(
     let carried = link.carried();
     // The start is written while the envelope is on its way; both are there before any content leaves.
     let (turn, start) = tokio::join!(link.envelope(), start(engine, row, begun_at, started.is_some()));
-    let trial = Trial { engine, site, begun_at, evidence: link.evidence() };
+    let trial = Trial { engine, site, begun_at, evidence: link.evidence() + letter.evidence() };
     // A closed connection that was idle, and 421 for too many messages on one: A4 C4, C7.
     let again = carried > 0
         && match &turn {

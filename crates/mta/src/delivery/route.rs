@@ -10,16 +10,20 @@
 
 pub(crate) mod lookup;
 pub(crate) mod public;
+mod shown;
 
 use super::security::dane::Dane;
 use super::security::sts::{Mode, Policy, Sts};
-use super::security::{Basis, Demand};
+use super::security::{Basis, Demand, tlsrpt};
 use super::settings::{Settings, Smarthost, TlsPolicy};
 use super::spread;
+use super::tally::Tally;
+use super::tls::TlsFailure;
 use hickory_resolver::net::NetError;
-use lookup::{Addresses, Dns, Exchangers, Located, Pinned};
+use lookup::{Addresses, Dns, Exchangers, Located, Pinned, Texts};
 use mail::reply::EnhancedCode;
 use public::is_public;
+pub use shown::{DomainSecurity, ExchangerSecurity, PolicySecurity};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -39,6 +43,10 @@ pub(crate) struct Hop {
     pub(crate) demand: Demand,
     /// Who says so.
     pub(crate) basis: Basis,
+    /// What is wrong with it already, where that is only told and not acted upon: a policy in testing does not name it.
+    pub(crate) lapse: Option<TlsFailure>,
+    /// That it is the domain's exchanger is known by DNSSEC, by an enforced policy, or from the operator himself.
+    pub(crate) is_found_securely: bool,
 }
 
 /// Where to go.
@@ -116,6 +124,7 @@ pub(crate) struct Router {
     dns: Dns,
     sts: Option<Sts>,
     smarthost: Option<Smarthost>,
+    tally: Tally,
     mx_port: u16,
     allows_private: bool,
 }
@@ -135,13 +144,43 @@ impl Router {
     pub(crate) fn new(settings: &Settings, store: Option<Arc<Store>>) -> Result<Self, NoRouter> {
         // A node that never encrypts speaks to a sink of its own, and asks nobody what he demands.
         let store = store.filter(|_| settings.tls != TlsPolicy::None);
+        // Of the operator's own next hop no domain is told anything.
+        let counts = settings.tls_reports.is_some() && settings.smarthost.is_none();
+        let tally = if counts { Tally::counting() } else { Tally::default() };
         Ok(Self {
             dns: Dns::new(settings)?,
-            sts: store.map(|store| Sts::new(settings, store)).transpose()?,
+            sts: store.map(|store| Sts::new(settings, store, tally.clone())).transpose()?,
             smarthost: settings.smarthost.clone(),
+            tally,
             mx_port: settings.mx_port,
             allows_private: settings.allows_private,
         })
+    }
+
+    /// Where a domain wants reports on TLS to go. Nothing when DNS did not answer.
+    pub(crate) async fn report_places(&self, domain: &str) -> Option<Vec<tlsrpt::Place>> {
+        match self.dns.texts(&format!("_smtp._tls.{domain}")).await {
+            Texts::Some(texts) => Some(tlsrpt::places(&texts)),
+            Texts::None => Some(Vec::new()),
+            Texts::Fault => None,
+        }
+    }
+
+    /// Hands a report to a host; was it taken?
+    pub(crate) async fn post_report(&self, to: (&str, u16, &str), kind: &str, octets: &[u8]) -> bool {
+        match &self.sts {
+            Some(sts) => sts.fetcher().post(&self.dns, to, kind, octets).await,
+            None => false,
+        }
+    }
+
+    /// What is kept of a domain's policy of MTA-STS.
+    pub(crate) async fn kept_policy(&self, domain: &str) -> Option<(String, Policy)> {
+        self.sts.as_ref()?.kept(domain).await
+    }
+
+    pub(crate) const fn tally(&self) -> &Tally {
+        &self.tally
     }
 
     /// Says it when the resolver does not hand on what is needed to validate: all mail waits then.
@@ -182,6 +221,8 @@ impl Router {
             address: SocketAddr::new(ip, smarthost.port),
             demand: Demand::Opportunistic,
             basis: Basis::NoPolicy,
+            lapse: None,
+            is_found_securely: true,
         };
         if let Ok(ip) = smarthost.host.parse::<IpAddr>() {
             return Route::Way(Way { hops: vec![hop(ip)], exchangers: Arc::new([smarthost.host.clone()]) });
@@ -272,6 +313,7 @@ impl<'a> Plan<'a> {
         let (demand, basis) = match dane {
             Err(()) => {
                 // RFC 7672 §2.1.2: passed over, never reached without what its records would say.
+                self.none(Basis::Tlsa, host, TlsFailure::Dnssec);
                 self.later = Some("the TLSA records of the domain's exchangers cannot be had");
                 return;
             }
@@ -282,6 +324,11 @@ impl<'a> Plan<'a> {
                 None => return,
             },
         };
+        // RFC 8689 §4.2.1 (1). Without MX records the host is the domain itself: signed, or it is not known.
+        let is_known = is_secure && (host != self.site || !found.bases.is_empty());
+        let is_found_securely = is_known || (basis == Basis::Sts && demand == Demand::Named);
+        let tested = self.policy.iter().flatten().any(|policy| policy.mode == Mode::Testing && !policy.names(host));
+        let lapse = (basis == Basis::Sts && tested).then_some(TlsFailure::Other);
         let host: Arc<str> = host.into();
         for ip in found.ips.into_iter().take(HOPS_MAX) {
             if !self.router.allows_private && !is_public(ip) {
@@ -289,7 +336,8 @@ impl<'a> Plan<'a> {
                 continue;
             }
             let address = SocketAddr::new(ip, self.router.mx_port);
-            self.hops.push(Hop { host: Arc::clone(&host), address, demand: demand.clone(), basis });
+            let (host, demand) = (Arc::clone(&host), demand.clone());
+            self.hops.push(Hop { host, address, demand, basis, lapse, is_found_securely });
         }
     }
 
@@ -312,10 +360,18 @@ impl<'a> Plan<'a> {
                 Mode::Testing => Some((Demand::Opportunistic, Basis::Sts)),
                 Mode::Enforce if policy.names(host) => Some((Demand::Named, Basis::Sts)),
                 Mode::Enforce => {
+                    self.none(Basis::Sts, host, TlsFailure::Other);
                     self.later = Some("the domain's MTA-STS policy names none of its exchangers");
                     None
                 }
             },
+        }
+    }
+
+    /// It comes to no session there, and that is counted.
+    fn none(&self, basis: Basis, host: &str, failure: TlsFailure) {
+        if let Some(sts) = &self.router.sts {
+            self.router.tally.none(sts.now(), self.site, basis, host, failure);
         }
     }
 

@@ -8,6 +8,7 @@
 pub(crate) mod dane;
 pub(crate) mod der;
 pub(crate) mod sts;
+pub(crate) mod tlsrpt;
 
 use dane::Dane;
 use std::sync::Arc;
@@ -26,6 +27,14 @@ pub(crate) enum Demand {
 }
 
 impl Demand {
+    /// As a report has it, in lines (RFC 8460 §4.4, `policy-string`); nothing for what is kept elsewhere.
+    pub(crate) fn stated(&self, octets_max: usize) -> String {
+        match self {
+            Self::Dane(dane) => dane.stated(octets_max),
+            Self::Opportunistic | Self::Encrypted | Self::Named => String::new(),
+        }
+    }
+
     /// May mail go there in clear?
     pub(crate) const fn allows_clear(&self) -> bool {
         matches!(self, Self::Opportunistic)

@@ -6,15 +6,18 @@
 //! Never: a retry, a decision whether to send, a log line with what the peer said.
 //! Standards: RFC 5321 §4.5.3.2 (timeouts), RFC 3207 (STARTTLS), RFC 2920 (written as one group), RFC 3030 (chunks).
 
+use super::required::Lack;
 use super::route::Hop;
 use super::scheduler::{Against, Berth};
+use super::security::Basis;
 use super::settings::{Settings, Timeouts, TlsPolicy};
-use super::tls::{Authenticated, Seen, Tls};
+use super::tls::{Authenticated, Seen, Tls, TlsFailure};
 use bytes::BytesMut;
 use gate::Clearance;
 use gate::facts::Connection;
 use mail::client::{
-    BeginError, BodyError, Capabilities, Client, ClientSettings, Interrupted, Outcome, Stage, Step, TlsUse, Transaction,
+    BeginError, BodyError, Capabilities, Client, ClientSettings, Failure, Interrupted, Outcome, Stage, Step, TlsUse,
+    Transaction,
 };
 use model::Timestamp;
 use std::io;
@@ -45,8 +48,16 @@ pub(crate) struct Dialer {
 pub(crate) enum NotOpened {
     /// The address does not answer, or not as a mail server.
     Unreachable(&'static str),
-    /// The TLS handshake failed.
-    Handshake,
+    /// The TLS that is asked for did not come about.
+    Handshake(Broken),
+}
+
+/// How TLS did not come about.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Broken {
+    pub(crate) failure: TlsFailure,
+    /// This node's address on the connection.
+    pub(crate) local: Option<IpAddr>,
 }
 
 impl Dialer {
@@ -83,7 +94,8 @@ impl Dialer {
         };
         // A group of commands and a final dot are written whole: waiting for more would only delay them.
         let _ = stream.set_nodelay(true);
-        let ehlo_name = hello_name(&self.ehlo_name, stream.local_addr().ok());
+        let local = stream.local_addr().ok();
+        let ehlo_name = hello_name(&self.ehlo_name, local);
         let mut link = Link {
             wire: Some(Wire::Plain(stream)),
             client: Client::new(ClientSettings { ehlo_name, tls }),
@@ -91,6 +103,7 @@ impl Dialer {
             out: BytesMut::with_capacity(READ_OCTETS),
             timeouts: self.timeouts,
             seen: None,
+            local: local.map(|local| local.ip()),
             carried: 0,
             opened_at: now,
             hop: hop.clone(),
@@ -101,6 +114,10 @@ impl Dialer {
             match link.step().await {
                 Ok(Step::Ready) => return Ok(link),
                 Ok(Step::StartTls) => self.encrypt(&mut link, hop).await?,
+                Ok(Step::Failed(Failure::TlsUnavailable(_))) => {
+                    let (failure, local) = (TlsFailure::NotOffered, link.local);
+                    return Err(NotOpened::Handshake(Broken { failure, local }));
+                }
                 Ok(_) => return Err(NotOpened::Unreachable("the greeting was refused")),
                 Err(trouble) => return Err(NotOpened::Unreachable(trouble)),
             }
@@ -117,7 +134,11 @@ impl Dialer {
                 link.seen = Some(self.tls.seen(&stream, hop));
                 link.wire = Some(Wire::Tls(Box::new(stream)));
             }
-            Ok(Err(_)) | Err(_) => return Err(NotOpened::Handshake),
+            Ok(Err(error)) => {
+                let (failure, local) = (TlsFailure::of(&error, &hop.demand), link.local);
+                return Err(NotOpened::Handshake(Broken { failure, local }));
+            }
+            Err(_) => return Err(NotOpened::Handshake(Broken { failure: TlsFailure::Other, local: link.local })),
         }
         link.client.tls_established(&mut link.input, &mut link.out);
         Ok(())
@@ -176,6 +197,8 @@ pub(crate) struct Link {
     timeouts: Timeouts,
     /// What was had of TLS.
     seen: Option<Seen>,
+    /// This node's address on it.
+    local: Option<IpAddr>,
     /// Transactions that came to their end.
     carried: u32,
     opened_at: Timestamp,
@@ -255,6 +278,37 @@ impl Link {
             (Some(Wire::Plain(_)), _) => Connection::Clear,
             (None, _) => Connection::NotYet,
         }
+    }
+
+    /// RFC 8689 §4.2.1: what is missing for a message that asks for TLS; nothing where it may go here.
+    pub(crate) fn lacks(&self) -> Option<Lack> {
+        if !self.hop.is_found_securely {
+            Some(Lack::Exchanger)
+        } else if self.security() != Connection::Verified {
+            Some(Lack::Tls)
+        } else if !self.capabilities().require_tls {
+            Some(Lack::Promise)
+        } else {
+            None
+        }
+    }
+
+    /// May a new connection be more than this one? By another hop, or by the same where TLS was given up too soon.
+    pub(crate) fn may_differ(&self, hop: &Hop) -> bool {
+        self.hop != *hop || (self.seen.is_none() && self.capabilities().start_tls)
+    }
+
+    /// What became of TLS, for a report: this node's address, and why it is not what is asked for. Nothing where it was
+    /// announced and given up.
+    pub(crate) fn session(&self) -> Option<(Option<IpAddr>, Option<TlsFailure>)> {
+        let failure = match &self.seen {
+            // RFC 8460 §4.3: a policy that is only tested is reported as if it held.
+            Some(seen) if self.hop.basis == Basis::Sts => seen.lapse,
+            Some(_) => None,
+            None if self.capabilities().start_tls => return None,
+            None => Some(TlsFailure::NotOffered),
+        };
+        Some((self.local, failure))
     }
 
     /// GDPR Art. 32: how the message travelled, in a line for its attempt.

@@ -3,6 +3,7 @@
 use super::shaping::Shaping;
 use super::shaping::book::SiteRule;
 use crate::notices::Notices;
+use crate::tls_reports::TlsReports;
 use crate::way_out::Pages;
 use rustls::pki_types::CertificateDer;
 use std::fmt;
@@ -44,6 +45,10 @@ pub struct Settings {
     pub pages: Option<Pages>,
     /// Who tells clients what became of their mail (RFC 3461). Without, nobody does.
     pub notices: Option<Notices>,
+    /// In whose name reports on TLS leave: a controller, the operator's own account.
+    pub tls_reports_by: Option<String>,
+    /// Who writes reports on TLS to receiving domains (RFC 8460). Without, nobody does, and nothing is counted.
+    pub tls_reports: Option<TlsReports>,
 }
 
 impl Settings {
@@ -66,6 +71,8 @@ impl Settings {
             site_retry_first: Duration::from_secs(5),
             pages: None,
             notices: None,
+            tls_reports_by: None,
+            tls_reports: None,
         }
     }
 }
@@ -143,6 +150,8 @@ pub struct Timeouts {
     pub quit: Duration,
     /// RFC 8461 §3.3: for an MTA-STS policy, from its first question to DNS on.
     pub policy: Duration,
+    /// Between two looks at which reports on TLS are due.
+    pub reports: Duration,
 }
 
 impl Default for Timeouts {
@@ -157,6 +166,7 @@ impl Default for Timeouts {
             final_dot: Duration::from_secs(600),
             quit: Duration::from_secs(2),
             policy: Duration::from_secs(20),
+            reports: Duration::from_secs(60),
         }
     }
 }

@@ -51,10 +51,68 @@ pub(crate) enum Authenticated {
     Dane,
 }
 
+/// Why a session did not become what its policy asks for: the words of RFC 8460 §4.3.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum TlsFailure {
+    NotOffered,
+    HostMismatch,
+    Expired,
+    NotTrusted,
+    /// The TLSA records do not name the certificate, or are of no use.
+    Tlsa,
+    /// The TLSA records could not be had, or their signatures do not hold.
+    Dnssec,
+    PolicyFetch,
+    PolicyInvalid,
+    /// Anything else.
+    Other,
+}
+
+impl TlsFailure {
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::NotOffered => "starttls-not-supported",
+            Self::HostMismatch => "certificate-host-mismatch",
+            Self::Expired => "certificate-expired",
+            Self::NotTrusted => "certificate-not-trusted",
+            Self::Tlsa => "tlsa-invalid",
+            Self::Dnssec => "dnssec-invalid",
+            Self::PolicyFetch => "sts-policy-fetch-error",
+            Self::PolicyInvalid => "sts-policy-invalid",
+            Self::Other => "validation-failure",
+        }
+    }
+
+    /// Of a handshake that failed.
+    pub(crate) fn of(error: &std::io::Error, demand: &Demand) -> Self {
+        match error.get_ref().and_then(|error| error.downcast_ref::<rustls::Error>()) {
+            Some(error) => Self::of_tls(error, demand),
+            None => Self::Other,
+        }
+    }
+
+    fn of_tls(error: &rustls::Error, demand: &Demand) -> Self {
+        let rustls::Error::InvalidCertificate(error) = error else { return Self::Other };
+        match error {
+            CertificateError::ApplicationVerificationFailure if matches!(demand, Demand::Dane(_)) => Self::Tlsa,
+            CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => Self::HostMismatch,
+            CertificateError::Expired
+            | CertificateError::ExpiredContext { .. }
+            | CertificateError::NotValidYet
+            | CertificateError::NotValidYetContext { .. } => Self::Expired,
+            // Of an authority that only has the name of a trusted one.
+            CertificateError::UnknownIssuer | CertificateError::BadSignature => Self::NotTrusted,
+            _ => Self::Other,
+        }
+    }
+}
+
 /// What was had of a connection: evidence for GDPR Art. 32.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Seen {
     pub(crate) authenticated: Authenticated,
+    /// What the certificate lacks to hold for the exchanger's name, where nobody asked that it did.
+    pub(crate) lapse: Option<TlsFailure>,
     basis: Basis,
     version: &'static str,
     cipher: String,
@@ -117,11 +175,13 @@ impl Tls {
     pub(crate) fn seen(&self, stream: &TlsStream<TcpStream>, hop: &Hop) -> Seen {
         let connection: &ConnectionCommon<_> = stream.get_ref().1;
         let chain = connection.peer_certificates().unwrap_or_default();
-        let authenticated = match &hop.demand {
-            Demand::Dane(_) => Authenticated::Dane,
-            Demand::Named => Authenticated::Named,
-            Demand::Opportunistic | Demand::Encrypted if self.is_named(chain, hop) => Authenticated::Named,
-            Demand::Opportunistic | Demand::Encrypted => Authenticated::No,
+        let (authenticated, lapse) = match &hop.demand {
+            Demand::Dane(_) => (Authenticated::Dane, None),
+            Demand::Named => (Authenticated::Named, None),
+            Demand::Opportunistic | Demand::Encrypted => match self.is_named(chain, hop) {
+                Ok(()) => (Authenticated::Named, None),
+                Err(lapse) => (Authenticated::No, Some(lapse)),
+            },
         };
         let version = match connection.protocol_version() {
             Some(ProtocolVersion::TLSv1_3) => "TLS 1.3",
@@ -137,21 +197,23 @@ impl Tls {
                 let _ = write!(fingerprint, "{octet:02x}");
             }
         }
-        Seen { authenticated, basis: hop.basis, version, cipher, fingerprint }
+        Seen { authenticated, lapse, basis: hop.basis, version, cipher, fingerprint }
     }
 
     /// Would the certificate hold for the exchanger's name, had it been asked to?
-    fn is_named(&self, chain: &[CertificateDer<'_>], hop: &Hop) -> bool {
-        let Some((server, rest)) = chain.split_first() else { return false };
+    fn is_named(&self, chain: &[CertificateDer<'_>], hop: &Hop) -> Result<(), TlsFailure> {
+        let Some((server, rest)) = chain.split_first() else { return Err(TlsFailure::Other) };
         let algorithms = self.provider.signature_verification_algorithms;
         let name = ServerName::try_from(hop.host.to_string()).unwrap_or_else(|_| ServerName::from(hop.address.ip()));
         // Else the peer has not shown that the key is his: see [`Anyone`].
-        is_checkable(server, algorithms)
-            && ParsedCertificate::try_from(server).is_ok_and(|parsed| {
-                let (roots, now) = (&self.roots, UnixTime::now());
-                verify_server_cert_signed_by_trust_anchor(&parsed, roots, rest, now, algorithms.all).is_ok()
-                    && verify_server_name(&parsed, &name).is_ok()
-            })
+        if !is_checkable(server, algorithms) {
+            return Err(TlsFailure::NotTrusted);
+        }
+        let parsed = ParsedCertificate::try_from(server).map_err(|_| TlsFailure::Other)?;
+        let (roots, now) = (&self.roots, UnixTime::now());
+        verify_server_cert_signed_by_trust_anchor(&parsed, roots, rest, now, algorithms.all)
+            .and_then(|()| verify_server_name(&parsed, &name))
+            .map_err(|error| TlsFailure::of_tls(&error, &hop.demand))
     }
 }
 

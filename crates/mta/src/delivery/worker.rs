@@ -192,7 +192,9 @@ async fn dial(engine: &Engine, site: &Arc<str>, hops: &[Hop], berth: Berth) -> O
         let mut clear = hop.demand.allows_clear() && engine.with(|picture| picture.is_tls_broken(site, now));
         // RFC 7435: a handshake that fails must not keep back mail that would have gone in clear; once more without.
         for _ in 0..2 {
-            match engine.dialer.dial(hop, clear, now).await {
+            let dialled = engine.dialer.dial(hop, clear, now).await;
+            tell(engine, (site, hop), &dialled, now);
+            match dialled {
                 Ok(mut link) => {
                     link.take_place(berth, is_own);
                     return Opened::Link(Box::new(link));
@@ -201,12 +203,12 @@ async fn dial(engine: &Engine, site: &Arc<str>, hops: &[Hop], berth: Berth) -> O
                     trouble = why;
                     break;
                 }
-                Err(NotOpened::Handshake) if engine.dialer.may_go_clear(hop) && !clear => {
+                Err(NotOpened::Handshake(_)) if engine.dialer.may_go_clear(hop) && !clear => {
                     counter!("postern_delivery_tls_failures_total").increment(1);
                     engine.with(|picture| picture.tls_broke(site, Some(now.plus(TLS_BROKEN_FOR))));
                     clear = true;
                 }
-                Err(NotOpened::Handshake) => {
+                Err(NotOpened::Handshake(_)) => {
                     counter!("postern_delivery_tls_failures_total").increment(1);
                     // What is demanded may be the domain's own demand.
                     against = Against::Domain;
@@ -217,6 +219,19 @@ async fn dial(engine: &Engine, site: &Arc<str>, hops: &[Hop], berth: Berth) -> O
         }
     }
     Opened::Failed(against, trouble)
+}
+
+/// RFC 8460 §4: what became of TLS is counted for the domain.
+pub(crate) fn tell(engine: &Engine, to: (&str, &Hop), dialled: &Result<Link, NotOpened>, now: Timestamp) {
+    let (local, failure) = match dialled {
+        Ok(link) => match link.session() {
+            Some(session) => session,
+            None => return,
+        },
+        Err(NotOpened::Handshake(broken)) => (broken.local, Some(broken.failure)),
+        Err(NotOpened::Unreachable(_)) => return,
+    };
+    engine.router.tally().session(now, to, local, failure);
 }
 
 /// The connection goes over to another domain of the receiver: as it is, where a new one would be the same, else as a

@@ -11,6 +11,7 @@ use mail::address::{Address, Repertoire, ReversePath};
 use mail::dsn::{EnvelopeId, Notify, OriginalRecipient, Return};
 use mail::header::{HeaderBlock, HeaderError, Limits, check_submission};
 use mail::message::{Facts, MessageError, Received, ensure_lines_at_most_998, prepare_head};
+use mail::require_tls::RequireTls;
 use model::MessageId;
 use model::message::{Draft, Heads, Notice};
 use store::{Authority, Store};
@@ -69,13 +70,18 @@ pub struct Asked {
     pub envelope_id: Option<EnvelopeId>,
     /// RFC 6531 §3.4: whether header fields may be outside ASCII.
     pub repertoire: Repertoire,
+    /// RFC 8689 §4.1.
+    pub require_tls: RequireTls,
 }
 
 impl Asked {
     fn notices(&self, store: &Store, authority: &Authority, recipients: &[Named]) -> Vec<Notice> {
         let reader = own(store, authority, &self.reverse_path);
         let id = self.envelope_id.as_ref();
-        let notice = |to: &Named| Notice::of(reader.as_ref(), self.returned, id, to.notify, to.original.as_ref());
+        let notice = |to: &Named| {
+            let notice = Notice::of(reader.as_ref(), self.returned, id, to.notify, to.original.as_ref());
+            notice.requiring(self.require_tls)
+        };
         recipients.iter().map(notice).collect()
     }
 }

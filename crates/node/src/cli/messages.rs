@@ -90,6 +90,9 @@ fn shown(told: &Value, traced: bool) -> String {
             let _ = write!(out, ", {before}{value}");
         }
     }
+    if told["require_tls"] == true {
+        out.push_str(", with REQUIRETLS");
+    }
     out.push('\n');
     for item in told["timeline"].as_array().into_iter().flatten() {
         let _ = write!(out, "{} {}", word(item, "at"), word(item, "event"));

@@ -259,6 +259,7 @@ fn delivery(values: &Values, hostname: &Domain) -> anyhow::Result<DeliverySettin
     delivery.sites = sites(values)?;
     delivery.smarthost = values.text(&keys::SINK).map(smarthost).transpose()?;
     delivery.pages = pages(values)?;
+    delivery.tls_reports_by = values.text(&keys::TLS_REPORTS).map(str::to_owned);
     Ok(delivery)
 }
 

@@ -233,6 +233,12 @@ keys! {
          them. Stands before the table of providers; `postern sites` stands before it.",
         "[\"google connections=10 per_minute=600\", \"mx.example.org connections=2\"]",
     );
+    TLS_REPORTS = Key::of("delivery.tls_reports", "tls-reports", Kind::Text).says(
+        "Report daily on TLS to receiving domains that ask for it (RFC 8460), in the name of this controller: the \
+         operator's own account, with a verified domain and an instruction for service mail. Without it nothing is \
+         counted and nobody is told. The report names the operator and his contact, as `operator` says them.",
+        "\"Example Mail Ltd\"",
+    );
     SMTP_CONNECTIONS = Key::of("limits.smtp_connections", "smtp-connections", ANY)
         .or("2000")
         .unit("connections")

@@ -44,6 +44,8 @@ tables! {
     Host = "host",
     AcmeAccount = "acme_account",
     TransportPolicy = "transport_policy",
+    TlsSession = "tls_session",
+    TlsReport = "tls_report",
     SiteOrder = "site_order",
     SiteState = "site_state",
     Credential = "credential",

@@ -32,7 +32,7 @@ enum In {
 }
 
 /// All lists. A text that is in none of them is prepared by no test, and so by the compiler's word never used.
-const LISTS: [(Of, In, &[Statement]); 22] = [
+const LISTS: [(Of, In, &[Statement]); 23] = [
     (Of::Both, In::Main, POLICY),
     (Of::Both, In::Main, SPOOL),
     (Of::General, In::Main, PERMISSION),
@@ -44,6 +44,7 @@ const LISTS: [(Of, In, &[Statement]); 22] = [
     (Of::General, In::Main, TOMBSTONE_TEXTS),
     (Of::General, In::Main, FEEDBACK),
     (Of::General, In::Main, TRANSPORT),
+    (Of::General, In::Main, TLS_REPORTS),
     (Of::General, In::Main, SITES),
     (Of::General, In::Main, QUEUE_TEXTS),
     (Of::Both, In::Main, JOURNAL),
@@ -291,6 +292,7 @@ fn every_text_is_used_by_the_engines_that_it_is_for_and_by_no_other() {
         "rotation",
         "feedback",
         "transport",
+        "tls_reports",
         "authority",
         "accounts",
         "tombstones",

@@ -51,6 +51,9 @@ pub(crate) struct Message {
     /// The ENVID of the SMTP transaction it came with (RFC 3461): the client's own name for it.
     #[serde(skip_serializing_if = "Option::is_none")]
     envelope_id: Option<String>,
+    /// RFC 8689: it leaves over TLS to receivers that are known and ask the same of the next, or not at all.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    require_tls: bool,
     /// `queued`, `held`, `delivered`, `bounced`, `stopped`, `expired` or, for what was sent with a credential of the
     /// sandbox, `sandboxed`: nothing of it left.
     state: String,
@@ -126,6 +129,7 @@ fn shown(view: MessageView) -> Message {
         metadata,
         tags,
         envelope_id: view.envelope_id,
+        require_tls: view.require_tls.is_asked(),
         state: view.state.as_str().to_owned(),
         accepted_at: rfc3339(view.accepted_at),
         timeline: view.timeline.into_iter().map(happened).collect(),

@@ -33,6 +33,8 @@ mod postfix;
 mod queueing;
 mod raw;
 mod reimport;
+mod reporting;
+mod requiring;
 mod routes;
 mod sandbox;
 mod showing;

@@ -10,6 +10,7 @@ mod configured;
 mod database_away;
 mod database_refused;
 mod demo_file;
+mod domain_security;
 mod evidencing;
 mod failover;
 mod figures;

@@ -34,8 +34,8 @@ async fn answered(demo: &Demo, key: &str, stream: &str, to: &str) -> (u16, Optio
 
 async fn goes_on(archive: &Path) {
     let folder = tempfile::tempdir().unwrap();
-    let unpacked = run("tar", &["--extract", "--gzip", "--file", word(archive), "--directory", word(folder.path())]);
-    assert_eq!(unpacked.await.code, 0);
+    let words = ["--extract", "--gzip", "--file", word(archive), "--directory", word(folder.path())];
+    assert_eq!(run("tar", &words).await.code, 0);
     let kept: Value = serde_json::from_slice(&fs::read(folder.path().join("kept.json")).unwrap()).unwrap();
     let text = |name: &str| kept[name].as_str().unwrap().to_owned();
     let mx = FakeMx::start().await.unwrap();

@@ -18,6 +18,7 @@ fn server() -> Server {
         bare_newlines: BareNewlines::Reject,
         scram: false,
         notifications: true,
+        require_tls: true,
         limits: Limits::default(),
     }))
 }

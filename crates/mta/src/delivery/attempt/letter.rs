@@ -11,6 +11,7 @@ use crate::delivery::engine::Engine;
 use gate::Rule;
 use mail::address::Repertoire;
 use mail::client::{BodyKind, Capabilities, Notices, Transaction};
+use mail::require_tls::RequireTls;
 use model::Timestamp;
 use model::message::Notice;
 use std::time::Duration;
@@ -112,12 +113,24 @@ impl Letter {
             body: if plain { BodyKind::SevenBit } else { BodyKind::EightBitMime },
             repertoire: if named && head.is_ascii() { Repertoire::Ascii } else { Repertoire::Utf8 },
             notices: notice.as_deref().map(asked).unwrap_or_default(),
+            require_tls: require_tls(&self.content),
         }
+    }
+
+    /// What was asked of its way, and had, beside what the connection was.
+    pub(super) fn evidence(&self) -> &'static str {
+        // `Transaction::check` lets it go to no other peer.
+        if require_tls(&self.content).is_asked() { "REQUIRETLS demanded and promised\n" } else { "" }
     }
 
     pub(super) fn parts(&self) -> [&[u8]; 3] {
         [&self.signatures, &self.content.head, &self.content.body]
     }
+}
+
+/// RFC 8689 §4.1: as it came in.
+pub(super) fn require_tls(content: &Content) -> RequireTls {
+    content.notice.as_ref().map(|notice| notice.require_tls()).unwrap_or_default()
 }
 
 /// RFC 3461 §5.2: passed on as it came.

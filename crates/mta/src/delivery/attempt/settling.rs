@@ -7,12 +7,14 @@
 
 use super::super::engine::{Engine, Row};
 use super::super::outcome::reply::{Answer, Blame, Judgement, Press, Stage, judge, press, retry_due};
+use super::super::required::Lack;
 use super::super::scheduler::Against;
 use super::super::send::Link;
 use super::super::spread::seed_of;
 use super::super::worker::failed;
-use super::asking::Facing;
+use super::asking::{Facing, face};
 use super::{STORE_AGAIN, Tried};
+use gate::facts::Connection;
 use mail::client::{BeginError, Lost, Stage as Place};
 use model::Timestamp;
 use std::sync::Arc;
@@ -261,6 +263,7 @@ pub(super) async fn unfit(
         BeginError::EightBitBody => "5.6.3",
         // RFC 6531 §3.2: nothing is written instead; only a domain has another form, and that one leaves in it anyway.
         BeginError::NeedsUtf8 => "5.6.7",
+        BeginError::NeedsRequireTls => "5.7.30",
         BeginError::Recipients | BeginError::TooManyRecipients { .. } | BeginError::Path => "5.1.3",
         BeginError::NotReady => "4.3.0",
     };
@@ -274,6 +277,28 @@ pub(super) async fn unfit(
     outcome.enhanced = Some(enhanced.to_owned());
     engine.settle(outcome).await;
     if error == BeginError::NotReady { Tried::Closed } else { Tried::Done(link) }
+}
+
+/// RFC 8689 §4.2.1: no exchanger of the domain will do, and that is its end; unless the gate has something against it.
+pub(super) async fn unprotected(engine: &Engine, entry: &Row, started: Option<Timestamp>, lack: Lack) {
+    let row = &entry.row.row;
+    if let Some(facing) = face(engine, row, Connection::Verified, None).await {
+        return settle_gate(engine, entry, facing, started, String::new()).await;
+    }
+    let now = engine.store.now();
+    // How a domain's hosts are set up says nothing of its mailboxes.
+    let verdict = OutcomeKind::Bounced { suppress: Suppress::No };
+    let mut outcome = plain_outcome(row.clone(), started, now, verdict, format!("{}\n", lack.sentence()));
+    outcome.enhanced = Some(lack.enhanced().to_string());
+    engine.settle(outcome).await;
+}
+
+/// Not every exchanger of the domain could be asked whether it will do.
+pub(super) async fn unreached(engine: &Engine, entry: &Row, started: Option<Timestamp>, trouble: &str) {
+    let (row, now) = (entry.row.row.clone(), engine.store.now());
+    let transcript = format!("REQUIRETLS demanded, and not every exchanger could be asked: {trouble}\n");
+    let verdict = OutcomeKind::Deferred { due: due_of(&row, Judgement::Later, now) };
+    engine.settle(plain_outcome(row, started, now, verdict, transcript)).await;
 }
 
 /// The row is no longer in hand, and nothing is written about it.

@@ -10,6 +10,7 @@ use rustls::client::{verify_server_cert_signed_by_trust_anchor, verify_server_na
 use rustls::crypto::WebPkiSupportedAlgorithms;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
+use std::fmt;
 use std::sync::Arc;
 
 #[cfg(test)]
@@ -32,6 +33,14 @@ pub(crate) struct Tlsa {
     pub(crate) selector: u8,
     pub(crate) matching: u8,
     pub(crate) data: Vec<u8>,
+}
+
+impl fmt::Display for Tlsa {
+    /// As zone files have it (RFC 6698 §2.2).
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{} {} {} ", self.usage, self.selector, self.matching)?;
+        self.data.iter().try_for_each(|octet| write!(out, "{octet:02x}"))
+    }
 }
 
 impl Tlsa {
@@ -81,6 +90,22 @@ impl Dane {
     pub(crate) fn new(records: Vec<Tlsa>, base: &str, names: Vec<String>) -> Option<Self> {
         let records: Vec<Tlsa> = records.into_iter().filter(Tlsa::is_usable).collect();
         (!records.is_empty()).then(|| Self { records, base: base.into(), names })
+    }
+
+    /// Its records, a line for each, as many as there is room for.
+    pub(crate) fn stated(&self, octets_max: usize) -> String {
+        let mut stated = String::new();
+        for record in &self.records {
+            let line = record.to_string();
+            if stated.len() + line.len() >= octets_max {
+                break;
+            }
+            if !stated.is_empty() {
+                stated.push('\n');
+            }
+            stated.push_str(&line);
+        }
+        stated
     }
 
     /// Does a record name this server? `chain`: what it sent after its own certificate.

@@ -10,8 +10,11 @@
 mod fetch;
 mod policy;
 
+use super::Basis;
 use crate::delivery::route::lookup::{Dns, Texts};
 use crate::delivery::settings::Settings;
+use crate::delivery::tally::Tally;
+use crate::delivery::tls::TlsFailure;
 pub(crate) use fetch::Fetcher;
 use model::Timestamp;
 use parking_lot::Mutex;
@@ -34,6 +37,7 @@ pub(crate) struct Sts {
     store: Arc<Store>,
     fetcher: Fetcher,
     failed: Arc<Mutex<HashMap<String, Timestamp>>>,
+    tally: Tally,
 }
 
 /// The store could not say whether there is a policy.
@@ -43,8 +47,23 @@ pub(crate) struct Unknown;
 impl Sts {
     /// # Errors
     /// A root certificate in the settings is not one.
-    pub(crate) fn new(settings: &Settings, store: Arc<Store>) -> Result<Self, rustls::Error> {
-        Ok(Self { store, fetcher: Fetcher::new(settings)?, failed: Arc::default() })
+    pub(crate) fn new(settings: &Settings, store: Arc<Store>, tally: Tally) -> Result<Self, rustls::Error> {
+        Ok(Self { store, fetcher: Fetcher::new(settings)?, failed: Arc::default(), tally })
+    }
+
+    /// Who asks hosts by HTTPS.
+    pub(crate) const fn fetcher(&self) -> &Fetcher {
+        &self.fetcher
+    }
+
+    /// What is kept of a domain's policy, to tell what was applied.
+    pub(crate) async fn kept(&self, domain: &str) -> Option<(String, Policy)> {
+        let kept = self.store.transport_policy(domain).await.ok()??;
+        Some((kept.body.clone(), read(&kept)?))
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        self.store.now()
     }
 
     /// The policy that holds for a domain now.
@@ -77,8 +96,10 @@ impl Sts {
         if self.failed.lock().get(domain).is_some_and(|again| *again > now) {
             return None;
         }
-        let fetched = self.fetcher.fetch(dns, domain).await.and_then(|body| Some((Policy::parse(&body)?, body)));
-        let Some((policy, body)) = fetched else {
+        let body = self.fetcher.fetch(dns, domain).await;
+        let failure = if body.is_some() { TlsFailure::PolicyInvalid } else { TlsFailure::PolicyFetch };
+        let Some((policy, body)) = body.and_then(|body| Some((Policy::parse(&body)?, body))) else {
+            self.tally.none(now, domain, Basis::Sts, "", failure);
             let mut failed = self.failed.lock();
             if failed.len() >= FAILED_MAX {
                 failed.clear();

@@ -211,6 +211,21 @@ pub(in crate::copy) const TABLES: &[Table] = &[
             integer("seen"),
         ],
     ),
+    main(
+        "tls_session",
+        6,
+        &[
+            integer("day"),
+            text("domain"),
+            text("policy"),
+            text("failure"),
+            text("host"),
+            text("local"),
+            text("stated"),
+            integer("sessions"),
+        ],
+    ),
+    main("tls_report", 2, &[integer("day"), text("domain"), integer("claimed"), integer("done")]),
     main("transport_policy", 1, &[text("domain"), text("version"), text("body"), integer("fetched"), integer("ends")]),
     main(
         "domain",

@@ -173,15 +173,23 @@ async fn permission(store: &Arc<Store>, shop: ControllerId, news: model::StreamI
     let policy = crate::TransportPolicy { version, body, fetched, ends: fetched.plus(Duration::from_secs(86_400)) };
     store.keep_transport_policy("dest.example", &policy).await.unwrap();
     assert_eq!(store.transport_policy("dest.example").await.unwrap(), Some(policy));
-    let order = crate::SiteOrderRow { connections: Some(2), ..crate::sites::samples::order("google", store.now()) };
-    store.order_site(&order).await.unwrap();
-    store.tell_sites(&[crate::sites::samples::state("google", store.now())]).await.unwrap();
+    receivers(store).await;
     let import = store.begin_import(shop, "{}").await.unwrap();
     let row = WaitingRow { missing: "source".into(), row: "{}".into() };
     let (address, bases) = (address("asked").to_wire(), Vec::new());
     let person = ImportedPerson { line: 1, tag, address, bases, waiting: Some(row) };
     store.collect_some_tags(shop).await;
     store.import_people(&import, std::iter::once(person), &mut |_: &[(u64, ImportFate)]| ()).await.unwrap();
+}
+
+/// What is known of those who receive mail.
+async fn receivers(store: &Store) {
+    let sessions = crate::tls_reports::sample(store.now());
+    store.add_tls_sessions(std::slice::from_ref(&sessions)).await.unwrap();
+    assert!(store.claim_tls_report(sessions.day, &sessions.domain, store.now()).await.unwrap());
+    let order = crate::SiteOrderRow { connections: Some(2), ..crate::sites::samples::order("google", store.now()) };
+    store.order_site(&order).await.unwrap();
+    store.tell_sites(&[crate::sites::samples::state("google", store.now())]).await.unwrap();
 }
 
 /// Sends one message to some people.

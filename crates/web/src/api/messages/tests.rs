@@ -30,6 +30,7 @@ fn view() -> MessageView {
         to: Some("ada@dest.example".to_owned()),
         metadata: r#"{"metadata":{"order":"17"},"tags":["receipt"]}"#.to_owned(),
         envelope_id: None,
+        require_tls: mail::require_tls::RequireTls::No,
         state: MessageState::Delivered,
         accepted_at: at,
         timeline: vec![

@@ -4,7 +4,7 @@
 
 use bytes::Bytes;
 use mail::compose::{Attachment, ComposeError, Mailbox, compose};
-use model::message::{Draft, Heads};
+use model::message::{Draft, Heads, Notice};
 use model::{MessageId, PurposeId, StreamId, Timestamp};
 use store::Store;
 
@@ -41,7 +41,11 @@ pub(crate) fn draft(
         heads,
         body: composed.body.clone(),
         metadata: checked.metadata.clone(),
-        notices: Vec::new(),
+        notices: if checked.require_tls.is_asked() {
+            vec![Notice::default().requiring(checked.require_tls); ids.len()]
+        } else {
+            Vec::new()
+        },
     };
     Ok(Composed { draft, ids })
 }

@@ -16,6 +16,7 @@ use http::{HeaderMap, HeaderName};
 use mail::address::{Address, Repertoire, ReversePath};
 use mail::header::{HeaderBlock, Limits, check_submission, named_recipients, parse_mailbox, parse_mailboxes};
 use mail::message::canonical_crlf;
+use mail::require_tls::RequireTls;
 use model::PurposeId;
 use mta::submission::{Asked, ContentError, Named, ReceivedBy, content};
 use serde::Deserialize;
@@ -36,6 +37,8 @@ use crate::router::Fault;
 pub(crate) const RAW_OCTETS_MAX: usize = 25 * 1024 * 1024;
 /// To whom. Several fields are read as one list.
 const TO: HeaderName = HeaderName::from_static("envelope-to");
+/// RFC 8689: whether it may travel without TLS.
+const REQUIRE_TLS: HeaderName = HeaderName::from_static("require-tls");
 /// Where notifications go.
 const FROM: HeaderName = HeaderName::from_static("envelope-from");
 
@@ -57,6 +60,7 @@ struct Envelope {
     /// `None` when the message itself is to say.
     to: Option<Vec<Address>>,
     from: ReversePath,
+    require_tls: RequireTls,
 }
 
 /// Sends a whole message that was composed elsewhere. It is kept octet for octet but for its line ends and what SMTP
@@ -73,6 +77,9 @@ struct Envelope {
                         those of To, Cc and Bcc in the message, each once. At most 1,000"),
         ("Envelope-From" = Option<String>, Header,
          description = "The address that notifications go to, of a verified domain of yours; without it, From"),
+        ("Require-TLS" = Option<String>, Header,
+         description = "`yes`: RFC 8689, as `require_tls` of `POST /v1/messages`; `no`, or without it: as well as it \
+                        can be done"),
         ("Idempotency-Key" = Option<String>, Header,
          description = "1 to 255 printable ASCII characters. A repeat with the same key, envelope and body gets the \
                         first answer for 24 hours, with `Idempotency-Replayed: true`, and sends nothing")
@@ -144,6 +151,10 @@ async fn submit(
 /// Over everything that decides what is sent, each part with its length before it.
 fn request_hash(on: &On, envelope: &Envelope, octets: &[u8]) -> [u8; 32] {
     let mut parts: Vec<String> = vec![format!("{:?} {:?}", on.stream, on.purpose), envelope.from.to_wire()];
+    // Only where it is asked, so that a repeat of what was sent before there was a choice is still one.
+    if envelope.require_tls.is_asked() {
+        parts.push(format!("{:?}", envelope.require_tls));
+    }
     match &envelope.to {
         Some(to) => parts.extend(to.iter().map(Address::to_wire)),
         None => parts.push("*".to_owned()),
@@ -173,7 +184,13 @@ impl Envelope {
             }
             (Some(_), Some(_)) => return Err(Problem::field("Envelope-From", "give it once")),
         };
-        Ok(Self { to, from })
+        let mut require_tls = fields.get_all(&REQUIRE_TLS).iter().map(|value| value.as_bytes());
+        let require_tls = match (require_tls.next(), require_tls.next()) {
+            (None | Some(b"no"), None) => RequireTls::No,
+            (Some(b"yes"), None) => RequireTls::Yes,
+            _ => return Err(Problem::field("Require-TLS", "give `yes` or `no`, once")),
+        };
+        Ok(Self { to, from, require_tls })
     }
 }
 
@@ -195,7 +212,8 @@ fn prepare(api: &Api, authority: &Authority, on: &On, envelope: Envelope, octets
     };
     // RFC 6532: a client that says nothing of it may write in UTF-8.
     let repertoire = Repertoire::Utf8;
-    let asked = Asked { reverse_path: envelope.from, returned: None, envelope_id: None, repertoire };
+    let Envelope { from: reverse_path, require_tls, .. } = envelope;
+    let asked = Asked { reverse_path, returned: None, envelope_id: None, repertoire, require_tls };
     let named = recipients.into_iter().map(Named::from).collect();
     let received = ReceivedBy { host: host_of(api.base_url()), protocol: "HTTP" };
     let taken = content::from_smtp(api.store(), &authority, &canonical, &asked, named, received);
@@ -267,6 +285,7 @@ mod tests {
         let to = |to: &[&str]| Envelope {
             to: Some(to.iter().map(|text| Address::parse(text).unwrap()).collect()),
             from: ReversePath::Null,
+            require_tls: RequireTls::No,
         };
         let of = |stream, envelope: &Envelope, octets: &[u8]| request_hash(&on(stream), envelope, octets);
         let one = of(None, &to(&["ada@dest.example"]), b"a");
@@ -274,7 +293,10 @@ mod tests {
         assert_ne!(one, of(Some("news"), &to(&["ada@dest.example"]), b"a"));
         assert_ne!(one, of(None, &to(&["bob@dest.example"]), b"a"));
         assert_ne!(one, of(None, &to(&["ada@dest.example", "bob@dest.example"]), b"a"));
-        assert_ne!(one, of(None, &Envelope { to: None, from: ReversePath::Null }, b"a"));
+        let nobody = Envelope { to: None, from: ReversePath::Null, require_tls: RequireTls::No };
+        assert_ne!(one, of(None, &nobody, b"a"));
+        let asking = Envelope { require_tls: RequireTls::Yes, ..to(&["ada@dest.example"]) };
+        assert_ne!(one, of(None, &asking, b"a"));
         assert_ne!(one, of(None, &to(&["ada@dest.example"]), b"b"));
     }
 }

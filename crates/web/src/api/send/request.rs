@@ -9,6 +9,7 @@ use base64::alphabet::STANDARD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use mail::address::Address;
 use mail::compose::Mailbox;
+use mail::require_tls::RequireTls;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
@@ -93,6 +94,10 @@ pub(crate) struct MessageRequest {
     /// A copy for each recipient (default), or one message with a visible To.
     #[serde(default)]
     copies: Option<Copies>,
+    /// RFC 8689: the message travels over TLS to receivers that are known (DANE, MTA-STS, or DNSSEC and a certificate)
+    /// and ask the same of the next, or comes back with 5.7.30 or 5.7.10. Few receivers announce it.
+    #[serde(default)]
+    require_tls: bool,
 }
 
 /// A mailbox with an optional display name.
@@ -170,6 +175,7 @@ pub(crate) struct Checked {
     pub(crate) files: Vec<File>,
     pub(crate) metadata: String,
     pub(crate) copies: Copies,
+    pub(crate) require_tls: RequireTls,
 }
 
 /// A decoded file.
@@ -249,6 +255,7 @@ impl MessageRequest {
             files,
             metadata,
             copies: self.copies.unwrap_or_default(),
+            require_tls: RequireTls::of(self.require_tls),
         })
     }
 }

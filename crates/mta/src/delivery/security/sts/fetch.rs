@@ -1,15 +1,16 @@
-//! Fetching a policy from its host, and from nobody else.
+//! Fetching a policy from its host, and from nobody else; and handing a report to the host that a domain names for it.
 //!
 //! Invariants: one request to `https://mta-sts.DOMAIN/.well-known/mta-sts.txt` with a certificate that holds for that
 //! name; an answer other than 200, a redirect among them, is no policy; no more than [`POLICY_OCTETS_MAX`] are read, in
-//! no more than the settings allow; the host's addresses are public, unless the operator allows others.
-//! Never: a proxy, a cookie, a second request. Standards: RFC 8461 §3.3.
+//! no more than the settings allow; the host's addresses are public, unless the operator allows others; of the answer
+//! to a report the status alone is looked at.
+//! Never: a proxy, a cookie, a second request. Standards: RFC 8461 §3.3, RFC 8460 §5.4.
 
 use crate::delivery::route::lookup::{Addresses, Dns};
 use crate::delivery::route::public::is_public;
 use crate::delivery::settings::Settings;
 use crate::delivery::tls::roots;
-use http_body_util::{BodyExt as _, Empty, Limited};
+use http_body_util::{BodyExt as _, Empty, Full, Limited};
 use hyper::body::Bytes;
 use hyper::client::conn::http1;
 use hyper::header::{CONTENT_TYPE, HOST, USER_AGENT};
@@ -66,7 +67,7 @@ impl Fetcher {
 
     async fn ask(&self, dns: &Dns, domain: &str) -> Option<String> {
         let host = format!("mta-sts.{domain}");
-        let stream = self.connect(dns, &host).await?;
+        let stream = self.connect(dns, &host, self.port).await?;
         let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.ok()?;
         let request =
             Request::get(PATH).header(HOST, &host).header(USER_AGENT, "postern").body(Empty::<Bytes>::new()).ok()?;
@@ -90,12 +91,42 @@ impl Fetcher {
         }
     }
 
-    async fn connect(&self, dns: &Dns, host: &str) -> Option<TlsStream<TcpStream>> {
+    /// RFC 8460 §5.4: hands a report over; was it taken?
+    pub(crate) async fn post(&self, dns: &Dns, to: (&str, u16, &str), kind: &str, octets: &[u8]) -> bool {
+        timeout(self.whole, self.hand(dns, to, kind, octets))
+            .await
+            .ok()
+            .flatten()
+            .is_some_and(|status| status.is_success())
+    }
+
+    async fn hand(
+        &self,
+        dns: &Dns,
+        (host, port, path): (&str, u16, &str),
+        kind: &str,
+        octets: &[u8],
+    ) -> Option<StatusCode> {
+        let stream = self.connect(dns, host, port).await?;
+        let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.ok()?;
+        let named = if port == 443 { host.to_owned() } else { format!("{host}:{port}") };
+        let request = Request::post(path).header(HOST, named).header(USER_AGENT, "postern").header(CONTENT_TYPE, kind);
+        let request = request.body(Full::new(Bytes::copy_from_slice(octets))).ok()?;
+        let asking = async { sender.send_request(request).await.ok().map(|answer| answer.status()) };
+        tokio::pin!(connection, asking);
+        tokio::select! {
+            status = &mut asking => status,
+            // The server closed; what it said before may still be there.
+            _ = &mut connection => asking.await,
+        }
+    }
+
+    async fn connect(&self, dns: &Dns, host: &str, port: u16) -> Option<TlsStream<TcpStream>> {
         let Addresses::Some(located) = dns.addresses(host).await else { return None };
         let name = ServerName::try_from(host.to_owned()).ok()?;
         let ips = located.ips.into_iter().filter(|ip| self.allows_private || is_public(*ip));
         for ip in ips.take(ADDRESSES_MAX) {
-            let connecting = timeout(self.connect, TcpStream::connect(SocketAddr::new(ip, self.port)));
+            let connecting = timeout(self.connect, TcpStream::connect(SocketAddr::new(ip, port)));
             if let Ok(Ok(stream)) = connecting.await {
                 return self.connector.connect(name, stream).await.ok();
             }
