@@ -186,7 +186,7 @@ mod tests {
         let row = json!({"address": "\"a,b\"@dest.example", "source": "the \"fair\"",
             "given_us": 1_740_787_200_000_000_i64, "purposes": ["news", "offers"], "confirmed": false});
         let expected = "\"\"\"a,b\"\"@dest.example\",\"2025-03-01T00:00:00Z\",\"\",\"the \"\"fair\"\"\",\"\",\"\",\
-                        \"news;offers\",\"\",\"no\",\"\"\r\n";
+                        \"news;offers\",\"\",\"no\",\"\",\"\"\r\n";
         assert_eq!(line(&row), expected);
     }
 }

@@ -170,6 +170,29 @@ async fn a_node_at_work_imports_and_takes_back_what_it_imported() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn art14_3_the_command_says_that_the_people_of_an_import_were_informed() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut demo = prepared(&folder).await;
+    // Of a year ago, and from a partner: the month for it is over.
+    let file = file(folder.path(), FILE);
+    let command = [&arguments(&demo, &file)[..], &["--obtained", "third-party"]].concat();
+    let said: Value = serde_json::from_str(&run_postern(&command).await.good()).unwrap();
+    assert_eq!(said["inform"]["by"], "2025-04-01", "{said}");
+    demo.restart().await;
+    assert_eq!(refusal(&demo, "good@dest.example").await, "information-overdue");
+    assert!(demo.terminate().await.success());
+    let (data, controller) = (word(&demo.place.data).to_owned(), demo.text("/controller").to_owned());
+    let id = said["id"].as_str().unwrap();
+    let informed = ["import", "--informed", id, "--data", &data, "--controller", &controller, "--on", "2025-03-20"];
+    assert_eq!(run_postern(&informed).await.code, 1, "how is not said");
+    let told = run_postern(&[&informed[..], &["--how", "by letter"]].concat()).await.good();
+    assert!(told.contains(id), "{told}");
+    demo.restart().await;
+    let answer = demo.post(&message("newsletter", "good@dest.example", "after the notice")).await;
+    assert_eq!(answer.status, 202, "{}", answer.text());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_import_that_was_killed_can_be_taken_back() {
     let folder = tempfile::tempdir().unwrap();
     let mut demo = prepared(&folder).await;
