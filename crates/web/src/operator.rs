@@ -11,6 +11,7 @@ use axum::Json;
 use axum::Router;
 use axum::extract::{Path, State};
 use axum::routing::{get, post};
+use model::stream::Class;
 use model::{ControllerId, MessageId};
 use mta::delivery::SiteStatus;
 use serde::Deserialize;
@@ -25,8 +26,9 @@ use told::{groups, order_told, site_named};
 
 pub(crate) mod told;
 
-/// How a destination site stands on this node; nothing when it is not delivered to here.
-pub type Sites = Arc<dyn Fn(&str) -> Option<SiteStatus> + Send + Sync>;
+/// How a destination site stands on this node for mail of a controller and class; nothing when it is not delivered to
+/// here.
+pub type Sites = Arc<dyn Fn(&str, ControllerId, Class) -> Option<SiteStatus> + Send + Sync>;
 
 /// What the routes are given.
 #[derive(Clone)]
@@ -177,6 +179,12 @@ async fn ordered(
     Ok(Json(json!({"controllers": controllers, "messages": messages})))
 }
 
+/// From which address of ours it left, and under which name: one of the first lines of a dialogue, before anything that
+/// the peer said. Nothing where no address was configured.
+fn left_from(transcript: &str) -> Option<&str> {
+    transcript.lines().take(2).find_map(|line| line.strip_prefix("from "))
+}
+
 async fn get_message(State(operator): State<Operator>, Path(id): Path<String>) -> Result<Json<Value>, Problem> {
     let store = &operator.store;
     let (controller, message) = message_of_any(store, &id).await?;
@@ -187,6 +195,7 @@ async fn get_message(State(operator): State<Operator>, Path(id): Path<String>) -
             "at": rfc3339(item.at), "event": item.event, "event_id": item.event_id, "attempt": item.attempt,
             "code": item.code, "enhanced": item.enhanced, "rule": item.rule,
             "uncertain": item.uncertain == store::Uncertain::Yes,
+            "egress": item.transcript.as_deref().and_then(left_from),
         })
     };
     Ok(Json(json!({

@@ -46,6 +46,8 @@ tables! {
     TransportPolicy = "transport_policy",
     SiteOrder = "site_order",
     SiteState = "site_state",
+    EgressAssignment = "egress_assignment",
+    EgressState = "egress_state",
     Credential = "credential",
     Subject = "subject",
     Suppression = "suppression",

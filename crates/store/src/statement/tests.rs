@@ -32,7 +32,7 @@ enum In {
 }
 
 /// All lists. A text that is in none of them is prepared by no test, and so by the compiler's word never used.
-const LISTS: [(Of, In, &[Statement]); 22] = [
+const LISTS: [(Of, In, &[Statement]); 23] = [
     (Of::Both, In::Main, POLICY),
     (Of::Both, In::Main, SPOOL),
     (Of::General, In::Main, PERMISSION),
@@ -45,6 +45,7 @@ const LISTS: [(Of, In, &[Statement]); 22] = [
     (Of::General, In::Main, FEEDBACK),
     (Of::General, In::Main, TRANSPORT),
     (Of::General, In::Main, SITES),
+    (Of::General, In::Main, EGRESS),
     (Of::General, In::Main, QUEUE_TEXTS),
     (Of::Both, In::Main, JOURNAL),
     (Of::Both, In::Keys, VAULT),

@@ -176,6 +176,8 @@ async fn permission(store: &Arc<Store>, shop: ControllerId, news: model::StreamI
     let order = crate::SiteOrderRow { connections: Some(2), ..crate::sites::samples::order("google", store.now()) };
     store.order_site(&order).await.unwrap();
     store.tell_sites(&[crate::sites::samples::state("google", store.now())]).await.unwrap();
+    store.tell_egress(&[crate::egress::samples::state("mx1", store.now())]).await.unwrap();
+    store.order_egress(&crate::egress::samples::assign("Shop")).await.unwrap();
     let import = store.begin_import(shop, "{}").await.unwrap();
     let row = WaitingRow { missing: "source".into(), row: "{}".into() };
     let (address, bases) = (address("asked").to_wire(), Vec::new());
