@@ -238,8 +238,8 @@ keys! {
         "[\"google connections=10 per_minute=600\", \"mx.example.org connections=2\"]",
     );
     EGRESS_ADDRESSES = Key::of("egress.addresses", "egress-addresses", Kind::Many(EGRESS_ADDRESS)).says(
-        "Addresses of this machine that mail leaves from, IPv4 or IPv6, each with the name that DNS has for it, said at \
-         EHLO (without it, node.ehlo), and its share of its pool's connections, from 1 to 100 (without it, 1). Each \
+        "Addresses of this machine that mail leaves from, IPv4 or IPv6, each with the name that DNS has for it, said \
+         at EHLO (without it, node.ehlo), and its share of its pool's connections, from 1 to 100 (without it, 1). Each \
          stands in one pool. A node that does not have one says so, and leaves it out until it has.",
         "[\"mx1 203.0.113.5 ehlo=mx1.example.net\", \"mx2 2001:db8::5 ehlo=mx2.example.net weight=3\"]",
     );

@@ -117,7 +117,7 @@ mod tests {
             let work = EgressWork::Unassign { controller: "Shop".to_owned(), class: None };
             let (changed, view) = egress_beside(&place, work, now).await.unwrap();
             assert_eq!((changed, view.assigned.len()), (expected, 1));
-            assert_eq!(view.states, [state.clone()]);
+            assert_eq!(view.states, std::slice::from_ref(&state));
         }
         // What a node has not said for a while is not shown.
         let later = now.plus(super::super::SAID_FOR).plus(super::super::SAID_FOR);

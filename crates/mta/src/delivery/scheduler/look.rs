@@ -1,6 +1,8 @@
 //! What others see of the picture, and small marks in it.
 
+use super::super::egress::assigned::NOWHERE;
 use super::receiver::Receiver;
+use super::ways::NO_POOL;
 use super::{Hot, LaneKey, Picture, Pooled};
 use model::Timestamp;
 
@@ -80,7 +82,10 @@ impl<R: Hot> Picture<R> {
             connections_allowed: receiver.map_or(allowed, |receiver| receiver.allowed().min(allowed)),
             backing_off_until: self.away(name, now).or(site.shut(now).filter(|_| site.trouble.is_some())),
             failures: receiver.map_or(failures, |receiver| receiver.failures().max(failures)),
-            trouble: site.trouble.or_else(|| receiver.and_then(Receiver::trouble)),
+            trouble: (name.pool == NOWHERE)
+                .then_some(NO_POOL)
+                .or(site.trouble)
+                .or_else(|| receiver.and_then(Receiver::trouble)),
         })
     }
 

@@ -1,7 +1,6 @@
 //! What the picture's owner has to do now: reads of the store, connections to open, expired rows to look for.
 
 use super::site::Site;
-use super::ways::NO_POOL;
 use super::{BATCH_MAX, Entry, Hot, LANE_READ_EVERY, LaneKey, Picture, Pooled};
 use crate::delivery::egress::assigned::NOWHERE;
 use model::Timestamp;
@@ -94,6 +93,10 @@ impl<R: Hot> Picture<R> {
         }
         if let Some(until) = self.away(name, now) {
             self.uncall(name, now);
+            if name.pool == NOWHERE {
+                self.set_timer(name, None);
+                self.forget_if_done(name, now);
+            }
             let Some(site) = self.sites.get_mut(name) else { return };
             // Skipped whole: its messages keep their place, only those out of time are settled.
             let expiry = site.expiry_at.unwrap_or(now);
@@ -137,10 +140,6 @@ impl<R: Hot> Picture<R> {
     /// For want of an address of ours no connection is opened; only messages out of time are looked for.
     fn examine_shut(&mut self, name: &Pooled, now: Timestamp, plan: &mut Plan) -> bool {
         let Some(site) = self.sites.get_mut(name) else { return true };
-        if name.pool == NOWHERE {
-            site.shut_until = Some(now.plus(EXPIRY_EVERY));
-            site.trouble = Some(NO_POOL);
-        }
         let (Some(until), 0) = (site.shut(now), site.connections) else { return false };
         if site.ready > 0 || site.first_waiting().is_some() {
             let expiry = *site.expiry_at.get_or_insert(now.plus(EXPIRY_EVERY));

@@ -7,6 +7,7 @@
 //! free, by a timer if by nothing else.
 
 use super::super::egress::AddressId;
+use super::super::egress::assigned::NOWHERE;
 use super::super::shaping::book::{Book, Limits, Named};
 use super::super::shaping::{Shaping, Throttled};
 use super::receiver::{Receiver, ReceiverStatus};
@@ -15,9 +16,12 @@ use model::Timestamp;
 use model::stream::Class;
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Rows that the connections of a domain may take while others are in line.
 const TURN_ROWS: usize = 16;
+/// Mail for a pool that is not here is looked at again after so long; whoever assigns it otherwise ends it at once.
+const NOWHERE_LOOK: Duration = Duration::from_secs(60);
 /// Lanes of a domain, of each class, that stand in line for it.
 const LANES_IN_LINE: usize = 16;
 /// Receivers without a domain that are remembered for what they said.
@@ -177,6 +181,9 @@ impl<R: Hot> Picture<R> {
     /// Until when neither the domain nor its receiver is to be spoken to.
     pub(super) fn away(&self, name: &Pooled, now: Timestamp) -> Option<Timestamp> {
         let site = self.sites.get(name)?;
+        if name.pool == NOWHERE {
+            return Some(now.plus(NOWHERE_LOOK));
+        }
         let receiver = site.receiver.as_ref().and_then(|receiver| self.receivers.get(receiver));
         site.pressure.backing_off(now).max(receiver.and_then(|receiver| receiver.away(now)))
     }

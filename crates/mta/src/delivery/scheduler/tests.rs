@@ -199,7 +199,7 @@ fn a_site_that_is_away_is_skipped_whole_and_its_rows_keep_their_place() {
     }
     let away = plan(&mut picture, at(0));
     assert!(away.reads.is_empty() && away.open.is_empty());
-    assert_eq!(away.expiry, [(*&name).clone()], "only those out of time are looked for");
+    assert_eq!(away.expiry, std::slice::from_ref(&name), "only those out of time are looked for");
     assert!(picture.expired(&name, Vec::new(), false, at(0)).is_empty());
     let until = picture.status(&name, at(0)).unwrap().backing_off_until.unwrap();
     let again = plan(&mut picture, until).reads.pop().unwrap();
@@ -343,7 +343,7 @@ fn a_site_without_connection_gets_one_from_a_site_with_several_and_no_more() {
     assert!(plan(&mut picture, at(0)).open.is_empty(), "there is none left");
     assert!(matches!(picture.next(&one, None, at(0), Leaving::No), Next::Close), "it gives way");
     assert!(matches!(picture.next(&one, None, at(0), Leaving::No), Next::Rows(_)), "once");
-    assert_eq!(plan(&mut picture, at(0)).open, [(*&two).clone()]);
+    assert_eq!(plan(&mut picture, at(0)).open, std::slice::from_ref(&two));
     for _ in 0..10 {
         for name in [&one, &two] {
             assert!(matches!(picture.next(name, None, at(0), Leaving::No), Next::Rows(_)), "both have some");
