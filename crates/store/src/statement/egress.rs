@@ -16,12 +16,12 @@ statements! { EGRESS:
     EGRESS_UNASSIGN(2) = "DELETE FROM egress_assignment \
         WHERE controller IN (SELECT id FROM controller WHERE name = ?1) AND class = ?2";
     /// How nodes find their addresses.
-    EGRESS_STATES(2) = "SELECT address, node, pool, ip, ehlo, weight, connections, barred, seen FROM egress_state \
+    EGRESS_STATES(2) = "SELECT address, node, pool, ip, ehlo, share, connections, barred, seen FROM egress_state \
         WHERE seen > ?1 ORDER BY address, node LIMIT ?2";
     /// How a node finds one of them.
-    EGRESS_STATE_SET(9) = "INSERT INTO egress_state (address, node, pool, ip, ehlo, weight, connections, barred, seen) \
+    EGRESS_STATE_SET(9) = "INSERT INTO egress_state (address, node, pool, ip, ehlo, share, connections, barred, seen) \
         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT (address, node) DO UPDATE SET \
-        pool = excluded.pool, ip = excluded.ip, ehlo = excluded.ehlo, weight = excluded.weight, \
+        pool = excluded.pool, ip = excluded.ip, ehlo = excluded.ehlo, share = excluded.share, \
         connections = excluded.connections, barred = excluded.barred, seen = excluded.seen";
     /// What no node says any more.
     EGRESS_STATES_END(1) = "DELETE FROM egress_state WHERE seen <= ?1";

@@ -296,6 +296,7 @@ fn every_text_is_used_by_the_engines_that_it_is_for_and_by_no_other() {
         "accounts",
         "tombstones",
         "sites",
+        "egress",
         "waiting",
     ];
     let general: BTreeSet<String> = modules.into_iter().flat_map(words).collect();

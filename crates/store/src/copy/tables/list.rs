@@ -225,7 +225,7 @@ pub(in crate::copy) const TABLES: &[Table] = &[
             text("pool"),
             or_none(text("ip")),
             text("ehlo"),
-            integer("weight"),
+            integer("share"),
             integer("connections"),
             or_none(integer("barred")),
             integer("seen"),

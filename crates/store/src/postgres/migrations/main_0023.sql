@@ -15,7 +15,7 @@ CREATE TABLE egress_state (
     pool TEXT COLLATE "C" NOT NULL,
     ip TEXT COLLATE "C",
     ehlo TEXT COLLATE "C" NOT NULL,
-    weight BIGINT NOT NULL,
+    share BIGINT NOT NULL,
     connections BIGINT NOT NULL,
     barred BIGINT,
     seen BIGINT NOT NULL,

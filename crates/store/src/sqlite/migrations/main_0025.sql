@@ -15,7 +15,7 @@ CREATE TABLE egress_state (
     pool TEXT NOT NULL,
     ip TEXT,
     ehlo TEXT NOT NULL,
-    weight INTEGER NOT NULL,
+    share INTEGER NOT NULL,
     connections INTEGER NOT NULL,
     barred INTEGER,
     seen INTEGER NOT NULL,
