@@ -12,6 +12,7 @@
 //! Standards: RFC 5321, 7505, 3207, 2920, 3463, 7672, 8461; protocols-and-scale A4, A5, A10.
 
 mod attempt;
+mod egress;
 mod engine;
 mod hurried;
 mod orders;
@@ -33,6 +34,7 @@ mod tls;
 mod trouble;
 mod worker;
 
+pub use egress::{DEFAULT as DEFAULT_POOL, Egress, EgressAddress, EgressTexts, NoEgress, is_name as is_egress_name};
 pub use route::{DomainSecurity, ExchangerSecurity, PolicySecurity};
 pub use scheduler::{ReceiverStatus, SiteStatus};
 pub use seen::{OwnPolicy, Validation, own_policy, validation};
@@ -44,9 +46,11 @@ pub use shaping::throttling::{Follows, ROWS as THROTTLING, Row as Throttling};
 
 use crate::Error;
 use engine::Engine;
+use model::ControllerId;
+use model::stream::Class;
 use outcome::Note;
 use route::Router;
-use scheduler::{Bounds, Picture};
+use scheduler::{Bounds, LaneKey, Picture};
 use send::Dialer;
 use shaping::book::Book;
 use signing::{Busy, Signing};
@@ -96,12 +100,19 @@ impl Delivery {
             .map_err(|error| Error::Delivery(format!("no threads for signing: {error}; look at the process limits")))?;
         let (notes, inbox) = mpsc::channel(outcome::WAITING_MAX);
         let book = Book::new(settings.sites.clone());
-        let mut picture = Picture::new(Bounds::default(), settings.shaping, settings.site_retry_first).with_book(book);
+        let mut picture = Picture::new(Bounds::default(), settings.shaping, settings.site_retry_first)
+            .with_book(book)
+            .with_egress(Arc::clone(&settings.egress));
         let is_alone = store.tenure().is_alone();
         if !is_alone {
             picture.share();
         }
         let engine = Arc::new(Engine::new(store, settings, router, dialer, signing, notes, picture));
+        for (id, address) in engine.settings.egress.ids() {
+            if address.address.is_some_and(|own| !send::is_ours(own)) {
+                engine.bar(id);
+            }
+        }
         // Recovery first: what it finds is in the backlog then. The hint before the backlog: what is accepted in
         // between is in one of them, and what is in both is in hand once.
         let recovered = engine.store.recover().await?;
@@ -166,13 +177,13 @@ impl Delivery {
         self.engine.with(|picture| picture.receivers(now, at_most))
     }
 
-    /// Tells at any time how sites stand.
-    pub fn sites(&self) -> impl Fn(&str) -> Option<SiteStatus> + Send + Sync + use<> {
+    /// Tells at any time how domains stand for the mail of a controller and class.
+    pub fn sites(&self) -> impl Fn(&str, ControllerId, Class) -> Option<SiteStatus> + Send + Sync + use<> {
         let engine = Arc::downgrade(&self.engine);
-        move |site| {
+        move |site, controller, class| {
             let engine = engine.upgrade()?;
             let now = engine.store.now();
-            engine.with(|picture| picture.status(site, now))
+            engine.with(|picture| picture.lane_status(site, LaneKey { class, controller }, now))
         }
     }
 

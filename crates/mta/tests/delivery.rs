@@ -3,6 +3,8 @@
 
 #[path = "delivery/dane.rs"]
 mod dane;
+#[path = "delivery/egress.rs"]
+mod egress;
 #[path = "delivery/eight_bit.rs"]
 mod eight_bit;
 #[path = "delivery/faults.rs"]

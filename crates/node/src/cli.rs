@@ -8,6 +8,7 @@ mod config;
 mod consent;
 mod credential;
 mod domain;
+mod egress;
 mod house;
 mod import;
 mod key;
@@ -58,6 +59,9 @@ enum Command {
     /// Show the sites that mail goes to and what they bear, or order limits for one while nodes run.
     #[command(subcommand)]
     Sites(sites::Command),
+    /// Show the addresses that mail leaves from, or let a controller's mail go by another pool of them while nodes run.
+    #[command(subcommand)]
+    Egress(egress::Command),
     /// Take a file of contacts in, each with where it came from, or take an import back.
     Import(Box<import::Arguments>),
     /// Read, sign, suspend or end a controller's agreement, for the operator.
@@ -130,6 +134,7 @@ pub fn run(arguments: Arguments) -> ExitCode {
         | Command::Import(_)
         | Command::Nodes(_)
         | Command::Sites(_)
+        | Command::Egress(_)
         | Command::ReturnPath(_)
         | Command::Queue(_)
         | Command::Messages(_)
@@ -162,6 +167,7 @@ pub fn run(arguments: Arguments) -> ExitCode {
                 Command::Suppressions(command) => suppressions::run(command).await,
                 Command::Nodes(arguments) => nodes::run(arguments).await,
                 Command::Sites(command) => sites::run(command).await,
+                Command::Egress(command) => egress::run(command).await,
                 Command::ReturnPath(arguments) => return_path::run(arguments).await,
                 Command::Queue(arguments) => queue::run(*arguments).await,
                 Command::Messages(command) => messages::run(command).await,

@@ -8,6 +8,7 @@
 mod authority;
 mod cluster;
 mod decisions;
+mod egress;
 mod feedback;
 mod hosts;
 mod journal;
@@ -31,6 +32,7 @@ mod vault;
 pub(crate) use authority::*;
 pub(crate) use cluster::*;
 pub(crate) use decisions::*;
+pub(crate) use egress::*;
 pub(crate) use feedback::*;
 pub(crate) use hosts::*;
 pub(crate) use journal::*;

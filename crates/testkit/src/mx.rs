@@ -6,7 +6,7 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -42,6 +42,8 @@ pub struct Received {
     pub to_parameters: Vec<String>,
     /// Which connection it came over, counted from 1.
     pub connection: u64,
+    /// The address that the sender connected from.
+    pub peer: IpAddr,
     /// Whether the reply to its final dot was positive, and was sent.
     pub outcome: Outcome,
     /// When its final dot was read: a moment of the monotonic [`crate::SystemClock`].
@@ -194,6 +196,8 @@ pub struct Counts {
     pub open: u64,
     /// The most that were open at once.
     pub open_at_once: u64,
+    /// Connections by the address that they came from: those that are open, and the most that were at once.
+    pub peers: HashMap<IpAddr, (u64, u64)>,
     /// TLS handshakes that succeeded.
     pub handshakes: u64,
     /// MAIL commands.
@@ -461,15 +465,19 @@ impl Drop for Hold {
 
 async fn accept(listener: TcpListener, shared: Arc<Shared>) {
     let mut connections = JoinSet::new();
-    while let Ok((tcp, _)) = listener.accept().await {
+    while let Ok((tcp, peer)) = listener.accept().await {
+        let peer = peer.ip();
         while connections.try_join_next().is_some() {}
         let number = shared.change(|state| {
             let counts = &mut state.counts;
             counts.connections += 1;
             counts.open += 1;
             counts.open_at_once = counts.open_at_once.max(counts.open);
+            let (open, most) = counts.peers.entry(peer).or_default();
+            *open += 1;
+            *most = (*most).max(*open);
             counts.connections
         });
-        connections.spawn(conversation::serve(tcp, number, Arc::clone(&shared)));
+        connections.spawn(conversation::serve(tcp, (number, peer), Arc::clone(&shared)));
     }
 }

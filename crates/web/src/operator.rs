@@ -12,6 +12,7 @@ use axum::Json;
 use axum::Router;
 use axum::extract::{Path, State};
 use axum::routing::{get, post};
+use model::stream::Class;
 use model::{ControllerId, MessageId};
 use mta::delivery::{BoxFuture, DomainSecurity, SiteStatus};
 use serde::Deserialize;
@@ -31,8 +32,9 @@ pub(crate) mod told;
 
 pub use standing::standing;
 
-/// How a destination site stands on this node; nothing when it is not delivered to here.
-pub type Sites = Arc<dyn Fn(&str) -> Option<SiteStatus> + Send + Sync>;
+/// How a destination site stands on this node for mail of a controller and class; nothing when it is not delivered to
+/// here.
+pub type Sites = Arc<dyn Fn(&str, ControllerId, Class) -> Option<SiteStatus> + Send + Sync>;
 
 /// How the free room of the node's disks went, as JSON.
 pub type Room = Arc<dyn Fn() -> Value + Send + Sync>;
@@ -219,6 +221,12 @@ async fn get_security(State(operator): State<Operator>, Path(domain): Path<Strin
     Ok(Json(security_told(found)))
 }
 
+/// From which address of ours it left, and under which name: one of the first lines of a dialogue, before anything that
+/// the peer said. Nothing where no address was configured.
+fn left_from(transcript: &str) -> Option<&str> {
+    transcript.lines().take(2).find_map(|line| line.strip_prefix("from "))
+}
+
 async fn get_message(State(operator): State<Operator>, Path(id): Path<String>) -> Result<Json<Value>, Problem> {
     let store = &operator.store;
     let (controller, message) = message_of_any(store, &id).await?;
@@ -229,6 +237,7 @@ async fn get_message(State(operator): State<Operator>, Path(id): Path<String>) -
             "at": rfc3339(item.at), "event": item.event, "event_id": item.event_id, "attempt": item.attempt,
             "code": item.code, "enhanced": item.enhanced, "rule": item.rule,
             "uncertain": item.uncertain == store::Uncertain::Yes,
+            "egress": item.transcript.as_deref().and_then(left_from),
         })
     };
     Ok(Json(json!({

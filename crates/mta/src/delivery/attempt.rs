@@ -17,8 +17,10 @@ mod returning;
 mod sandbox;
 mod settling;
 
+use super::egress::AddressId;
 use super::engine::{Engine, Row, expiry};
 use super::required::{Elsewhere, Lack, elsewhere};
+use super::scheduler::Pooled;
 use super::send::{Link, NotWritten, Turn};
 use super::worker::{Batch, Opened, open};
 pub(crate) use asking::may_end;
@@ -64,7 +66,13 @@ enum Tried {
 }
 
 /// Delivers a batch. Rows that were not tried go back by themselves.
-pub(crate) async fn deliver(engine: &Arc<Engine>, site: &Arc<str>, link: Box<Link>, mut batch: Batch) -> Ended {
+pub(crate) async fn deliver(
+    engine: &Arc<Engine>,
+    site: &Pooled,
+    via: &mut Option<AddressId>,
+    link: Box<Link>,
+    mut batch: Batch,
+) -> Ended {
     let began = engine.store.now();
     let before = link.carried();
     let mut link = link;
@@ -91,7 +99,7 @@ pub(crate) async fn deliver(engine: &Arc<Engine>, site: &Arc<str>, link: Box<Lin
                     break link;
                 }
                 Tried::Closed => return Ended::Closed,
-                Tried::Lacking(row, begun, given, lack) => match elsewhere(engine, site, given, lack).await {
+                Tried::Lacking(row, begun, given, lack) => match elsewhere(engine, site, via, (given, lack)).await {
                     Elsewhere::Link(fresh) => (entry, started, link) = (*row, begun, fresh),
                     Elsewhere::Nowhere(lack, kept) => {
                         settling::unprotected(engine, &row, begun, lack).await;
@@ -108,7 +116,7 @@ pub(crate) async fn deliver(engine: &Arc<Engine>, site: &Arc<str>, link: Box<Lin
                 },
                 Tried::Again(row, begun) => {
                     (entry, started) = (*row, begun);
-                    match open(engine, site).await {
+                    match open(engine, site, via).await {
                         Opened::Link(fresh) => link = fresh,
                         Opened::Never(_) | Opened::NoPlace | Opened::Failed(..) => {
                             lost_on_the_way(engine, site, entry, started).await;
@@ -197,7 +205,7 @@ async fn read_contents(engine: &Engine, batch: &mut Batch) -> Option<Duration> {
 /// One row on one connection. `known`: facts read for the batch. `started`: this attempt's start is recorded already.
 async fn attempt(
     engine: &Engine,
-    site: &Arc<str>,
+    site: &Pooled,
     mut link: Box<Link>,
     entry: Row,
     known: Option<Known>,
@@ -266,7 +274,7 @@ async fn write_letter(
 /// From MAIL to the reply to the final dot.
 async fn exchange(
     engine: &Engine,
-    site: &Arc<str>,
+    site: &Pooled,
     mut link: Box<Link>,
     entry: Row,
     letter: &Letter,

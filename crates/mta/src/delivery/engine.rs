@@ -5,9 +5,10 @@
 //! the store fails, or this node is past its deadline among others, nothing is read, opened or begun.
 //! Called by `Delivery::start`; the workers and `tenancy` share [`Engine`].
 
+use super::egress::AddressId;
 use super::outcome::Note;
 use super::route::Router;
-use super::scheduler::{Entry, Hot, LaneKey, Picture, Read};
+use super::scheduler::{Entry, Hot, LaneKey, Picture, Pooled, Read};
 use super::send::Dialer;
 use super::settings::Settings;
 use super::signing::Signing;
@@ -180,6 +181,25 @@ impl Engine {
         self.with(|picture| picture.hint(entries, now));
     }
 
+    /// This machine does not have one of its egress addresses: other addresses of the pool are used, or mail waits.
+    pub(crate) fn bar(&self, id: AddressId) {
+        let now = self.store.now();
+        self.with(|picture| picture.bar(id, now));
+        if let Some(address) = self.settings.egress.address(id) {
+            tracing::warn!(
+                address = address.name,
+                "an egress address cannot be bound: this machine does not have it; it is tried again in a minute"
+            );
+        }
+    }
+
+    /// One of them was bound.
+    pub(crate) fn unbar(&self, id: AddressId) {
+        if !self.settings.egress.is_plain() {
+            self.with(|picture| picture.unbar(id));
+        }
+    }
+
     /// Something about what waits was ordered.
     pub(crate) fn look_again(&self, at: Look<'_>) {
         match at {
@@ -275,7 +295,7 @@ impl Engine {
 
     /// Answers whether the store can be read.
     async fn read(&self, read: Read) -> bool {
-        let lane = Lane { site: Arc::clone(&read.site), class: read.key.class, controller: read.key.controller };
+        let lane = Lane { site: Arc::clone(&read.site.name), class: read.key.class, controller: read.key.controller };
         let told = self.store.tenure().subscribe();
         // Asked without an upper end of due, so that the row after the last due one tells when to read again.
         let answer = self.store.due(&lane, Timestamp::MAX, read.limit).await;
@@ -301,7 +321,7 @@ impl Engine {
     }
 
     /// RFC 5321 §4.5.4.1: what was not delivered in its time is given up, also while its site is left alone.
-    async fn expire(&self, site: &Arc<str>) {
+    async fn expire(&self, site: &Pooled) {
         let now = self.store.now();
         let rows = self.store.expired(site, now, EXPIRED_PAGE).await.unwrap_or_else(|error| {
             self.store_failed(&error, "expired messages could not be read");

@@ -66,7 +66,8 @@ async fn end_one(engine: &Engine, row: QueueRow) {
     let taken = engine.with(|picture| {
         // A site that nothing was due for is not in the picture yet.
         picture.note_waiting(&site, key, due);
-        picture.expired(&site, vec![entry(row, None)], false, now)
+        let queue = picture.queue_of(&site, key);
+        picture.expired(&queue, vec![entry(row, None)], false, now)
     });
     if taken.is_empty() {
         engine.ordered.store(true, Ordering::Release);

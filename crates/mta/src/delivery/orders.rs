@@ -6,6 +6,8 @@
 //! first; what has not changed is not written again before half its time.
 //! Never: a domain of a recipient, a controller.
 
+mod egress;
+
 use super::engine::Engine;
 use super::scheduler::ReceiverStatus;
 use super::shaping::book::{Limits, SiteOrder, SiteRule};
@@ -32,6 +34,7 @@ pub(crate) async fn follow(engine: Arc<Engine>) {
             engine.store_failed(&error, "orders for sites could not be read; those that stood stand");
         }
         tell(&engine, &mut told).await;
+        egress::tell(&engine).await;
         tokio::select! {
             () = tokio::time::sleep(EVERY) => {}
             () = engine.stopped() => return,
@@ -44,6 +47,7 @@ pub(crate) async fn read(engine: &Engine) -> store::Result<()> {
     let orders: Vec<SiteOrder> = engine.store.site_orders().await?.into_iter().map(order_of).collect();
     let nodes = engine.store.nodes().await?;
     let delivering = nodes.iter().filter(|node| node.alive && !node.queue_parts.is_empty()).count();
+    egress::read(engine).await?;
     let now = engine.store.now();
     let nodes = u32::try_from(delivering).unwrap_or(u32::MAX);
     engine.with(|picture| picture.rebook(now, |book| book.order(orders, nodes, now)));
@@ -62,8 +66,14 @@ async fn tell(engine: &Engine, told: &mut HashMap<String, SiteStateRow>) {
         gauge!("postern_delivery_site_connections", "site" => provider.id).set(f64::from(connections));
         gauge!("postern_delivery_site_away", "site" => provider.id).set(f64::from(u8::from(is_away)));
     }
-    let states = receivers.iter().map(|one| state_of(one, node, now));
-    let states: Vec<SiteStateRow> = states.filter(|state| is_news(told.get(&state.site), state)).collect();
+    let mut states: Vec<SiteStateRow> = Vec::with_capacity(receivers.len());
+    for state in receivers.iter().map(|one| state_of(one, node, now)) {
+        match states.iter_mut().find(|known| known.site == state.site) {
+            Some(known) => join(known, state),
+            None => states.push(state),
+        }
+    }
+    states.retain(|state| is_news(told.get(&state.site), state));
     told.retain(|_, state| now.since(state.seen) < 2 * TOLD_AGAIN);
     match engine.store.tell_sites(&states).await {
         Ok(()) => told.extend(states.into_iter().map(|state| (state.site.clone(), state))),
@@ -95,6 +105,30 @@ fn state_of(one: &ReceiverStatus, node: u16, now: Timestamp) -> SiteStateRow {
         away: one.backing_off_until,
         trouble: one.trouble.map(|(why, at)| (why.to_owned(), at)),
         seen: now,
+    }
+}
+
+/// A site is told of once, whatever the number of egress pools that have mail for it: it is left alone when it is left
+/// alone by all.
+fn join(known: &mut SiteStateRow, other: SiteStateRow) {
+    known.domains = known.domains.saturating_add(other.domains);
+    known.waiting = known.waiting.saturating_add(other.waiting);
+    known.connections = known.connections.saturating_add(other.connections);
+    known.allowed = known.allowed.saturating_add(other.allowed);
+    known.most = known.most.saturating_add(other.most);
+    known.percent = known.percent.min(other.percent);
+    known.minute = sum(known.minute, other.minute);
+    known.hour = sum(known.hour, other.hour);
+    known.away = known.away.zip(other.away).map(|(one, other)| one.min(other));
+    if other.trouble.as_ref().map(|(_, at)| *at) > known.trouble.as_ref().map(|(_, at)| *at) {
+        known.trouble = other.trouble;
+    }
+}
+
+fn sum(one: Option<u32>, other: Option<u32>) -> Option<u32> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(one.saturating_add(other)),
+        (one, other) => one.or(other),
     }
 }
 

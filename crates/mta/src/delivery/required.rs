@@ -5,12 +5,13 @@
 //! Invariants: such a message goes only where [`Link::lacks`] says that nothing is missing; what EHLO, DNS or a
 //! certificate says is a no for good; what did not answer is a fault of the moment. Standards: RFC 8689 §4.2.1.
 
+use super::egress::AddressId;
 use super::engine::Engine;
 use super::route::{Hop, Route};
+use super::scheduler::{Bound, NO_FAMILY, Pooled};
 use super::send::{Link, NotOpened};
 use super::worker::tell;
 use mail::reply::EnhancedCode;
-use std::sync::Arc;
 
 /// What is missing of a connection.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -50,6 +51,8 @@ impl Lack {
     }
 }
 
+const NO_PLACE: &str = "the receiver has no place for another connection";
+
 /// What came of looking for another way.
 pub(crate) enum Elsewhere {
     /// This one will do.
@@ -60,8 +63,14 @@ pub(crate) enum Elsewhere {
     Later(&'static str),
 }
 
-/// Looks among the domain's other exchangers for one that will do. `link` will not.
-pub(crate) async fn elsewhere(engine: &Engine, site: &Arc<str>, link: Box<Link>, lack: Lack) -> Elsewhere {
+/// Looks among the domain's other exchangers for one that will do. `link` will not. `via`: the address of ours that the
+/// connection has; afterwards the one that it has now.
+pub(crate) async fn elsewhere(
+    engine: &Engine,
+    site: &Pooled,
+    via: &mut Option<AddressId>,
+    (link, lack): (Box<Link>, Lack),
+) -> Elsewhere {
     let way = match engine.router.route(site, engine.seed()).await {
         Route::Way(way) => way,
         Route::Never(never) => return Elsewhere::Later(never.sentence()),
@@ -77,15 +86,23 @@ pub(crate) async fn elsewhere(engine: &Engine, site: &Arc<str>, link: Box<Link>,
     let (mut nearest, mut trouble) = (lack, None);
     for hop in others {
         let now = engine.store.now();
-        let Some(berth) = engine.with(|picture| picture.seat(site, &way.exchangers, now)) else {
-            return Elsewhere::Later("the receiver has no place for another connection");
+        let Some(berth) = engine.with(|picture| picture.seat(site, &way.exchangers, *via, now)) else {
+            return Elsewhere::Later(NO_PLACE);
+        };
+        let own = match engine.with(|picture| picture.bind(site, via, hop.address.ip(), now)) {
+            Bound::To(own) => own,
+            Bound::Full => return Elsewhere::Later(NO_PLACE),
+            Bound::NoFamily => {
+                trouble = Some(NO_FAMILY);
+                continue;
+            }
         };
         let is_own = engine.with(|picture| picture.is_own(&berth.receiver, &hop.host));
-        let dialled = engine.dialer.dial(hop, false, now).await;
+        let dialled = engine.dialer.dial(hop, false, own, now).await;
         tell(engine, (site, hop), &dialled, now);
         match dialled {
             Ok(mut link) => {
-                link.take_place(berth, is_own);
+                link.take_place(berth, own, is_own);
                 match link.lacks() {
                     None => return Elsewhere::Link(Box::new(link)),
                     Some(lack) => nearest = nearest.max(lack),
@@ -93,6 +110,11 @@ pub(crate) async fn elsewhere(engine: &Engine, site: &Arc<str>, link: Box<Link>,
                 link.quit().await;
             }
             Err(NotOpened::Unreachable(why)) => trouble = Some(why),
+            Err(NotOpened::NotOurs) => {
+                engine.bar(own);
+                engine.with(|picture| picture.unbind(site, via));
+                trouble = Some("the address that it was to come from is not this machine's at the moment");
+            }
             Err(NotOpened::Handshake(_)) => trouble = Some("TLS could not be established with an exchanger"),
         }
     }

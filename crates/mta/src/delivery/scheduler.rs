@@ -9,23 +9,29 @@
 //! Pure: no socket, no store, no clock; `R` is what a row carries. It sits behind one lock that is never held
 //! across an await. Its owner is `engine`, its other callers are the connection workers and the acceptance hint.
 
+mod giving_back;
 mod holding;
 mod line;
 mod look;
+mod outlet;
 mod plan;
+mod pooled;
 mod receiver;
 mod seating;
 mod site;
 mod starved;
 #[cfg(test)]
 mod tests;
+mod ways;
 
+use super::egress::{AddressId, Egress};
 use super::shaping::Shaping;
 use super::shaping::book::Book;
 use holding::Held;
 pub use look::SiteStatus;
 use model::{MessageId, Timestamp};
 pub(crate) use plan::Read;
+pub(crate) use pooled::Pooled;
 use receiver::Receiver;
 pub use receiver::ReceiverStatus;
 pub(crate) use seating::{Against, Berth};
@@ -36,6 +42,8 @@ use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Notify;
+use ways::Ways;
+pub(crate) use ways::{Bound, NO_FAMILY};
 
 /// What a row carries into memory.
 pub(crate) trait Hot {
@@ -97,7 +105,7 @@ pub(crate) enum Next<R> {
     /// Nothing now: wait for the bell.
     Wait(Arc<Notify>),
     /// The turn of this domain is over: to this one of the same receiver, with the same place.
-    Over(Arc<str>),
+    Over(Pooled),
     /// The connection is no longer wanted; it has been counted out.
     Close,
 }
@@ -108,18 +116,19 @@ pub(crate) struct Picture<R> {
     bounds: Bounds,
     shaping: Shaping,
     site_retry_first: Duration,
-    sites: HashMap<Arc<str>, Site<R>>,
+    sites: HashMap<Pooled, Site<R>>,
     book: Book,
-    receivers: HashMap<Arc<str>, Receiver>,
-    receiver_timers: BTreeSet<(Timestamp, Arc<str>)>,
+    ways: Ways,
+    receivers: HashMap<Pooled, Receiver>,
+    receiver_timers: BTreeSet<(Timestamp, Pooled)>,
     /// Receivers at which a place became free.
-    freed: HashSet<Arc<str>>,
+    freed: HashSet<Pooled>,
     ready: usize,
     hot_octets: usize,
     connections: u32,
     sites_with_ready: usize,
-    attention: VecDeque<Arc<str>>,
-    timers: BTreeSet<(Timestamp, Arc<str>)>,
+    attention: VecDeque<Pooled>,
+    timers: BTreeSet<(Timestamp, Pooled)>,
     starved: Starved,
     /// Something waits in the store for a site that is not in the picture.
     incomplete: bool,
@@ -137,6 +146,7 @@ impl<R: Hot> Picture<R> {
             site_retry_first,
             sites: HashMap::new(),
             book: Book::default(),
+            ways: Ways::new(Arc::new(Egress::plain(""))),
             receivers: HashMap::new(),
             receiver_timers: BTreeSet::new(),
             freed: HashSet::new(),
@@ -156,24 +166,26 @@ impl<R: Hot> Picture<R> {
 
     /// Rows that were just accepted. They go straight to their lane when nothing older of it waits in the store.
     pub(crate) fn hint(&mut self, rows: impl IntoIterator<Item = (Arc<str>, Entry<R>)>, now: Timestamp) {
-        let mut touched: Vec<Arc<str>> = Vec::new();
-        for (name, entry) in rows {
+        let mut touched: Vec<Pooled> = Vec::new();
+        for (domain, entry) in rows {
+            let name = self.queue_of(&domain, entry.key);
             if !self.know(&name) {
                 continue;
             }
             if touched.last() != Some(&name) && !touched.contains(&name) {
-                touched.push(Arc::clone(&name));
+                touched.push(name.clone());
             }
             let is_away = self.away(&name, now).is_some();
+            let is_elsewhere = self.is_elsewhere(&name, entry.id);
             let Some(site) = self.sites.get_mut(&name) else { continue };
-            if site.in_hand.contains_key(&entry.id) || site.released.as_ref().is_some_and(|ids| ids.contains(&entry.id))
-            {
+            let is_released = site.released.as_ref().is_some_and(|ids| ids.contains(&entry.id));
+            if is_elsewhere || is_released || site.in_hand.contains_key(&entry.id) {
                 continue;
             }
             // Rows of a lane leave in the order of their due times: what is older and in the store goes first.
             let keep = !site.is_due(entry.key, now) && entry.due <= now && !is_away;
             if !keep || self.draining || !self.admit(&name, entry.key) {
-                self.note_waiting(&name, entry.key, entry.due);
+                self.note_waiting(&domain, entry.key, entry.due);
                 continue;
             }
             self.push(&name, entry);
@@ -184,21 +196,25 @@ impl<R: Hot> Picture<R> {
         }
     }
 
-    /// The store has rows of this lane at `due`.
-    pub(crate) fn note_waiting(&mut self, name: &Arc<str>, key: LaneKey, due: Timestamp) {
-        if !self.know(name) {
+    /// The store has rows of this lane of a domain at `due`.
+    pub(crate) fn note_waiting(&mut self, domain: &Arc<str>, key: LaneKey, due: Timestamp) {
+        let name = self.queue_of(domain, key);
+        if !self.know(&name) {
             return;
         }
-        if let Some(site) = self.sites.get_mut(name) {
+        if let Some(site) = self.sites.get_mut(&name) {
             site.class(key.class).note_waiting(key.controller, due);
         }
-        self.attend(name);
+        self.attend(&name);
     }
 
-    /// What a connection does next. `leaving`: it has been idle for long enough, or may take no more messages.
-    pub(crate) fn next(&mut self, name: &Arc<str>, now: Timestamp, leaving: Leaving) -> Next<R> {
-        let is_away = self.away(name, now).is_some();
-        let has_too_many = self.receiver_of(name).is_some_and(|receiver| receiver.has_too_many());
+    /// What a connection by this address of ours does next. `leaving`: it has been idle for long enough, or may take
+    /// no more messages.
+    pub(crate) fn next(&mut self, name: &Pooled, via: Option<AddressId>, now: Timestamp, leaving: Leaving) -> Next<R> {
+        let (via_away, has_too_many) = self
+            .receiver_of(name)
+            .map_or((false, false), |receiver| (receiver.via_away(via, now).is_some(), receiver.has_too_many(via)));
+        let is_away = via_away || self.away(name, now).is_some();
         let Some(site) = self.sites.get(name) else { return Next::Close };
         let surplus = has_too_many || site.connections > site.pressure.allowed();
         let away = is_away || !self.held.has(site.part);
@@ -207,13 +223,13 @@ impl<R: Hot> Picture<R> {
             && self.starved.someone_has_none()
             && self.connections >= self.shaping.connections_node_max;
         if self.draining || surplus || away || gives_way || leaving == Leaving::InAnyCase {
-            self.closed(name);
+            self.closed(name, via);
             return Next::Close;
         }
-        if let Some(to) = self.turn_over(name, now) {
+        if let Some(to) = self.turn_over(name, via, now) {
             return Next::Over(to);
         }
-        let room = self.room(name, now);
+        let room = self.room(name, via, now);
         let Some(site) = self.sites.get_mut(name) else { return Next::Close };
         let share = site.share(BATCH_MAX).min(room);
         let had = site.ready > 0;
@@ -227,7 +243,7 @@ impl<R: Hot> Picture<R> {
         }
         if rows.is_empty() {
             if leaving == Leaving::WhenIdle {
-                self.closed(name);
+                self.closed(name, via);
                 return Next::Close;
             }
             site.idle += 1;
@@ -251,7 +267,7 @@ impl<R: Hot> Picture<R> {
         }
         let more = usize::try_from(site.connections).is_ok_and(|connections| site.ready > connections);
         if let Some(receiver) = self.receiver_of(name) {
-            receiver.take(rows.len(), now);
+            receiver.take(via, rows.len(), now);
         }
         if more || low {
             self.attend(name);
@@ -260,69 +276,14 @@ impl<R: Hot> Picture<R> {
     }
 
     /// A connection that waited for the bell looks again.
-    pub(crate) fn awake(&mut self, name: &Arc<str>) {
+    pub(crate) fn awake(&mut self, name: &Pooled) {
         if let Some(site) = self.sites.get_mut(name) {
             site.idle = site.idle.saturating_sub(1);
         }
     }
 
-    /// Rows that a connection took and did not try: back to the head of their lanes.
-    pub(crate) fn put_back(
-        &mut self,
-        name: &Arc<str>,
-        rows: impl DoubleEndedIterator<Item = Entry<R>>,
-        now: Timestamp,
-    ) {
-        let mut count = 0;
-        for mut entry in rows.rev() {
-            let is_away = self.away(name, now).is_some();
-            let Some(site) = self.sites.get_mut(name) else { return };
-            count += 1;
-            let held = self.held.has(site.part);
-            if self.draining || !held || is_away {
-                site.let_go(entry.key, entry.id);
-                if held {
-                    site.class(entry.key.class).note_waiting(entry.key.controller, entry.due);
-                }
-                continue;
-            }
-            if self.hot_octets + entry.row.octets() > self.bounds.hot_octets_max {
-                entry.row.cool();
-            }
-            self.ready += 1;
-            self.hot_octets += entry.row.octets();
-            self.sites_with_ready += usize::from(site.ready == 0);
-            site.push_front(entry);
-        }
-        if let Some(receiver) = self.receiver_of(name) {
-            receiver.give_back(count);
-        }
-        self.ring(name);
-        self.attend(name);
-    }
-
-    /// The outcome of a row is durable, or the row is gone. `again`: it waits in the store until then.
-    pub(crate) fn release(
-        &mut self,
-        name: &Arc<str>,
-        key: LaneKey,
-        id: MessageId,
-        again: Option<Timestamp>,
-        now: Timestamp,
-    ) {
-        let Some(site) = self.sites.get_mut(name) else { return };
-        site.let_go(key, id);
-        if let Some(due) = again.filter(|_| self.held.has(site.part)) {
-            site.class(key.class).note_waiting(key.controller, due);
-            self.attend(name);
-            return;
-        }
-        site.class(key.class).forget_if_empty(key.controller);
-        self.forget_if_done(name, now);
-    }
-
     /// A task for one more connection exists. Counted when it is planned, see [`Picture::plan`].
-    fn opened(&mut self, name: &Arc<str>) {
+    fn opened(&mut self, name: &Pooled) {
         if let Some(site) = self.sites.get_mut(name) {
             site.connections += 1;
             self.connections += 1;
@@ -334,13 +295,15 @@ impl<R: Hot> Picture<R> {
     }
 
     /// A connection is gone.
-    pub(crate) fn closed(&mut self, name: &Arc<str>) {
+    pub(crate) fn closed(&mut self, name: &Pooled, via: Option<AddressId>) {
         if let Some(site) = self.sites.get_mut(name) {
             site.connections = site.connections.saturating_sub(1);
+            site.unbind(via);
             self.connections = self.connections.saturating_sub(1);
         }
         if let Some(receiver) = self.receiver_of(name) {
             receiver.connections = receiver.connections.saturating_sub(1);
+            receiver.unbind(via, 1);
         }
         self.freed.extend(self.receiver_key(name));
         // Before the one that had it, or that would take it again.
@@ -351,14 +314,14 @@ impl<R: Hot> Picture<R> {
     }
 
     /// The domain cannot be delivered to now: every message for it keeps its place until it is tried again.
-    pub(crate) fn failed(&mut self, name: &Arc<str>, now: Timestamp, seed: u64, trouble: &'static str) {
+    pub(crate) fn failed(&mut self, name: &Pooled, now: Timestamp, seed: u64, trouble: &'static str) {
         let Some(site) = self.sites.get_mut(name) else { return };
         site.pressure.failed(now, self.site_retry_first, &self.shaping, seed);
         site.trouble = Some(trouble);
         self.leave_alone(name, now);
     }
 
-    fn leave_alone(&mut self, name: &Arc<str>, now: Timestamp) {
+    fn leave_alone(&mut self, name: &Pooled, now: Timestamp) {
         let Some(site) = self.sites.get_mut(name) else { return };
         site.expiry_at.get_or_insert(now);
         self.ready -= site.ready;
@@ -373,14 +336,14 @@ impl<R: Hot> Picture<R> {
     /// No more rows are handed out.
     pub(crate) fn drain(&mut self) {
         self.draining = true;
-        let names: Vec<_> = self.sites.keys().map(Arc::clone).collect();
+        let names: Vec<_> = self.sites.keys().map(Pooled::clone).collect();
         for name in names {
             self.ring_all(&name);
         }
     }
 
     /// Makes sure that the site is in the picture, if it is delivered here and there is room for it.
-    fn know(&mut self, name: &Arc<str>) -> bool {
+    fn know(&mut self, name: &Pooled) -> bool {
         if !self.is_held(name) {
             return false;
         }
@@ -391,11 +354,11 @@ impl<R: Hot> Picture<R> {
             self.incomplete = true;
             return false;
         }
-        self.sites.insert(Arc::clone(name), Site::new(name, &self.shaping));
+        self.sites.insert(name.clone(), Site::new(name, &self.shaping));
         true
     }
 
-    fn forget_if_done(&mut self, name: &Arc<str>, now: Timestamp) {
+    fn forget_if_done(&mut self, name: &Pooled, now: Timestamp) {
         let done = |site: &Site<R>| {
             if self.held.has(site.part) { site.is_forgettable(now) } else { site.is_at_rest() }
         };
@@ -407,12 +370,12 @@ impl<R: Hot> Picture<R> {
             && let Some(site) = self.sites.remove(name)
             && let Some(at) = site.timer
         {
-            self.timers.remove(&(at, Arc::clone(name)));
+            self.timers.remove(&(at, name.clone()));
         }
     }
 
     /// Is there room for one more row of this lane?
-    fn admit(&self, name: &Arc<str>, key: LaneKey) -> bool {
+    fn admit(&self, name: &Pooled, key: LaneKey) -> bool {
         let Some(site) = self.sites.get(name) else { return false };
         let lane = site.lane_ready(key);
         let lanes = site.active_lanes() + usize::from(lane == 0);
@@ -421,7 +384,7 @@ impl<R: Hot> Picture<R> {
             && has_room(self.ready, self.bounds.ready_node_max, site.ready, sites)
     }
 
-    fn push(&mut self, name: &Arc<str>, mut entry: Entry<R>) {
+    fn push(&mut self, name: &Pooled, mut entry: Entry<R>) {
         let Some(site) = self.sites.get_mut(name) else { return };
         if self.hot_octets + entry.row.octets() > self.bounds.hot_octets_max {
             entry.row.cool();
@@ -434,7 +397,7 @@ impl<R: Hot> Picture<R> {
     }
 
     /// Wakes as many idle connections as there is work for.
-    fn ring(&self, name: &Arc<str>) {
+    fn ring(&self, name: &Pooled) {
         let Some(site) = self.sites.get(name) else { return };
         let wanted = site.ready.div_ceil(site.share(BATCH_MAX).max(1));
         for _ in 0..wanted.min(usize::try_from(site.idle).unwrap_or(0)) {
@@ -443,7 +406,7 @@ impl<R: Hot> Picture<R> {
     }
 
     /// Wakes every idle connection, so that it closes.
-    fn ring_all(&self, name: &Arc<str>) {
+    fn ring_all(&self, name: &Pooled) {
         if let Some(site) = self.sites.get(name) {
             for _ in 0..site.idle {
                 site.bell.notify_one();
@@ -451,11 +414,11 @@ impl<R: Hot> Picture<R> {
         }
     }
 
-    fn attend(&mut self, name: &Arc<str>) {
+    fn attend(&mut self, name: &Pooled) {
         if let Some(site) = self.sites.get_mut(name)
             && !std::mem::replace(&mut site.attention, true)
         {
-            self.attention.push_back(Arc::clone(name));
+            self.attention.push_back(name.clone());
         }
     }
 }

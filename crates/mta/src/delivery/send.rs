@@ -6,6 +6,7 @@
 //! Never: a retry, a decision whether to send, a log line with what the peer said.
 //! Standards: RFC 5321 §4.5.3.2 (timeouts), RFC 3207 (STARTTLS), RFC 2920 (written as one group), RFC 3030 (chunks).
 
+use super::egress::{AddressId, Egress};
 use super::required::Lack;
 use super::route::Hop;
 use super::scheduler::{Against, Berth};
@@ -21,25 +22,27 @@ use mail::client::{
 };
 use model::Timestamp;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 use store::QueueRow;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
 use tokio::time::timeout;
-use tokio_rustls::client::TlsStream;
+use wire::{READ_OCTETS, Wire, connect, connect_trouble, hello_name};
+
+mod wire;
+pub(crate) use wire::is_ours;
 
 /// Content is stuffed and written in blocks of this size.
 const BLOCK_OCTETS: usize = 64 * 1024;
-/// What is read at once.
-const READ_OCTETS: usize = 4 * 1024;
 
 /// Opens connections.
 #[derive(Clone)]
 pub(crate) struct Dialer {
     tls: Tls,
     policy: TlsPolicy,
+    /// Said where the system chooses the address.
     ehlo_name: String,
+    egress: Arc<Egress>,
     timeouts: Timeouts,
 }
 
@@ -50,6 +53,8 @@ pub(crate) enum NotOpened {
     Unreachable(&'static str),
     /// The TLS that is asked for did not come about.
     Handshake(Broken),
+    /// The address that it was to come from is not this machine's.
+    NotOurs,
 }
 
 /// How TLS did not come about.
@@ -68,6 +73,7 @@ impl Dialer {
             tls: Tls::new(settings)?,
             policy: settings.tls,
             ehlo_name: settings.ehlo_name.clone(),
+            egress: Arc::clone(&settings.egress),
             timeouts: settings.timeouts,
         })
     }
@@ -77,8 +83,9 @@ impl Dialer {
         self.policy == TlsPolicy::Opportunistic && hop.demand.allows_clear()
     }
 
-    /// Connects, greets, and encrypts as it is demanded. `clear`: TLS failed with this site a while ago.
-    pub(crate) async fn dial(&self, hop: &Hop, clear: bool, now: Timestamp) -> Result<Link, NotOpened> {
+    /// Connects from this address of ours, greets, and encrypts as it is demanded. `clear`: TLS failed with this site a
+    /// while ago.
+    pub(crate) async fn dial(&self, hop: &Hop, clear: bool, own: AddressId, now: Timestamp) -> Result<Link, NotOpened> {
         let tls = match self.policy {
             TlsPolicy::None => TlsUse::Never,
             TlsPolicy::Opportunistic if !hop.demand.allows_clear() => TlsUse::Required,
@@ -86,18 +93,24 @@ impl Dialer {
             TlsPolicy::Opportunistic => TlsUse::IfOffered,
             TlsPolicy::Required => TlsUse::Required,
         };
-        let connecting = timeout(self.timeouts.connect, TcpStream::connect(hop.address));
+        let own = self.egress.address(own).ok_or(NotOpened::NotOurs)?;
+        let connecting = timeout(self.timeouts.connect, connect(own.address, hop.address));
         let stream = match connecting.await {
             Err(_) => return Err(NotOpened::Unreachable("no answer to the connection")),
+            Ok(Err(error)) if error.kind() == io::ErrorKind::AddrNotAvailable && own.address.is_some() => {
+                return Err(NotOpened::NotOurs);
+            }
             Ok(Err(error)) => return Err(NotOpened::Unreachable(connect_trouble(&error))),
             Ok(Ok(stream)) => stream,
         };
         // A group of commands and a final dot are written whole: waiting for more would only delay them.
         let _ = stream.set_nodelay(true);
         let local = stream.local_addr().ok();
-        let ehlo_name = hello_name(&self.ehlo_name, local);
+        let name = if own.address.is_some() { &own.ehlo } else { &self.ehlo_name };
+        let ehlo_name = hello_name(name, local);
         let mut link = Link {
             wire: Some(Wire::Plain(stream)),
+            leaves: own.address.map(|address| format!("from {address} as {ehlo_name}\n")),
             client: Client::new(ClientSettings { ehlo_name, tls }),
             input: BytesMut::with_capacity(READ_OCTETS),
             out: BytesMut::with_capacity(READ_OCTETS),
@@ -108,6 +121,7 @@ impl Dialer {
             opened_at: now,
             hop: hop.clone(),
             berth: None,
+            own: AddressId::default(),
             is_own: false,
         };
         loop {
@@ -145,48 +159,6 @@ impl Dialer {
     }
 }
 
-/// RFC 5321 §4.1.1.1, §4.1.3: the node's name; a machine without a name that others could look up says its address.
-fn hello_name(name: &str, own: Option<SocketAddr>) -> String {
-    match own.map(|own| own.ip().to_canonical()) {
-        Some(IpAddr::V4(address)) if !name.contains('.') => format!("[{address}]"),
-        Some(IpAddr::V6(address)) if !name.contains('.') => format!("[IPv6:{address}]"),
-        _ => name.to_owned(),
-    }
-}
-
-fn connect_trouble(error: &io::Error) -> &'static str {
-    match error.kind() {
-        io::ErrorKind::ConnectionRefused => "the connection was refused",
-        io::ErrorKind::NetworkUnreachable | io::ErrorKind::HostUnreachable => "the network is unreachable",
-        _ => "the connection failed",
-    }
-}
-
-enum Wire {
-    Plain(TcpStream),
-    Tls(Box<TlsStream<TcpStream>>),
-}
-
-impl Wire {
-    async fn read(&mut self, into: &mut BytesMut) -> io::Result<usize> {
-        into.reserve(READ_OCTETS);
-        match self {
-            Self::Plain(stream) => stream.read_buf(into).await,
-            Self::Tls(stream) => stream.read_buf(into).await,
-        }
-    }
-
-    async fn write(&mut self, octets: &[u8]) -> io::Result<()> {
-        match self {
-            Self::Plain(stream) => stream.write_all(octets).await,
-            Self::Tls(stream) => {
-                stream.write_all(octets).await?;
-                stream.flush().await
-            }
-        }
-    }
-}
-
 /// A connection on which transactions follow each other.
 pub(crate) struct Link {
     /// `None` after a handshake failed.
@@ -206,6 +178,9 @@ pub(crate) struct Link {
     hop: Hop,
     /// The place at a receiver that it has.
     berth: Option<Berth>,
+    /// Our own address, and how it is told of it, where it was configured.
+    own: AddressId,
+    leaves: Option<String>,
     /// The host is one of the receiver's own.
     is_own: bool,
 }
@@ -249,8 +224,13 @@ impl Link {
     }
 
     /// It has this place from now on.
-    pub(crate) fn take_place(&mut self, berth: Berth, is_own: bool) {
-        (self.berth, self.is_own) = (Some(berth), is_own);
+    pub(crate) fn take_place(&mut self, berth: Berth, own: AddressId, is_own: bool) {
+        (self.berth, self.own, self.is_own) = (Some(berth), own, is_own);
+    }
+
+    /// Is the host one of the receiver's own?
+    pub(crate) const fn is_own(&self) -> bool {
+        self.is_own
     }
 
     /// Has it carried what its receiver bears over one connection?
@@ -260,7 +240,7 @@ impl Link {
 
     /// Whom what the peer says concerns.
     pub(crate) const fn against(&self) -> Against {
-        if self.is_own { Against::Receiver } else { Against::Domain }
+        if self.is_own { Against::Receiver(self.own) } else { Against::Domain }
     }
 
     /// Would a new connection by one of these be the same? Then this may carry the mail of their domain, too.
@@ -311,9 +291,11 @@ impl Link {
         Some((self.local, failure))
     }
 
-    /// GDPR Art. 32: how the message travelled, in a line for its attempt.
+    /// GDPR Art. 32: how the message travelled, in a line for its attempt; and in another, from where.
     pub(crate) fn evidence(&self) -> String {
-        self.seen.as_ref().map_or_else(|| "in clear\n".to_owned(), Seen::line)
+        let mut evidence = self.seen.as_ref().map_or_else(|| "in clear\n".to_owned(), Seen::line);
+        evidence.push_str(self.leaves.as_deref().unwrap_or_default());
+        evidence
     }
 
     /// Begins a transaction for the row that was cleared. What is left of the clearance is the generation to compare

@@ -1,5 +1,6 @@
 //! What an operator may settle about delivery. Values only; read once at the start.
 
+use super::egress::Egress;
 use super::shaping::Shaping;
 use super::shaping::book::SiteRule;
 use crate::notices::Notices;
@@ -16,6 +17,8 @@ use std::time::Duration;
 pub struct Settings {
     /// The name given in EHLO: the PTR name of the address that mail leaves from (RFC 5321 §4.1.4).
     pub ehlo_name: String,
+    /// The addresses that mail leaves from, each with the name that it says, in pools.
+    pub egress: Arc<Egress>,
     /// The DNS resolver; `None` asks those of the system.
     pub resolver: Option<SocketAddr>,
     /// Whether what DNS answers is validated, and from which keys on (RFC 4035). DANE needs it.
@@ -55,8 +58,10 @@ impl Settings {
     /// The defaults, for a node that calls itself `ehlo_name`.
     #[must_use]
     pub fn new(ehlo_name: impl Into<String>) -> Self {
+        let ehlo_name = ehlo_name.into();
         Self {
-            ehlo_name: ehlo_name.into(),
+            egress: Arc::new(Egress::plain(&ehlo_name)),
+            ehlo_name,
             resolver: None,
             dnssec: Dnssec::Root,
             mx_port: 25,

@@ -7,9 +7,10 @@
 //! Started by `engine`.
 
 use super::attempt::{self, Ended};
+use super::egress::AddressId;
 use super::engine::{Engine, Row};
 use super::route::{Hop, Never, Route};
-use super::scheduler::{Against, Berth, Leaving, Next};
+use super::scheduler::{Against, Berth, Bound, Leaving, NO_FAMILY, Next, Pooled};
 use super::send::{Link, NotOpened};
 use metrics::counter;
 use model::Timestamp;
@@ -24,7 +25,9 @@ const TLS_BROKEN_FOR: Duration = Duration::from_secs(3_600);
 /// One of the site's connections, counted by the picture.
 struct Seat {
     engine: Arc<Engine>,
-    site: Arc<str>,
+    site: Pooled,
+    /// The address of ours that it goes by, once it has one.
+    via: Option<AddressId>,
     /// The picture has already counted it out.
     given_up: bool,
 }
@@ -32,7 +35,7 @@ struct Seat {
 impl Drop for Seat {
     fn drop(&mut self) {
         if !self.given_up {
-            self.engine.with(|picture| picture.closed(&self.site));
+            self.engine.with(|picture| picture.closed(&self.site, self.via));
         }
     }
 }
@@ -40,7 +43,8 @@ impl Drop for Seat {
 /// Rows taken and not yet tried, which go back when they are dropped, and the one that is being tried.
 pub(crate) struct Batch {
     engine: Arc<Engine>,
-    site: Arc<str>,
+    site: Pooled,
+    via: Option<AddressId>,
     rows: std::collections::VecDeque<Row>,
     /// The one that is being tried.
     tried: Option<QueueRow>,
@@ -85,7 +89,7 @@ impl Drop for Batch {
         if !self.rows.is_empty() {
             let now = self.engine.store.now();
             let rows = std::mem::take(&mut self.rows);
-            self.engine.with(|picture| picture.put_back(&self.site, rows.into_iter(), now));
+            self.engine.with(|picture| picture.put_back(&self.site, self.via, rows.into_iter(), now));
         }
     }
 }
@@ -101,16 +105,16 @@ pub(crate) enum Opened {
 }
 
 /// The task of one connection.
-pub(crate) async fn run(engine: Arc<Engine>, site: Arc<str>) {
-    let mut seat = Seat { engine: Arc::clone(&engine), site: Arc::clone(&site), given_up: false };
+pub(crate) async fn run(engine: Arc<Engine>, site: Pooled) {
+    let mut seat = Seat { engine: Arc::clone(&engine), site: site.clone(), via: None, given_up: false };
     if !engine.holds(&site) {
         return;
     }
-    if *site == *SANDBOX_SITE {
+    if *site.name == *SANDBOX_SITE {
         return end_here(&mut seat).await;
     }
     let opened = tokio::select! {
-        opened = open(&engine, &site) => opened,
+        opened = open(&engine, &site, &mut seat.via) => opened,
         () = engine.stopped() => return,
     };
     if let Some(link) = begin(&mut seat, opened).await
@@ -133,7 +137,7 @@ async fn begin(seat: &mut Seat, opened: Opened) -> Option<Box<Link>> {
 }
 
 /// The domain, or its receiver, is left alone for a while.
-pub(crate) fn failed(engine: &Engine, site: &Arc<str>, against: Against, trouble: &'static str) {
+pub(crate) fn failed(engine: &Engine, site: &Pooled, against: Against, trouble: &'static str) {
     let (now, seed) = (engine.store.now(), engine.seed());
     counter!("postern_delivery_site_failures_total").increment(1);
     tracing::debug!(trouble, "a site is left alone for a while");
@@ -151,7 +155,7 @@ async fn end_here(seat: &mut Seat) {
 fn next_without_link(seat: &mut Seat) -> Option<Batch> {
     let now = seat.engine.store.now();
     let leaving = if seat.engine.may_begin(&seat.site) { Leaving::WhenIdle } else { Leaving::InAnyCase };
-    match seat.engine.with(|picture| picture.next(&seat.site, now, leaving)) {
+    match seat.engine.with(|picture| picture.next(&seat.site, seat.via, now, leaving)) {
         Next::Rows(rows) => return Some(batch(seat, rows)),
         Next::Close => seat.given_up = true,
         Next::Wait(_) => {}
@@ -163,8 +167,10 @@ fn next_without_link(seat: &mut Seat) -> Option<Batch> {
 
 /// Finds the way, takes a place at the receiver, and tries the addresses in their order. Of the sandbox there are none,
 /// wherever other mail goes.
-pub(crate) async fn open(engine: &Engine, site: &Arc<str>) -> Opened {
-    if **site == *SANDBOX_SITE {
+///
+/// `via`: the address of ours that the connection has, or nothing; afterwards the one that it has now.
+pub(crate) async fn open(engine: &Engine, site: &Pooled, via: &mut Option<AddressId>) -> Opened {
+    if *site.name == *SANDBOX_SITE {
         return Opened::Failed(Against::Domain, "no connection is made for messages of the sandbox");
     }
     let way = match engine.router.route(site, engine.seed()).await {
@@ -173,52 +179,97 @@ pub(crate) async fn open(engine: &Engine, site: &Arc<str>) -> Opened {
         Route::Later(trouble) => return Opened::Failed(Against::Domain, trouble),
     };
     let now = engine.store.now();
-    match engine.with(|picture| picture.seat(site, &way.exchangers, now)) {
-        Some(berth) => dial(engine, site, &way.hops, berth).await,
+    match engine.with(|picture| picture.seat(site, &way.exchangers, *via, now)) {
+        Some(berth) => dial(engine, site, &way.hops, berth, via).await,
         None => Opened::NoPlace,
     }
 }
 
-async fn dial(engine: &Engine, site: &Arc<str>, hops: &[Hop], berth: Berth) -> Opened {
-    let mut trouble = "no address to try";
-    let mut against = Against::Receiver;
+/// Tries the addresses of the receiver in their order, each from an address of ours that reaches it.
+async fn dial(engine: &Engine, site: &Pooled, hops: &[Hop], berth: Berth, via: &mut Option<AddressId>) -> Opened {
+    let mut found = None;
+    let mut full = false;
     for hop in hops {
-        let now = engine.store.now();
-        let is_own = engine.with(|picture| picture.is_own(&berth.receiver, &hop.host));
-        if !is_own {
-            against = Against::Domain;
-        }
-        // What was learnt of one connection lowers no demand on another.
-        let mut clear = hop.demand.allows_clear() && engine.with(|picture| picture.is_tls_broken(site, now));
-        // RFC 7435: a handshake that fails must not keep back mail that would have gone in clear; once more without.
-        for _ in 0..2 {
-            let dialled = engine.dialer.dial(hop, clear, now).await;
-            tell(engine, (site, hop), &dialled, now);
-            match dialled {
-                Ok(mut link) => {
-                    link.take_place(berth, is_own);
-                    return Opened::Link(Box::new(link));
-                }
-                Err(NotOpened::Unreachable(why)) => {
-                    trouble = why;
+        // An address of ours that cannot be bound makes way for another of its pool.
+        loop {
+            let now = engine.store.now();
+            let own = match engine.with(|picture| picture.bind(site, via, hop.address.ip(), now)) {
+                Bound::To(own) => own,
+                Bound::Full => {
+                    full = true;
                     break;
                 }
-                Err(NotOpened::Handshake(_)) if engine.dialer.may_go_clear(hop) && !clear => {
-                    counter!("postern_delivery_tls_failures_total").increment(1);
-                    engine.with(|picture| picture.tls_broke(site, Some(now.plus(TLS_BROKEN_FOR))));
-                    clear = true;
+                Bound::NoFamily => break,
+            };
+            match dial_from(engine, site, hop, &berth, own).await {
+                Dialled::Link(mut link, is_own) => {
+                    link.take_place(berth, own, is_own);
+                    return Opened::Link(link);
                 }
-                Err(NotOpened::Handshake(_)) => {
-                    counter!("postern_delivery_tls_failures_total").increment(1);
-                    // What is demanded may be the domain's own demand.
-                    against = Against::Domain;
-                    trouble = "the connection could not be made as secure as it is demanded";
+                Dialled::NotOurs => {
+                    engine.bar(own);
+                    engine.with(|picture| picture.unbind(site, via));
+                }
+                Dialled::Failed(against, trouble) => {
+                    found = Some(match found {
+                        Some((Against::Domain, _)) => (Against::Domain, trouble),
+                        _ => (against, trouble),
+                    });
                     break;
                 }
             }
         }
     }
-    Opened::Failed(against, trouble)
+    match found {
+        Some((against, trouble)) => Opened::Failed(against, trouble),
+        None if full => {
+            let now = engine.store.now();
+            engine.with(|picture| picture.shut(site, now));
+            Opened::NoPlace
+        }
+        None => Opened::Failed(Against::Domain, NO_FAMILY),
+    }
+}
+
+/// What came of one address of the receiver.
+enum Dialled {
+    /// And whether the host is one of the receiver's own.
+    Link(Box<Link>, bool),
+    /// The address of ours cannot be bound.
+    NotOurs,
+    Failed(Against, &'static str),
+}
+
+async fn dial_from(engine: &Engine, site: &Pooled, hop: &Hop, berth: &Berth, own: AddressId) -> Dialled {
+    let now = engine.store.now();
+    let is_own = engine.with(|picture| picture.is_own(&berth.receiver, &hop.host));
+    let against = if is_own { Against::Receiver(own) } else { Against::Domain };
+    // What was learnt of one connection lowers no demand on another.
+    let mut clear = hop.demand.allows_clear() && engine.with(|picture| picture.is_tls_broken(site, now));
+    // RFC 7435: a handshake that fails must not keep back mail that would have gone in clear; once more without.
+    for _ in 0..2 {
+        let dialled = engine.dialer.dial(hop, clear, own, now).await;
+        tell(engine, (site, hop), &dialled, now);
+        match dialled {
+            Ok(link) => {
+                engine.unbar(own);
+                return Dialled::Link(Box::new(link), is_own);
+            }
+            Err(NotOpened::NotOurs) => return Dialled::NotOurs,
+            Err(NotOpened::Unreachable(why)) => return Dialled::Failed(against, why),
+            Err(NotOpened::Handshake(_)) if engine.dialer.may_go_clear(hop) && !clear => {
+                counter!("postern_delivery_tls_failures_total").increment(1);
+                engine.with(|picture| picture.tls_broke(site, Some(now.plus(TLS_BROKEN_FOR))));
+                clear = true;
+            }
+            Err(NotOpened::Handshake(_)) => {
+                counter!("postern_delivery_tls_failures_total").increment(1);
+                break;
+            }
+        }
+    }
+    // What is demanded may be the domain's own demand.
+    Dialled::Failed(Against::Domain, "the connection could not be made as secure as it is demanded")
 }
 
 /// RFC 8460 §4: what became of TLS is counted for the domain.
@@ -229,17 +280,17 @@ pub(crate) fn tell(engine: &Engine, to: (&str, &Hop), dialled: &Result<Link, Not
             None => return,
         },
         Err(NotOpened::Handshake(broken)) => (broken.local, Some(broken.failure)),
-        Err(NotOpened::Unreachable(_)) => return,
+        Err(NotOpened::Unreachable(_) | NotOpened::NotOurs) => return,
     };
     engine.router.tally().session(now, to, local, failure);
 }
 
 /// The connection goes over to another domain of the receiver: as it is, where a new one would be the same, else as a
 /// new one.
-async fn go_over(seat: &mut Seat, link: Box<Link>, to: Arc<str>) -> Option<Box<Link>> {
+async fn go_over(seat: &mut Seat, link: Box<Link>, to: Pooled) -> Option<Box<Link>> {
     seat.site = to;
     let mut link = link;
-    let (engine, site) = (Arc::clone(&seat.engine), Arc::clone(&seat.site));
+    let (engine, site) = (Arc::clone(&seat.engine), seat.site.clone());
     let way = match engine.router.route(&site, engine.seed()).await {
         Route::Way(way) => way,
         Route::Never(never) => {
@@ -252,18 +303,20 @@ async fn go_over(seat: &mut Seat, link: Box<Link>, to: Arc<str>) -> Option<Box<L
         }
     };
     let now = engine.store.now();
-    let Some(berth) = engine.with(|picture| picture.seat(&site, &way.exchangers, now)) else {
+    let Some(berth) = engine.with(|picture| picture.seat(&site, &way.exchangers, seat.via, now)) else {
         link.quit().await;
         return begin(seat, Opened::NoPlace).await;
     };
     if link.leads_as(&way.hops) {
-        let is_own = link.against() == Against::Receiver;
-        link.take_place(berth, is_own);
+        let is_own = link.is_own();
+        if let Some(own) = seat.via {
+            link.take_place(berth, own, is_own);
+        }
         return Some(link);
     }
     link.quit().await;
     let opened = tokio::select! {
-        opened = dial(&engine, &site, &way.hops, berth) => opened,
+        opened = dial(&engine, &site, &way.hops, berth, &mut seat.via) => opened,
         () = engine.stopped() => return None,
     };
     begin(seat, opened).await
@@ -293,7 +346,7 @@ async fn serve(seat: &mut Seat, link: Box<Link>) -> Option<Box<Link>> {
                 }
             }
         }
-        match seat.engine.with(|picture| picture.next(&seat.site, now, leaving)) {
+        match seat.engine.with(|picture| picture.next(&seat.site, seat.via, now, leaving)) {
             Next::Close => {
                 seat.given_up = true;
                 return Some(link);
@@ -307,7 +360,7 @@ async fn serve(seat: &mut Seat, link: Box<Link>) -> Option<Box<Link>> {
                 leaving = Leaving::No;
                 rested = Duration::ZERO;
                 let batch = batch(seat, rows);
-                match attempt::deliver(&seat.engine, &seat.site, link, batch).await {
+                match attempt::deliver(&seat.engine, &seat.site, &mut seat.via, link, batch).await {
                     Ended::Open(open) => link = open,
                     Ended::Closed => return None,
                 }
@@ -317,7 +370,7 @@ async fn serve(seat: &mut Seat, link: Box<Link>) -> Option<Box<Link>> {
 }
 
 fn batch(seat: &Seat, rows: Vec<Row>) -> Batch {
-    Batch { engine: Arc::clone(&seat.engine), site: Arc::clone(&seat.site), rows: rows.into(), tried: None }
+    Batch { engine: Arc::clone(&seat.engine), site: seat.site.clone(), via: seat.via, rows: rows.into(), tried: None }
 }
 
 /// A4 C4: receivers count messages and minutes, and some say how many they take (RFC 9422).

@@ -150,7 +150,8 @@ async fn looked(arguments: &Arguments) -> anyhow::Result<Report> {
     Ok(report)
 }
 
-/// The addresses that mail leaves from: as the settings say, else those of the node's name (RFC 5321 §4.1.4).
+/// The addresses that mail leaves from: as `check.addresses` says; else those of the pools, and those of the node's name
+/// (RFC 5321 §4.1.4) where a pool has none of its own.
 async fn senders(names: &Names, settings: &Settings, report: &mut Report) -> Vec<Sender> {
     let host = settings.hostname.as_str();
     if settings.delivery.smarthost.is_some() {
@@ -161,13 +162,17 @@ async fn senders(names: &Names, settings: &Settings, report: &mut Report) -> Vec
     if !settings.check.senders.is_empty() {
         return settings.check.senders.clone();
     }
-    match health::senders_of(names, host).await {
-        Ok(senders) => senders,
-        Err(finding) => {
-            report.add(Part::Ptr, [finding]);
-            Vec::new()
+    let own = settings.delivery.egress.addresses().iter();
+    let own = own.filter_map(|own| Some(Sender { address: own.address?, name: own.ehlo.clone() }));
+    let mut senders: Vec<Sender> = own.collect();
+    // Some pool leaves from whichever address the system chooses.
+    if settings.delivery.egress.addresses().iter().any(|own| own.address.is_none()) {
+        match health::senders_of(names, host).await {
+            Ok(of_host) => senders.extend(of_host),
+            Err(finding) => report.add(Part::Ptr, [finding]),
         }
     }
+    senders
 }
 
 fn worst(found: &[(Part, Finding)]) -> Level {

@@ -105,6 +105,11 @@ fn shown(told: &Value, traced: bool) -> String {
         if let Some(rule) = item["rule"].as_str() {
             let _ = write!(out, ", by rule {rule}");
         }
+        // One of the first lines of the dialogue; the operator's door has it alone.
+        let said = word(item, "detail").lines().take(2).find_map(|line| line.strip_prefix("from "));
+        if let Some(egress) = item["egress"].as_str().or(said) {
+            let _ = write!(out, ", from {egress}");
+        }
         if item["uncertain"] == true {
             out.push_str(", may have arrived twice");
         }
@@ -132,13 +137,19 @@ mod tests {
             "id": "msg_1", "state": "queued", "to": "ada@dest.example", "stream": "news", "accepted_at": "2026-03-01",
             "timeline": [{"at": "2026-03-01", "event": "accepted", "attempt": 0, "uncertain": false},
                          {"at": "2026-03-02", "event": "deferred", "attempt": 1, "code": 451, "enhanced": "4.3.0",
-                          "detail": "> MAIL\n< 451 busy", "uncertain": true}],
+                          "detail": "in clear\nfrom 192.0.2.1 as mx1.example.net\n> MAIL\n< 451 busy",
+                          "uncertain": true}],
             "decisions": {"asked": [{"at": "2026-03-01", "moment": "acceptance", "verdict": "passed"}]},
         });
         let trace = shown(&told, true);
         assert!(trace.starts_with("msg_1: queued, to ada@dest.example, on news, accepted 2026-03-01\n"), "{trace}");
-        assert!(trace.contains("deferred, attempt 1, 451 4.3.0, may have arrived twice\n    > MAIL\n    < 451 busy"));
+        let left = "from 192.0.2.1 as mx1.example.net";
+        assert!(
+            trace.contains(&format!("deferred, attempt 1, 451 4.3.0, {left}, may have arrived twice\n")),
+            "{trace}"
+        );
+        assert!(trace.contains(&format!("    in clear\n    {left}\n    > MAIL\n    < 451 busy")), "{trace}");
         assert!(trace.ends_with("gate, 2026-03-01, acceptance: passed"), "{trace}");
-        assert!(!shown(&told, false).contains("busy"));
+        assert!(!shown(&told, false).contains("busy") && shown(&told, false).contains(left));
     }
 }

@@ -107,7 +107,7 @@ pub(super) async fn run(command: Command) -> anyhow::Result<()> {
 }
 
 impl Place {
-    fn found(&self) -> anyhow::Result<SitePlace> {
+    pub(super) fn found(&self) -> anyhow::Result<SitePlace> {
         Ok(match self.store.place()? {
             StorePlace::Sqlite => SitePlace::Sqlite(self.data.clone()),
             StorePlace::Postgres { url, ca, .. } => SitePlace::Postgres { url: url.expose().to_owned(), ca },
@@ -154,7 +154,7 @@ fn time(text: &str) -> Result<Duration, String> {
     Ok(Duration::from_secs(number * seconds))
 }
 
-fn words(text: &str) -> Result<String, String> {
+pub(super) fn words(text: &str) -> Result<String, String> {
     let text = text.trim();
     if text.is_empty() || text.chars().count() > WORDS_MAX || text.chars().any(char::is_control) {
         return Err(format!("it is one line of at most {WORDS_MAX} letters"));

@@ -13,12 +13,15 @@ use anyhow::{Context as _, anyhow, bail};
 use duties::operator::Operator;
 use mail::address::{Address, Domain};
 use mta::Pages;
-use mta::delivery::{Dnssec, Settings as DeliverySettings, Shaping, SiteRule, TrustAnchors};
+use mta::delivery::{
+    Dnssec, Egress, EgressTexts, NoEgress, Settings as DeliverySettings, Shaping, SiteRule, TrustAnchors,
+};
 use mta::health::Sender;
 use smtpd::Network;
 use smtpd::connections::Bounds;
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
+use std::sync::Arc;
 use store::{CreateKey, Roles};
 use web::hosts::AcmeSettings;
 
@@ -105,6 +108,26 @@ pub(crate) fn shaping(values: &Values) -> anyhow::Result<Shaping> {
 fn sites(values: &Values) -> anyhow::Result<Vec<SiteRule>> {
     let rule = |text: &String| text.parse::<SiteRule>().with_context(|| values.name(&keys::SITES));
     values.list(&keys::SITES).iter().map(rule).collect()
+}
+
+/// The addresses that mail leaves from.
+fn egress(values: &Values, ehlo: &str) -> anyhow::Result<Egress> {
+    let texts = EgressTexts {
+        addresses: values.list(&keys::EGRESS_ADDRESSES),
+        pools: values.list(&keys::EGRESS_POOLS),
+        transactional: values.text(&keys::EGRESS_TRANSACTIONAL).unwrap_or_default(),
+        marketing: values.text(&keys::EGRESS_MARKETING).unwrap_or_default(),
+        ehlo,
+    };
+    Egress::read(texts).map_err(|error| {
+        let key = match &error {
+            NoEgress::Address(_) | NoEgress::Idle(_) => &keys::EGRESS_ADDRESSES,
+            NoEgress::NoPool(name) if values.text(&keys::EGRESS_MARKETING) == Some(name) => &keys::EGRESS_MARKETING,
+            NoEgress::NoPool(_) => &keys::EGRESS_TRANSACTIONAL,
+            _ => &keys::EGRESS_POOLS,
+        };
+        anyhow!("{}: {error}", values.name(key))
+    })
 }
 
 fn roles(values: &Values) -> anyhow::Result<Roles> {
@@ -249,6 +272,7 @@ fn certificate(values: &Values, hostname: &Domain) -> anyhow::Result<Certificate
 
 fn delivery(values: &Values, hostname: &Domain) -> anyhow::Result<DeliverySettings> {
     let mut delivery = DeliverySettings::new(hostname.as_str());
+    delivery.egress = Arc::new(egress(values, hostname.as_str())?);
     delivery.resolver = resolver(values)?;
     delivery.mx_port = values.number(&keys::MX_PORT)?;
     delivery.dnssec = dnssec(values)?;

@@ -7,6 +7,10 @@ pub(crate) type Name = &'static str;
 
 /// As many as there are.
 const ANY: Kind = Kind::Number { least: 1, most: 1_000_000 };
+/// One address that mail leaves from.
+const EGRESS_ADDRESS: &str = "NAME ADDRESS ehlo=HOST weight=N";
+/// One pool of them.
+const EGRESS_POOL: &str = "NAME ADDRESS-NAME…";
 /// One site and what it bears.
 const SITE_RULE: &str = "NAME connections=N messages_per_connection=N per_minute=N per_hour=N";
 const PORT: Kind = Kind::Number { least: 1, most: 65_535 };
@@ -27,6 +31,7 @@ pub(crate) const SECTIONS: &[(&str, &str)] = &[
     ("public", "How others reach it."),
     ("store", "Where everything is kept."),
     ("delivery", "How mail leaves."),
+    ("egress", "The addresses that mail leaves from: docs/egress.md."),
     ("limits", "Bounds on what comes in."),
     ("acme", "Certificates for controllers' own host names."),
     ("check", "What `postern check` looks at beyond what it knows by itself."),
@@ -238,6 +243,27 @@ keys! {
          operator's own account, with a verified domain and an instruction for service mail. Without it nothing is \
          counted and nobody is told. The report names the operator and his contact, as `operator` says them.",
         "\"Example Mail Ltd\"",
+    );
+    EGRESS_ADDRESSES = Key::of("egress.addresses", "egress-addresses", Kind::Many(EGRESS_ADDRESS)).says(
+        "Addresses of this machine that mail leaves from, IPv4 or IPv6, each with the name that DNS has for it, said \
+         at EHLO (without it, node.ehlo), and its share of its pool's connections, from 1 to 100 (without it, 1). Each \
+         stands in one pool. A node that does not have one says so, and leaves it out until it has.",
+        "[\"mx1 203.0.113.5 ehlo=mx1.example.net\", \"mx2 2001:db8::5 ehlo=mx2.example.net weight=3\"]",
+    );
+    EGRESS_POOLS = Key::of("egress.pools", "egress-pools", Kind::Many(EGRESS_POOL)).says(
+        "Pools of these addresses. A message leaves by one pool and never by another. The pool `default` is there in \
+         any case: without addresses of its own it leaves from whichever the system chooses, as node.ehlo. The same \
+         names on every node of a store.",
+        "[\"default mx1\", \"news mx2\"]",
+    );
+    EGRESS_TRANSACTIONAL = Key::of("egress.transactional", "egress-transactional", Kind::Text).or("default").says(
+        "The pool for mail that a person waits for: transactional, service and legal streams. `postern egress assign` \
+         stands before it.",
+        "\"default\"",
+    );
+    EGRESS_MARKETING = Key::of("egress.marketing", "egress-marketing", Kind::Text).or("default").says(
+        "The pool for marketing. `postern egress assign` stands before it.",
+        "\"news\"",
     );
     SMTP_CONNECTIONS = Key::of("limits.smtp_connections", "smtp-connections", ANY)
         .or("2000")

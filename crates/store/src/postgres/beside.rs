@@ -18,12 +18,12 @@ const TURN_MAX: Duration = Duration::from_secs(10);
 ///
 /// # Errors
 /// [`crate::Unfit`] when the database cannot be reached, [`Error::NotFound`] when it holds no store with these tables.
-pub(crate) async fn beside(
+pub(crate) async fn beside<const LOOKS: usize>(
     url: &str,
     ca: Option<&Path>,
     writes: Option<&Writes>,
-    looks: &[Finding; 2],
-) -> Result<Beside> {
+    looks: &[Finding; LOOKS],
+) -> Result<Beside<LOOKS>> {
     let target = Target::of(url, ca)?;
     let db = target.pool(1)?;
     reach(&db, &target).await?;
@@ -35,7 +35,7 @@ pub(crate) async fn beside(
     }
 }
 
-async fn turn(db: &Db, writes: Option<&Writes>, looks: &[Finding; 2]) -> Result<Beside> {
+async fn turn<const LOOKS: usize>(db: &Db, writes: Option<&Writes>, looks: &[Finding; LOOKS]) -> Result<Beside<LOOKS>> {
     let touched = match writes {
         None => 0,
         Some(writes) => {
@@ -45,6 +45,9 @@ async fn turn(db: &Db, writes: Option<&Writes>, looks: &[Finding; 2]) -> Result<
             written.map_err(Fault::into_error)?
         }
     };
-    let [orders, states] = looks;
-    Ok((touched, [general::find(db, orders).await?, general::find(db, states).await?]))
+    let mut found = [const { Vec::new() }; LOOKS];
+    for (rows, look) in found.iter_mut().zip(looks) {
+        *rows = general::find(db, look).await?;
+    }
+    Ok((touched, found))
 }

@@ -54,7 +54,7 @@ pub async fn sites_beside(place: &SitePlace, work: SiteWork, now: Timestamp) -> 
         Finding { statement: &sql::SITE_STATES, values: vec![before(now, SAID_FOR).into(), STATES_MAX.into()] },
     ];
     let (touched, [orders, states]) = match place {
-        SitePlace::Sqlite(folder) => sqlite::beside(folder, writes.as_ref(), &looks)?,
+        SitePlace::Sqlite(folder) => sqlite::beside(folder, "site_state", writes.as_ref(), &looks)?,
         SitePlace::Postgres { url, ca } => postgres::beside(url, ca.as_deref(), writes.as_ref(), &looks).await?,
     };
     let columns = |rows: Vec<Vec<Value>>, name| rows.into_iter().map(move |row| Columns::of(name, row));
@@ -63,8 +63,8 @@ pub async fn sites_beside(place: &SitePlace, work: SiteWork, now: Timestamp) -> 
     Ok((touched > 0, SitesView { orders, states }))
 }
 
-/// The answer of an engine: rows touched, and the rows of both looks.
-pub(crate) type Beside = (usize, [Vec<Vec<Value>>; 2]);
+/// The answer of an engine: rows touched, and the rows of each look.
+pub(crate) type Beside<const LOOKS: usize> = (usize, [Vec<Vec<Value>>; LOOKS]);
 
 /// There is no store of this form.
 pub(crate) const fn missing() -> Error {

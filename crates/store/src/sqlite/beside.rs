@@ -8,11 +8,16 @@ use crate::sqlite::fault;
 use rusqlite::TransactionBehavior;
 use std::path::Path;
 
-/// Writes, and then finds.
+/// Writes, and then finds. `table`: the newest of those that are needed.
 ///
 /// # Errors
 /// [`crate::Error::NotFound`] when the folder holds no database with these tables.
-pub(crate) fn beside(folder: &Path, writes: Option<&Writes>, looks: &[Finding; 2]) -> Result<Beside> {
+pub(crate) fn beside<const LOOKS: usize>(
+    folder: &Path,
+    table: &str,
+    writes: Option<&Writes>,
+    looks: &[Finding; LOOKS],
+) -> Result<Beside<LOOKS>> {
     let path = folder.join("main.db");
     if !path.is_file() {
         return Err(missing());
@@ -22,9 +27,7 @@ pub(crate) fn beside(folder: &Path, writes: Option<&Writes>, looks: &[Finding; 2
         None => connect::reader(&path)?,
     };
     let present: i64 = connection
-        .query_row("SELECT COUNT(*) FROM sqlite_master WHERE type = 'table' AND name = 'site_state'", [], |row| {
-            row.get(0)
-        })
+        .query_row("SELECT COUNT(*) FROM sqlite_master WHERE type = 'table' AND name = ?1", [table], |row| row.get(0))
         .map_err(fault)?;
     if present == 0 {
         return Err(missing());
@@ -32,8 +35,10 @@ pub(crate) fn beside(folder: &Path, writes: Option<&Writes>, looks: &[Finding; 2
     let behavior = if writes.is_some() { TransactionBehavior::Immediate } else { TransactionBehavior::Deferred };
     let transaction = connection.transaction_with_behavior(behavior).map_err(fault)?;
     let touched = writes.map_or(Ok(0), |writes| rows::write(&transaction, writes))?;
-    let [orders, states] = looks;
-    let found = [rows::find(&transaction, orders)?, rows::find(&transaction, states)?];
+    let mut found = [const { Vec::new() }; LOOKS];
+    for (rows, look) in found.iter_mut().zip(looks) {
+        *rows = rows::find(&transaction, look)?;
+    }
     transaction.commit().map_err(fault)?;
     Ok((touched, found))
 }

@@ -48,6 +48,8 @@ tables! {
     TlsReport = "tls_report",
     SiteOrder = "site_order",
     SiteState = "site_state",
+    EgressAssignment = "egress_assignment",
+    EgressState = "egress_state",
     Credential = "credential",
     Subject = "subject",
     Suppression = "suppression",

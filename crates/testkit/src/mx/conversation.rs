@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::io;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,14 +19,19 @@ const LINE_OCTETS_MAX: usize = 1024 * 1024;
 /// Longest message that is read.
 const CONTENT_OCTETS_MAX: usize = 256 * 1024 * 1024;
 
-pub(super) async fn serve(tcp: TcpStream, connection: u64, shared: Arc<Shared>) {
+pub(super) async fn serve(tcp: TcpStream, connection: (u64, IpAddr), shared: Arc<Shared>) {
     let manners = shared.state.lock().manners.clone();
     // How the peer leaves is nobody's concern.
     let _ = speak(tcp, connection, manners, &shared).await;
-    shared.change(|state| state.counts.open -= 1);
+    shared.change(|state| {
+        state.counts.open -= 1;
+        if let Some((open, _)) = state.counts.peers.get_mut(&connection.1) {
+            *open -= 1;
+        }
+    });
 }
 
-async fn speak(tcp: TcpStream, connection: u64, manners: Manners, shared: &Shared) -> io::Result<()> {
+async fn speak(tcp: TcpStream, connection: (u64, IpAddr), manners: Manners, shared: &Shared) -> io::Result<()> {
     tcp.set_nodelay(true)?;
     let mut clear = Conversation::new(tcp, connection, manners.clone(), false, shared);
     if !clear.greet().await? {
@@ -73,7 +79,7 @@ struct Transaction {
 
 struct Conversation<'a, S> {
     stream: BufReader<S>,
-    connection: u64,
+    connection: (u64, IpAddr),
     manners: Manners,
     tls: bool,
     shared: &'a Shared,
@@ -83,7 +89,7 @@ struct Conversation<'a, S> {
 }
 
 impl<'a, S: AsyncRead + AsyncWrite + Unpin> Conversation<'a, S> {
-    fn new(stream: S, connection: u64, manners: Manners, tls: bool, shared: &'a Shared) -> Self {
+    fn new(stream: S, connection: (u64, IpAddr), manners: Manners, tls: bool, shared: &'a Shared) -> Self {
         let stream = BufReader::new(stream);
         Self { stream, connection, manners, tls, shared, hello: String::new(), transaction: None, messages: 0 }
     }
@@ -173,7 +179,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Conversation<'a, S> {
         self.shared.change(|state| {
             state.counts.mails += 1;
             let from = begun.as_ref().map(|(from, _)| from.clone());
-            state.begun.extend(from.map(|from| Begun { from, connection: self.connection, at }));
+            state.begun.extend(from.map(|from| Begun { from, connection: self.connection.0, at }));
         });
         if self.messages >= self.manners.messages_max {
             self.reply(421, "4.3.2 enough for one connection").await?;
@@ -301,7 +307,8 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Conversation<'a, S> {
             hello: self.hello.clone(),
             parameters: transaction.parameters,
             to_parameters: transaction.to_parameters,
-            connection: self.connection,
+            connection: self.connection.0,
+            peer: self.connection.1,
             outcome,
             at,
         };

@@ -3,6 +3,7 @@
 use gate::Rule;
 use mail::address::Domain;
 use model::ControllerId;
+use model::stream::Class;
 use serde::Serialize;
 use store::{LastReply, OrderKind, OrderView, QueueGroup, Store};
 use utoipa::ToSchema;
@@ -117,7 +118,8 @@ pub(crate) fn groups(
 ) -> Vec<Group> {
     let told = |group: QueueGroup| {
         let orders = orders.iter().find(|(id, _)| *id == group.controller).map_or(&[][..], |(_, orders)| orders);
-        let status = sites.and_then(|sites| sites(&group.site));
+        let class = store.stream(group.controller, group.stream).map_or(Class::Bulk, |stream| stream.kind.class());
+        let status = sites.and_then(|sites| sites(&group.site, group.controller, class));
         let away = status.as_ref().and_then(|status| Some((status.backing_off_until?, status.trouble?)));
         let next = away.map_or(group.next_attempt, |(until, _)| until.max(group.next_attempt));
         let reason = reason(&group, orders, away.map(|(_, trouble)| trouble), store.now());

@@ -22,6 +22,7 @@ mod importing;
 mod keying;
 mod keys;
 mod kills;
+mod leaving;
 mod ledger;
 mod loads;
 mod moving;

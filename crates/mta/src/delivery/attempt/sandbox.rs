@@ -5,6 +5,7 @@
 //! on the best of connections, so that what it says is what it would say of a real message.
 
 use super::super::engine::{Engine, Row};
+use super::super::scheduler::Pooled;
 use super::super::worker::Batch;
 use super::asking::{Known, face};
 use super::settling::plain_outcome;
@@ -18,7 +19,7 @@ use store::OutcomeKind;
 const TOLD: &str = "sandbox: the gate agreed and the message was signed; no connection was made and nothing was sent\n";
 
 /// Ends a batch. Rows that were not looked at go back by themselves.
-pub(crate) async fn end_here(engine: &Arc<Engine>, site: &Arc<str>, mut batch: Batch) {
+pub(crate) async fn end_here(engine: &Arc<Engine>, site: &Pooled, mut batch: Batch) {
     let mut known = known_of(engine, &batch).await;
     while engine.may_begin(site) {
         let Some(entry) = take_with_content(engine, &mut batch).await else { return };

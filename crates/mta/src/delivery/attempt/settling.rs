@@ -8,7 +8,7 @@
 use super::super::engine::{Engine, Row};
 use super::super::outcome::reply::{Answer, Blame, Judgement, Press, Stage, judge, press, retry_due};
 use super::super::required::Lack;
-use super::super::scheduler::Against;
+use super::super::scheduler::{Against, Pooled};
 use super::super::send::Link;
 use super::super::spread::seed_of;
 use super::super::worker::failed;
@@ -17,13 +17,12 @@ use super::{STORE_AGAIN, Tried};
 use gate::facts::Connection;
 use mail::client::{BeginError, Lost, Stage as Place};
 use model::Timestamp;
-use std::sync::Arc;
 use store::{Outcome, OutcomeKind, QueueRow, Start, Started, Suppress, Temper, Uncertain};
 
 /// An attempt under way, for settling it.
 pub(super) struct Trial<'a> {
     pub(super) engine: &'a Engine,
-    pub(super) site: &'a Arc<str>,
+    pub(super) site: &'a Pooled,
     pub(super) begun_at: Timestamp,
     /// How the connection was secured: the first line of what is recorded.
     pub(super) evidence: String,
@@ -177,7 +176,7 @@ pub(crate) fn fallen(row: QueueRow, now: Timestamp) -> Outcome {
 }
 
 /// The connection went away under a message whose start is recorded, and no other could be had.
-pub(super) async fn lost_on_the_way(engine: &Engine, site: &Arc<str>, entry: Row, started: Option<Timestamp>) {
+pub(super) async fn lost_on_the_way(engine: &Engine, site: &Pooled, entry: Row, started: Option<Timestamp>) {
     let row = entry.row.row;
     let now = engine.store.now();
     let trouble = "the peer closed the connection, and no other could be opened";

@@ -78,7 +78,7 @@ impl<R: Hot> Picture<R> {
             fresh.remove(part);
         }
         let gone = self.sites.iter().filter(|(_, site)| !self.held.has(site.part));
-        let names: Vec<_> = gone.map(|(name, _)| Arc::clone(name)).collect();
+        let names: Vec<_> = gone.map(|(name, _)| name.clone()).collect();
         for name in names {
             if let Some(site) = self.sites.get_mut(&name) {
                 self.ready -= site.ready;
@@ -127,7 +127,9 @@ impl<R: Hot> Picture<R> {
     /// read: acceptances of this node tell of themselves.
     pub(crate) fn note_arrivals(&mut self, name: &Arc<str>, found: &[(LaneKey, Timestamp, u64)], mark: Mark) {
         let mut known: HashMap<LaneKey, u64> = HashMap::new();
-        for (id, (key, taken)) in self.sites.get(name).into_iter().flat_map(|site| &site.in_hand) {
+        let queues = self.queues_of(name);
+        let sites = queues.iter().filter_map(|queue| self.sites.get(queue));
+        for (id, (key, taken)) in sites.flat_map(|site| &site.in_hand) {
             if *id >= mark.since && *taken <= mark.taken {
                 *known.entry(*key).or_default() += 1;
             }

@@ -5,11 +5,10 @@
 //! once if he has a domain there, and not otherwise. A controller with ten thousand domains has no more turns than one
 //! with a single one.
 
-use super::LaneKey;
+use super::{LaneKey, Pooled};
 use model::ControllerId;
 use model::stream::Class;
 use std::collections::{HashMap, HashSet, VecDeque};
-use std::sync::Arc;
 
 /// The domains.
 #[derive(Default, Debug)]
@@ -26,22 +25,22 @@ struct Turns {
 
 #[derive(Default, Debug)]
 struct Queue {
-    names: VecDeque<Arc<str>>,
-    known: HashSet<Arc<str>>,
+    names: VecDeque<Pooled>,
+    known: HashSet<Pooled>,
 }
 
 impl Turns {
-    fn add(&mut self, controller: ControllerId, name: &Arc<str>) {
+    fn add(&mut self, controller: ControllerId, name: &Pooled) {
         let queue = self.queues.entry(controller).or_default();
-        if queue.known.insert(Arc::clone(name)) {
-            queue.names.push_back(Arc::clone(name));
+        if queue.known.insert(name.clone()) {
+            queue.names.push_back(name.clone());
             if queue.names.len() == 1 {
                 self.turn.push_back(controller);
             }
         }
     }
 
-    fn pop(&mut self) -> Option<Arc<str>> {
+    fn pop(&mut self) -> Option<Pooled> {
         let controller = self.turn.pop_front()?;
         let queue = self.queues.get_mut(&controller)?;
         let name = queue.names.pop_front()?;
@@ -57,7 +56,7 @@ impl Turns {
 
 impl Line {
     /// A domain waits with mail of this class and controller.
-    pub(super) fn add(&mut self, key: LaneKey, name: &Arc<str>) {
+    pub(super) fn add(&mut self, key: LaneKey, name: &Pooled) {
         match key.class {
             Class::Prompt => self.prompt.add(key.controller, name),
             Class::Bulk => self.bulk.add(key.controller, name),
@@ -65,7 +64,7 @@ impl Line {
     }
 
     /// Whose turn it is.
-    pub(super) fn pop(&mut self) -> Option<Arc<str>> {
+    pub(super) fn pop(&mut self) -> Option<Pooled> {
         self.prompt.pop().or_else(|| self.bulk.pop())
     }
 
@@ -90,6 +89,7 @@ impl Line {
 
 #[cfg(test)]
 mod tests {
+    use super::super::tests::site;
     use super::*;
 
     #[test]
@@ -97,15 +97,15 @@ mod tests {
         let mut line = Line::default();
         let key = |class, controller| LaneKey { class, controller: ControllerId(controller) };
         for number in 0..1_000 {
-            line.add(key(Class::Bulk, 1), &Arc::from(format!("d{number}.example")));
+            line.add(key(Class::Bulk, 1), &site(&format!("d{number}.example")));
         }
-        let [other, prompt] = ["other.example", "prompt.example"].map(Arc::<str>::from);
+        let [other, prompt] = ["other.example", "prompt.example"].map(site);
         line.add(key(Class::Bulk, 2), &other);
         line.add(key(Class::Bulk, 2), &other);
         line.add(key(Class::Prompt, 3), &prompt);
         assert!(line.has_prompt() && line.len() == 1_002);
         let order: Vec<_> = std::iter::from_fn(|| line.pop()).collect();
-        assert_eq!(order[..3], [prompt, Arc::from("d0.example"), other]);
+        assert_eq!(order[..3], [prompt, site("d0.example"), other]);
         assert_eq!(order.len(), 1_002);
         assert!(line.is_empty() && !line.has_prompt());
     }

@@ -1,9 +1,10 @@
 //! What others see of the picture, and small marks in it.
 
+use super::super::egress::assigned::NOWHERE;
 use super::receiver::Receiver;
-use super::{Hot, Picture};
+use super::ways::NO_POOL;
+use super::{Hot, LaneKey, Picture, Pooled};
 use model::Timestamp;
-use std::sync::Arc;
 
 /// How a domain stands, with what is held against its receiver.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -25,14 +26,16 @@ pub struct SiteStatus {
 }
 
 impl<R: Hot> Picture<R> {
-    /// TLS with this site failed; speak in clear until then (A5 T5), or again not.
-    pub(crate) fn tls_broke(&mut self, name: &Arc<str>, until: Option<Timestamp>) {
-        if let Some(site) = self.sites.get_mut(name) {
-            site.tls_broken_until = until;
+    /// TLS with this domain failed; speak in clear until then (A5 T5), or again not.
+    pub(crate) fn tls_broke(&mut self, domain: &str, until: Option<Timestamp>) {
+        for queue in self.queues_of(domain) {
+            if let Some(site) = self.sites.get_mut(&queue) {
+                site.tls_broken_until = until;
+            }
         }
     }
 
-    pub(crate) fn is_tls_broken(&self, name: &Arc<str>, now: Timestamp) -> bool {
+    pub(crate) fn is_tls_broken(&self, name: &Pooled, now: Timestamp) -> bool {
         self.sites.get(name).and_then(|site| site.tls_broken_until).is_some_and(|until| until > now)
     }
 
@@ -51,18 +54,38 @@ impl<R: Hot> Picture<R> {
         self.incomplete = true;
     }
 
-    pub(crate) fn status(&self, name: &str, now: Timestamp) -> Option<SiteStatus> {
+    /// How a domain stands, with the worst of its queues in front.
+    pub(crate) fn status(&self, domain: &str, now: Timestamp) -> Option<SiteStatus> {
+        let all = self.queues_of(domain).into_iter().filter_map(|queue| self.status_of(&queue, now));
+        all.reduce(|one, other| {
+            let (ready, connections) = (one.ready + other.ready, one.connections + other.connections);
+            let allowed = one.connections_allowed + other.connections_allowed;
+            let rank = |one: &SiteStatus| (one.backing_off_until, one.trouble.is_some());
+            let worse = if rank(&other) > rank(&one) { other } else { one };
+            SiteStatus { ready, connections, connections_allowed: allowed, ..worse }
+        })
+    }
+
+    /// How the queue stands in which a lane of the domain waits.
+    pub(crate) fn lane_status(&self, domain: &str, key: LaneKey, now: Timestamp) -> Option<SiteStatus> {
+        self.status_of(&self.queue_of(&domain.into(), key), now)
+    }
+
+    fn status_of(&self, name: &Pooled, now: Timestamp) -> Option<SiteStatus> {
         let site = self.sites.get(name)?;
         let receiver = site.receiver.as_ref().and_then(|receiver| self.receivers.get(receiver));
         let (allowed, failures) = (site.pressure.allowed(), site.pressure.failures());
         Some(SiteStatus {
-            receiver: site.receiver.as_deref().map(str::to_owned),
+            receiver: site.receiver.as_ref().map(|receiver| receiver.name.as_ref().to_owned()),
             ready: site.ready,
             connections: site.connections,
-            connections_allowed: receiver.map_or(allowed, |receiver| receiver.pressure.allowed().min(allowed)),
-            backing_off_until: self.away(name, now),
-            failures: receiver.map_or(failures, |receiver| receiver.pressure.failures().max(failures)),
-            trouble: site.trouble.or_else(|| receiver.and_then(Receiver::trouble)),
+            connections_allowed: receiver.map_or(allowed, |receiver| receiver.allowed().min(allowed)),
+            backing_off_until: self.away(name, now).or(site.shut(now).filter(|_| site.trouble.is_some())),
+            failures: receiver.map_or(failures, |receiver| receiver.failures().max(failures)),
+            trouble: (name.pool == NOWHERE)
+                .then_some(NO_POOL)
+                .or(site.trouble)
+                .or_else(|| receiver.and_then(Receiver::trouble)),
         })
     }
 

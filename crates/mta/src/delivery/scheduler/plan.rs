@@ -1,17 +1,17 @@
 //! What the picture's owner has to do now: reads of the store, connections to open, expired rows to look for.
 
 use super::site::Site;
-use super::{BATCH_MAX, Entry, Hot, LANE_READ_EVERY, LaneKey, Picture};
+use super::{BATCH_MAX, Entry, Hot, LANE_READ_EVERY, LaneKey, Picture, Pooled};
+use crate::delivery::egress::assigned::NOWHERE;
 use model::Timestamp;
 use model::stream::Class;
 use std::collections::HashSet;
-use std::sync::Arc;
 use std::time::Duration;
 
 /// A page to be read from the store.
 #[derive(Debug)]
 pub(crate) struct Read {
-    pub(crate) site: Arc<str>,
+    pub(crate) site: Pooled,
     pub(crate) key: LaneKey,
     /// Rows to ask for: those of the lane that are in hand, which come first, and a page.
     pub(crate) limit: usize,
@@ -23,9 +23,9 @@ pub(crate) struct Plan {
     /// Pages to read, one after the other. Each must be answered by [`Picture::page`].
     pub(crate) reads: Vec<Read>,
     /// Connections to open, each already counted.
-    pub(crate) open: Vec<Arc<str>>,
+    pub(crate) open: Vec<Pooled>,
     /// Sites to look for expired rows at. Each must be answered by [`Picture::expired`].
-    pub(crate) expiry: Vec<Arc<str>>,
+    pub(crate) expiry: Vec<Pooled>,
     /// When something is due next.
     pub(crate) wake: Option<Timestamp>,
 }
@@ -57,7 +57,7 @@ impl<R: Hot> Picture<R> {
             if *at > now {
                 break;
             }
-            let name = Arc::clone(name);
+            let name = name.clone();
             self.set_timer(&name, None);
             self.attend(&name);
         }
@@ -80,7 +80,7 @@ impl<R: Hot> Picture<R> {
         plan
     }
 
-    fn examine(&mut self, name: &Arc<str>, now: Timestamp, plan: &mut Plan) {
+    fn examine(&mut self, name: &Pooled, now: Timestamp, plan: &mut Plan) {
         let Some(site) = self.sites.get_mut(name) else { return };
         if self.draining {
             return;
@@ -93,11 +93,18 @@ impl<R: Hot> Picture<R> {
         }
         if let Some(until) = self.away(name, now) {
             self.uncall(name, now);
+            if name.pool == NOWHERE {
+                self.set_timer(name, None);
+                self.forget_if_done(name, now);
+            }
             let Some(site) = self.sites.get_mut(name) else { return };
             // Skipped whole: its messages keep their place, only those out of time are settled.
             let expiry = site.expiry_at.unwrap_or(now);
             let next = look_for_expired(site, name, expiry, now, plan).max(now.plus(NO_ROOM_WAIT)).min(until);
             self.set_timer(name, Some(next));
+            return;
+        }
+        if self.examine_shut(name, now, plan) {
             return;
         }
         let Some(site) = self.sites.get(name) else { return };
@@ -124,13 +131,28 @@ impl<R: Hot> Picture<R> {
             Some(_) if starved_of_room => Some(now.plus(NO_ROOM_WAIT)),
             _ => None,
         };
-        let stalls = site.stalls_at().map(|at| at.max(now));
-        self.set_timer(name, [next, stalls].into_iter().flatten().min());
+        let stalls = site.stalls_at().map(|at| at.max(now).max(site.shut(now).unwrap_or(now)));
+        let shut = site.shut(now).filter(|_| site.ready > 0);
+        self.set_timer(name, [next, stalls, shut].into_iter().flatten().min());
         self.forget_if_done(name, now);
     }
 
+    /// For want of an address of ours no connection is opened; only messages out of time are looked for.
+    fn examine_shut(&mut self, name: &Pooled, now: Timestamp, plan: &mut Plan) -> bool {
+        let Some(site) = self.sites.get_mut(name) else { return true };
+        let (Some(until), 0) = (site.shut(now), site.connections) else { return false };
+        if site.ready > 0 || site.first_waiting().is_some() {
+            let expiry = *site.expiry_at.get_or_insert(now.plus(EXPIRY_EVERY));
+            let next = look_for_expired(site, name, expiry, now, plan).max(now.plus(NO_ROOM_WAIT)).min(until);
+            self.uncall(name, now);
+            self.set_timer(name, Some(next));
+            return true;
+        }
+        false
+    }
+
     /// Plans reads of lanes that are due and low; true when a due lane could not be read for want of room.
-    fn examine_lanes(&mut self, name: &Arc<str>, now: Timestamp, plan: &mut Plan) -> bool {
+    fn examine_lanes(&mut self, name: &Pooled, now: Timestamp, plan: &mut Plan) -> bool {
         let Some(site) = self.sites.get_mut(name) else { return false };
         if site.released.is_some() {
             // A read is under way; its end looks at the site again.
@@ -161,13 +183,16 @@ impl<R: Hot> Picture<R> {
             let lanes = site.class(key.class);
             lanes.clear_waiting(key.controller);
             let in_hand = lanes.lanes.get(&key.controller).map_or(0, |lane| lane.in_hand);
-            plan.reads.push(Read { site: Arc::clone(name), key, limit: in_hand + self.bounds.page });
+            plan.reads.push(Read { site: name.clone(), key, limit: in_hand + self.bounds.page });
         }
         starved
     }
 
-    fn examine_connections(&mut self, name: &Arc<str>, now: Timestamp, plan: &mut Plan) {
+    fn examine_connections(&mut self, name: &Pooled, now: Timestamp, plan: &mut Plan) {
         let Some(site) = self.sites.get_mut(name) else { return };
+        if site.shut(now).is_some() {
+            return;
+        }
         let ready = u32::try_from(site.ready).unwrap_or(u32::MAX);
         let stalls = site.stalls_at().is_some_and(|at| at <= now);
         let wanted = if ready > site.connections { ready } else { site.connections + u32::from(stalls) };
@@ -188,7 +213,7 @@ impl<R: Hot> Picture<R> {
             }
             self.opened(name);
             self.starved.served(name);
-            plan.open.push(Arc::clone(name));
+            plan.open.push(name.clone());
         }
     }
 
@@ -204,9 +229,16 @@ impl<R: Hot> Picture<R> {
         }
         let full = rows.len() >= read.limit;
         let mut again = None;
+        if !self.is_at_home(name, read.key) {
+            // Assigned to another pool while it was being read: there it is read again.
+            self.end_read(name);
+            self.note_waiting(name, read.key, now);
+            return self.attend(name);
+        }
         for entry in rows {
+            let is_elsewhere = self.is_elsewhere(name, entry.id);
             let Some(site) = self.sites.get(name) else { return };
-            let stale = site.released.as_ref().is_some_and(|released| released.contains(&entry.id));
+            let stale = is_elsewhere || site.released.as_ref().is_some_and(|released| released.contains(&entry.id));
             if stale || site.in_hand.contains_key(&entry.id) {
                 continue;
             }
@@ -242,14 +274,10 @@ impl<R: Hot> Picture<R> {
 
     /// The answer to a planned look for expired rows: those that are now in hand, to be settled. `more`: there may be
     /// others behind them.
-    pub(crate) fn expired(
-        &mut self,
-        name: &Arc<str>,
-        rows: Vec<Entry<R>>,
-        more: bool,
-        now: Timestamp,
-    ) -> Vec<Entry<R>> {
+    pub(crate) fn expired(&mut self, name: &Pooled, rows: Vec<Entry<R>>, more: bool, now: Timestamp) -> Vec<Entry<R>> {
         let mut taken = Vec::new();
+        let mut rows = rows;
+        rows.retain(|entry| !self.is_elsewhere(name, entry.id));
         if let Some(site) = self.sites.get_mut(name) {
             let released = site.released.take().unwrap_or_default();
             let rows = if self.held.has(site.part) { rows } else { Vec::new() };
@@ -271,22 +299,22 @@ impl<R: Hot> Picture<R> {
 
     /// Somebody wants a site, or all of them, to be tried now: what failed before counts no more.
     pub(crate) fn try_now(&mut self, name: Option<&str>) {
-        let wanted = |site: &&Arc<str>| name.is_none_or(|name| ***site == *name);
-        let names: Vec<Arc<str>> = self.sites.keys().filter(wanted).map(Arc::clone).collect();
+        let wanted = |queue: &&Pooled| name.is_none_or(|name| *queue.name == *name);
+        let names: Vec<Pooled> = self.sites.keys().filter(wanted).map(Pooled::clone).collect();
         for name in names {
             if let Some(site) = self.sites.get_mut(&name) {
                 site.pressure.hurried();
                 site.trouble = None;
                 site.expiry_at = None;
             }
-            if let Some(receiver) = self.receiver_key(&name).and_then(|key| self.receivers.get_mut(&key)) {
-                receiver.pressure.hurried();
+            if let Some(receiver) = self.receiver_of(&name) {
+                receiver.hurried();
             }
             self.attend(&name);
         }
     }
 
-    fn end_read(&mut self, name: &Arc<str>) {
+    fn end_read(&mut self, name: &Pooled) {
         if let Some(site) = self.sites.get_mut(name) {
             site.reads = site.reads.saturating_sub(1);
             if site.reads == 0 {
@@ -296,41 +324,37 @@ impl<R: Hot> Picture<R> {
     }
 
     /// Sets the one timer of a site.
-    fn set_timer(&mut self, name: &Arc<str>, at: Option<Timestamp>) {
+    fn set_timer(&mut self, name: &Pooled, at: Option<Timestamp>) {
         let Some(site) = self.sites.get_mut(name) else { return };
         if site.timer == at {
             return;
         }
         if let Some(old) = std::mem::replace(&mut site.timer, at) {
-            self.timers.remove(&(old, Arc::clone(name)));
+            self.timers.remove(&(old, name.clone()));
         }
         if let Some(at) = at {
-            self.timers.insert((at, Arc::clone(name)));
+            self.timers.insert((at, name.clone()));
         }
     }
 
     /// Ids in hand at a site, for tests.
     #[cfg(test)]
     pub(super) fn in_hand(&self, name: &str) -> HashSet<model::MessageId> {
-        self.sites.get(name).map(|site| site.in_hand.keys().copied().collect()).unwrap_or_default()
+        let queues = self.queues_of(name);
+        let sites = queues.iter().filter_map(|queue| self.sites.get(queue));
+        sites.flat_map(|site| site.in_hand.keys().copied()).collect()
     }
 }
 
 /// Plans a look for expired rows, if it is time; when the next one is to be.
-fn look_for_expired<R>(
-    site: &mut Site<R>,
-    name: &Arc<str>,
-    at: Timestamp,
-    now: Timestamp,
-    plan: &mut Plan,
-) -> Timestamp {
+fn look_for_expired<R>(site: &mut Site<R>, name: &Pooled, at: Timestamp, now: Timestamp, plan: &mut Plan) -> Timestamp {
     if at > now || site.released.is_some() {
         return at;
     }
     site.released = Some(HashSet::new());
     let next = now.plus(EXPIRY_EVERY);
     site.expiry_at = Some(next);
-    plan.expiry.push(Arc::clone(name));
+    plan.expiry.push(name.clone());
     next
 }
 

@@ -6,17 +6,22 @@
 //! allowed more, and these close at their next row; whoever waits is called when a place or a part of the rate is
 //! free, by a timer if by nothing else.
 
+use super::super::egress::AddressId;
+use super::super::egress::assigned::NOWHERE;
 use super::super::shaping::book::{Book, Limits, Named};
 use super::super::shaping::{Shaping, Throttled};
 use super::receiver::{Receiver, ReceiverStatus};
-use super::{Hot, LaneKey, Picture};
+use super::{Hot, LaneKey, Picture, Pooled};
 use model::Timestamp;
 use model::stream::Class;
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Rows that the connections of a domain may take while others are in line.
 const TURN_ROWS: usize = 16;
+/// Mail for a pool that is not here is looked at again after so long; whoever assigns it otherwise ends it at once.
+const NOWHERE_LOOK: Duration = Duration::from_secs(60);
 /// Lanes of a domain, of each class, that stand in line for it.
 const LANES_IN_LINE: usize = 16;
 /// Receivers without a domain that are remembered for what they said.
@@ -35,8 +40,8 @@ pub(crate) struct Berth {
 pub(crate) enum Against {
     /// This domain alone: its DNS, its policy, an exchanger that is not the receiver's.
     Domain,
-    /// The receiver: one of its own exchangers did it.
-    Receiver,
+    /// The receiver, as it is to this address of ours: one of its own exchangers did it.
+    Receiver(AddressId),
 }
 
 fn default(shaping: &Shaping) -> Limits {
@@ -55,11 +60,17 @@ impl<R: Hot> Picture<R> {
     }
 
     /// DNS has said who takes the domain's mail. Nothing: there is no place, and the connection is to be counted out.
-    pub(crate) fn seat(&mut self, name: &Arc<str>, exchangers: &Arc<[String]>, now: Timestamp) -> Option<Berth> {
+    pub(crate) fn seat(
+        &mut self,
+        name: &Pooled,
+        exchangers: &Arc<[String]>,
+        via: Option<AddressId>,
+        now: Timestamp,
+    ) -> Option<Berth> {
         let named = self.book.name(exchangers);
         self.join(name, &named, now);
-        let receiver = self.receivers.get(&named.name)?;
-        if receiver.away(now).is_some() || receiver.has_too_many() {
+        let receiver = self.receivers.get(&Pooled::new(&named.name, name.pool))?;
+        if receiver.away(now).is_some() || receiver.via_away(via, now).is_some() || receiver.has_too_many(via) {
             return None;
         }
         Some(Berth { messages_max: receiver.bears.messages_per_connection, receiver: named })
@@ -84,10 +95,10 @@ impl<R: Hot> Picture<R> {
     }
 
     fn measure_anew(&mut self, now: Timestamp) {
-        let named: Vec<(Arc<str>, Named)> = self
+        let named: Vec<(Pooled, Named)> = self
             .sites
             .iter()
-            .filter_map(|(name, site)| Some((Arc::clone(name), self.book.name(site.exchangers.as_ref()?))))
+            .filter_map(|(name, site)| Some((name.clone(), self.book.name(site.exchangers.as_ref()?))))
             .collect();
         for (name, named) in &named {
             self.join(name, named, now);
@@ -97,50 +108,58 @@ impl<R: Hot> Picture<R> {
         }
         for site in self.sites.values_mut() {
             let receiver = site.receiver.as_ref().and_then(|receiver| self.receivers.get(receiver));
-            site.pressure
-                .reshaped(receiver.map_or(self.shaping.connections_max, |receiver| receiver.bears.connections));
+            site.pressure.reshaped(receiver.map_or(self.shaping.connections_max, Receiver::most));
         }
-        let names: Vec<Arc<str>> = self.sites.keys().cloned().collect();
+        let names: Vec<Pooled> = self.sites.keys().cloned().collect();
         for name in &names {
             self.attend(name);
         }
-        let receivers: Vec<Arc<str>> = self.receivers.keys().cloned().collect();
+        let receivers: Vec<Pooled> = self.receivers.keys().cloned().collect();
         for receiver in &receivers {
             self.call(receiver, now);
         }
     }
 
     /// The domain is a member of this receiver from now on.
-    fn join(&mut self, name: &Arc<str>, named: &Named, now: Timestamp) {
-        if self.sites.get(name).is_none_or(|site| site.receiver.as_ref() == Some(&named.name)) {
+    fn join(&mut self, name: &Pooled, named: &Named, now: Timestamp) {
+        let key = Pooled::new(&named.name, name.pool);
+        if self.sites.get(name).is_none_or(|site| site.receiver.as_ref() == Some(&key)) {
             return;
         }
         self.leave(name, now);
         if self.receivers.len() >= self.sites.len() + REMEMBERED_MAX {
             self.receivers.retain(|_, receiver| !receiver.members.is_empty());
         }
-        let (book, shaping) = (&self.book, &self.shaping);
-        let receiver = self
-            .receivers
-            .entry(Arc::clone(&named.name))
-            .or_insert_with(|| Receiver::new(book.bears(&named.name, default(shaping))));
+        let (book, shaping, ways) = (&self.book, &self.shaping, &self.ways);
+        let receiver = self.receivers.entry(key.clone()).or_insert_with(|| {
+            let bears = book.bears(&named.name, default(shaping));
+            Receiver::new(bears, ways.outlets(name.pool, bears))
+        });
         if let Some(site) = self.sites.get_mut(name) {
-            receiver.members.insert(Arc::clone(name));
+            receiver.members.insert(name.clone());
             receiver.connections += site.connections;
-            site.receiver = Some(Arc::clone(&named.name));
+            for (via, count) in &site.bound {
+                if let Some(outlet) = receiver.outlet(*via) {
+                    outlet.connections += count;
+                }
+            }
+            site.receiver = Some(key);
             site.exchangers = Some(Arc::clone(&named.exchangers));
-            site.pressure.reshaped(receiver.bears.connections);
+            site.pressure.reshaped(receiver.most());
         }
     }
 
     /// The domain is nobody's member any more, or gone.
-    pub(super) fn leave(&mut self, name: &Arc<str>, now: Timestamp) {
+    pub(super) fn leave(&mut self, name: &Pooled, now: Timestamp) {
         let Some(site) = self.sites.get_mut(name) else { return };
         let (connections, Some(key)) = (site.connections, site.receiver.take()) else { return };
         if let Some(receiver) = self.receivers.get_mut(&key) {
             receiver.members.remove(name);
             receiver.called.remove(name);
             receiver.connections = receiver.connections.saturating_sub(connections);
+            for (via, count) in &site.bound {
+                receiver.unbind(Some(*via), *count);
+            }
             if receiver.is_forgettable(now) {
                 self.set_receiver_timer(&key, None);
                 self.receivers.remove(&key);
@@ -150,35 +169,38 @@ impl<R: Hot> Picture<R> {
         self.call(&key, now);
     }
 
-    pub(super) fn receiver_of(&mut self, name: &str) -> Option<&mut Receiver> {
+    pub(super) fn receiver_of(&mut self, name: &Pooled) -> Option<&mut Receiver> {
         let key = self.sites.get(name)?.receiver.as_ref()?;
         self.receivers.get_mut(key)
     }
 
-    pub(super) fn receiver_key(&self, name: &str) -> Option<Arc<str>> {
+    pub(super) fn receiver_key(&self, name: &Pooled) -> Option<Pooled> {
         self.sites.get(name)?.receiver.clone()
     }
 
     /// Until when neither the domain nor its receiver is to be spoken to.
-    pub(super) fn away(&self, name: &str, now: Timestamp) -> Option<Timestamp> {
+    pub(super) fn away(&self, name: &Pooled, now: Timestamp) -> Option<Timestamp> {
         let site = self.sites.get(name)?;
+        if name.pool == NOWHERE {
+            return Some(now.plus(NOWHERE_LOOK));
+        }
         let receiver = site.receiver.as_ref().and_then(|receiver| self.receivers.get(receiver));
         site.pressure.backing_off(now).max(receiver.and_then(|receiver| receiver.away(now)))
     }
 
     /// Places that its receiver has for the domain; as many as it likes while nobody knows who that is.
-    pub(super) fn places(&mut self, name: &Arc<str>, now: Timestamp) -> u32 {
+    pub(super) fn places(&mut self, name: &Pooled, now: Timestamp) -> u32 {
         self.receiver_of(name).map_or(u32::MAX, |receiver| receiver.places(name, now))
     }
 
-    /// Messages that its receiver may have now.
-    pub(super) fn room(&mut self, name: &str, now: Timestamp) -> usize {
-        let room = self.receiver_of(name).map_or(u32::MAX, |receiver| receiver.room(now));
+    /// Messages that its receiver may have now by this address of ours.
+    pub(super) fn room(&mut self, name: &Pooled, via: Option<AddressId>, now: Timestamp) -> usize {
+        let room = self.receiver_of(name).map_or(u32::MAX, |receiver| receiver.room_of(via, now));
         usize::try_from(room).unwrap_or(usize::MAX)
     }
 
     /// The domain gets into line, with every lane in which something is to go now.
-    pub(super) fn line_up(&mut self, name: &Arc<str>, now: Timestamp) {
+    pub(super) fn line_up(&mut self, name: &Pooled, now: Timestamp) {
         let Some(site) = self.sites.get_mut(name) else { return };
         let mut keys: Vec<LaneKey> = Vec::new();
         for class in [Class::Prompt, Class::Bulk] {
@@ -199,13 +221,13 @@ impl<R: Hot> Picture<R> {
     }
 
     /// Calls those in line to the places that are free, and sees to it that they are called later.
-    pub(super) fn call(&mut self, key: &Arc<str>, now: Timestamp) {
+    pub(super) fn call(&mut self, key: &Pooled, now: Timestamp) {
         while let Some(receiver) = self.receivers.get_mut(key) {
             if !receiver.may_call(now) {
                 break;
             }
             let Some(name) = receiver.line.pop() else { break };
-            receiver.called.insert(Arc::clone(&name));
+            receiver.called.insert(name.clone());
             self.attend(&name);
         }
         let Some(receiver) = self.receivers.get_mut(key) else { return };
@@ -215,7 +237,7 @@ impl<R: Hot> Picture<R> {
     }
 
     /// A domain that was called has been looked at, and does not come.
-    pub(super) fn uncall(&mut self, name: &Arc<str>, now: Timestamp) {
+    pub(super) fn uncall(&mut self, name: &Pooled, now: Timestamp) {
         let Some(key) = self.receiver_key(name) else { return };
         if self.receivers.get_mut(&key).is_some_and(|receiver| receiver.called.remove(name)) {
             self.call(&key, now);
@@ -238,7 +260,7 @@ impl<R: Hot> Picture<R> {
         }
     }
 
-    fn ring_idler(&mut self, key: &Arc<str>) -> bool {
+    fn ring_idler(&mut self, key: &Pooled) -> bool {
         while let Some(name) = self.receivers.get_mut(key).and_then(Receiver::idler) {
             if let Some(site) = self.sites.get(&name).filter(|site| site.idle > 0) {
                 site.bell.notify_one();
@@ -248,28 +270,28 @@ impl<R: Hot> Picture<R> {
         false
     }
 
-    fn set_receiver_timer(&mut self, key: &Arc<str>, at: Option<Timestamp>) {
+    fn set_receiver_timer(&mut self, key: &Pooled, at: Option<Timestamp>) {
         let Some(receiver) = self.receivers.get_mut(key) else { return };
         if receiver.timer == at {
             return;
         }
         if let Some(old) = std::mem::replace(&mut receiver.timer, at) {
-            self.receiver_timers.remove(&(old, Arc::clone(key)));
+            self.receiver_timers.remove(&(old, key.clone()));
         }
         if let Some(at) = at {
-            self.receiver_timers.insert((at, Arc::clone(key)));
+            self.receiver_timers.insert((at, key.clone()));
         }
     }
 
     /// Where a connection goes from here, if the turn of its domain is over and others are in line: there it is counted
     /// from now on.
-    pub(super) fn turn_over(&mut self, name: &Arc<str>, now: Timestamp) -> Option<Arc<str>> {
+    pub(super) fn turn_over(&mut self, name: &Pooled, via: Option<AddressId>, now: Timestamp) -> Option<Pooled> {
         let site = self.sites.get(name)?;
         let (ready, has_prompt, streak) = (site.ready, !site.prompt.turn.is_empty(), site.streak);
         let key = site.receiver.clone()?;
         let receiver = self.receivers.get_mut(&key)?;
         let is_over = ready == 0 || streak >= TURN_ROWS || (receiver.line.has_prompt() && !has_prompt);
-        if !is_over || receiver.line.is_empty() || receiver.room(now) == 0 {
+        if !is_over || receiver.line.is_empty() || receiver.room_of(via, now) == 0 {
             return None;
         }
         loop {
@@ -288,19 +310,21 @@ impl<R: Hot> Picture<R> {
                 may && site.receiver.as_ref() == Some(&key) && (site.ready > 0 || is_due)
             });
             if wants {
-                self.go_over(name, &next, now);
+                self.go_over(name, &next, via, now);
                 return Some(next);
             }
         }
     }
 
-    fn go_over(&mut self, from: &Arc<str>, to: &Arc<str>, now: Timestamp) {
+    fn go_over(&mut self, from: &Pooled, to: &Pooled, via: Option<AddressId>, now: Timestamp) {
         if let Some(site) = self.sites.get_mut(from) {
             site.connections = site.connections.saturating_sub(1);
+            site.unbind(via);
             site.streak = 0;
         }
         if let Some(site) = self.sites.get_mut(to) {
             site.connections += 1;
+            site.bind(via);
             site.streak = 0;
             site.moved = now;
         }
@@ -309,47 +333,54 @@ impl<R: Hot> Picture<R> {
         self.attend(to);
     }
 
-    /// One of the receiver's own exchangers could not be reached, or sent us away: none of its domains is spoken to for
-    /// a while, and every message keeps its place.
+    /// The receiver, and our address that something at it is held against.
+    fn blamed(&self, name: &Pooled, against: Against) -> Option<(Pooled, AddressId)> {
+        let Against::Receiver(via) = against else { return None };
+        Some((self.receiver_key(name)?, via))
+    }
+
+    /// One of the receiver's own exchangers could not be reached from an address of ours, or sent it away: it leaves
+    /// the receiver alone for a while. When all of the pool do, none of its domains is spoken to, and every message
+    /// keeps its place.
     pub(crate) fn failed_at(
         &mut self,
-        name: &Arc<str>,
+        name: &Pooled,
         against: Against,
         now: Timestamp,
         seed: u64,
         trouble: &'static str,
     ) {
-        let key = self.receiver_key(name).filter(|_| against == Against::Receiver);
-        let Some(key) = key else { return self.failed(name, now, seed, trouble) };
+        let Some((key, via)) = self.blamed(name, against) else { return self.failed(name, now, seed, trouble) };
         let (first, shaping) = (self.site_retry_first, self.shaping);
         let Some(receiver) = self.receivers.get_mut(&key) else { return };
-        if receiver.pressure.backing_off(now).is_some() {
+        if receiver.via_away(Some(via), now).is_none() {
+            receiver.failed(via, (now, seed), first, &shaping);
+            receiver.says(trouble, now);
+        } else if receiver.away(now).is_some() {
             // The other connections of the same outage.
             return self.leave_alone(name, now);
         }
-        receiver.failed(now, first, &shaping, seed, trouble);
-        let members: Vec<Arc<str>> = receiver.members.iter().cloned().collect();
-        for member in &members {
-            self.leave_alone(member, now);
+        if receiver.away(now).is_some() {
+            let members: Vec<Pooled> = receiver.members.iter().cloned().collect();
+            for member in &members {
+                self.leave_alone(member, now);
+            }
+        } else {
+            self.attend(name);
         }
         self.call(&key, now);
     }
 
     /// We are told that we go too fast.
-    pub(crate) fn throttled(
-        &mut self,
-        name: &Arc<str>,
-        against: Against,
-        now: Timestamp,
-        seed: u64,
-        why: &'static str,
-    ) {
-        let key = self.receiver_key(name).filter(|_| against == Against::Receiver);
-        let throttled = match key.as_ref().and_then(|key| self.receivers.get_mut(key)) {
-            Some(receiver) => {
-                receiver.says(why, now);
-                receiver.pressure.throttled(now)
-            }
+    pub(crate) fn throttled(&mut self, name: &Pooled, against: Against, now: Timestamp, seed: u64, why: &'static str) {
+        let blamed = self.blamed(name, against);
+        let outlet = blamed.as_ref().and_then(|(key, via)| {
+            let receiver = self.receivers.get_mut(key)?;
+            receiver.says(why, now);
+            receiver.outlet(*via)
+        });
+        let throttled = match outlet {
+            Some(outlet) => outlet.pressure.throttled(now),
             None => self.sites.get_mut(name).map_or(Throttled::Known, |site| {
                 site.trouble = Some(why);
                 site.pressure.throttled(now)
@@ -357,34 +388,30 @@ impl<R: Hot> Picture<R> {
         };
         if throttled == Throttled::AtTheLeast {
             self.failed_at(name, against, now, seed, why);
-        } else if let Some(key) = key {
+        } else if let Some((key, _)) = blamed {
             self.call(&key, now);
         }
     }
 
     /// A whole dialogue came to its end; `micros` for each message.
-    pub(crate) fn succeeded(&mut self, name: &Arc<str>, against: Against, now: Timestamp, micros: u64) {
+    pub(crate) fn succeeded(&mut self, name: &Pooled, against: Against, now: Timestamp, micros: u64) {
         if let Some(site) = self.sites.get_mut(name) {
             site.pressure.succeeded(now);
             site.paced(micros);
             site.trouble = None;
             site.expiry_at = None;
         }
-        if against == Against::Receiver
-            && let Some(key) = self.receiver_key(name)
-            && let Some(receiver) = self.receivers.get_mut(&key)
-        {
-            let (allowed, failures) = (receiver.pressure.allowed(), receiver.pressure.failures());
-            receiver.succeeded(now);
-            let members: Vec<Arc<str>> =
-                if failures > 0 { receiver.members.iter().cloned().collect() } else { Vec::new() };
-            let more = receiver.pressure.allowed() > allowed;
-            for member in &members {
-                self.attend(member);
-            }
-            if more {
-                self.call(&key, now);
-            }
+        let Some((key, via)) = self.blamed(name, against) else { return };
+        let Some(receiver) = self.receivers.get_mut(&key) else { return };
+        let (allowed, failures) = (receiver.allowed(), receiver.failures());
+        receiver.succeeded(via, now);
+        let members: Vec<Pooled> = if failures > 0 { receiver.members.iter().cloned().collect() } else { Vec::new() };
+        let more = receiver.allowed() > allowed;
+        for member in &members {
+            self.attend(member);
+        }
+        if more {
+            self.call(&key, now);
         }
     }
 
@@ -392,12 +419,14 @@ impl<R: Hot> Picture<R> {
     /// many.
     pub(crate) fn receivers(&mut self, now: Timestamp, at_most: usize) -> Vec<ReceiverStatus> {
         let told = self.receivers.iter_mut().filter(|(_, receiver)| receiver.is_to_be_told(now));
-        let mut all: Vec<ReceiverStatus> = told.map(|(name, receiver)| receiver.status(name, now)).collect();
+        let egress = &self.ways.egress;
+        let status = |(key, receiver): (&Pooled, &mut Receiver)| receiver.status(key, egress.pool_name(key.pool), now);
+        let mut all: Vec<ReceiverStatus> = told.map(status).collect();
         let rank = |one: &ReceiverStatus| {
             let troubled = one.stopped || one.backing_off_until.is_some() || one.trouble.is_some();
             (!troubled, std::cmp::Reverse(one.connections), std::cmp::Reverse(one.last_hour))
         };
-        all.sort_by_key(|one| (rank(one), one.name.clone()));
+        all.sort_by_key(|one| (rank(one), one.name.clone(), one.pool.clone()));
         all.truncate(at_most);
         all
     }
@@ -410,11 +439,15 @@ impl<R: Hot> Picture<R> {
 
     /// Connections of these receivers, and whether they are left alone: for metrics with few labels.
     pub(crate) fn figures(&self, names: &[&'static str], now: Timestamp) -> HashMap<&'static str, (u32, bool)> {
-        let of = |name: &&'static str| {
-            let receiver = self.receivers.get(*name)?;
-            Some((*name, (receiver.connections, receiver.away(now).is_some())))
-        };
-        names.iter().filter_map(of).collect()
+        let mut all: HashMap<&'static str, (u32, bool)> = HashMap::new();
+        for name in names {
+            for pool in self.ways.pools() {
+                let Some(receiver) = self.receivers.get(&Pooled::new(&Arc::from(*name), pool)) else { continue };
+                let known = all.entry(name).or_default();
+                *known = (known.0 + receiver.connections, known.1 || receiver.away(now).is_some());
+            }
+        }
+        all
     }
 }
 

@@ -4,8 +4,9 @@
 //! from the store can bring it a second time; `ready` counts the rows of all lanes; a controller stands in the turn of
 //! his class once if he has ready rows there, and not otherwise.
 
+use super::super::egress::AddressId;
 use super::super::shaping::{Pressure, Shaping};
-use super::{Entry, Hot};
+use super::{Entry, Hot, Pooled};
 use model::stream::Class;
 use model::{ControllerId, MessageId, Timestamp};
 use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
@@ -109,6 +110,10 @@ pub(super) struct Site<R> {
     pub(super) reads: u32,
     /// Tasks that hold, open or await a connection.
     pub(super) connections: u32,
+    /// Those of them that have found the address of ours that they go by.
+    pub(super) bound: Vec<(AddressId, u32)>,
+    /// No connection is opened until then: there was no address for it.
+    pub(super) shut_until: Option<Timestamp>,
     /// Those of them that wait for rows.
     pub(super) idle: u32,
     /// When a connection last took rows, or one was opened for rows that nobody took.
@@ -118,7 +123,7 @@ pub(super) struct Site<R> {
     /// What is held against the domain alone; what its receiver says is held against that.
     pub(super) pressure: Pressure,
     /// Who takes its mail, once DNS has said it.
-    pub(super) receiver: Option<Arc<str>>,
+    pub(super) receiver: Option<Pooled>,
     /// His exchangers as DNS says them of this domain.
     pub(super) exchangers: Option<Arc<[String]>>,
     /// Rows taken since its connections last gave way to another domain of the receiver.
@@ -153,6 +158,8 @@ impl<R: Hot> Site<R> {
             released: None,
             reads: 0,
             connections: 0,
+            bound: Vec::new(),
+            shut_until: None,
             idle: 0,
             moved: Timestamp::default(),
             bell: Arc::new(Notify::new()),
@@ -245,6 +252,47 @@ impl<R: Hot> Site<R> {
         if let Some(lane) = self.class(key.class).lanes.get_mut(&key.controller) {
             lane.in_hand = lane.in_hand.saturating_sub(1);
         }
+    }
+
+    /// Lets go what is ready of a lane that is another queue's now, and forgets that it waits here. When the next of it
+    /// was due, if there was anything.
+    pub(super) fn give_up(&mut self, key: LaneKey) -> Option<Timestamp> {
+        let lanes = self.class(key.class);
+        let lane = lanes.lanes.get_mut(&key.controller)?;
+        let ready = std::mem::take(&mut lane.ready);
+        let mut due = lane.waiting;
+        lanes.clear_waiting(key.controller);
+        lanes.turn.retain(|controller| *controller != key.controller);
+        for entry in ready {
+            due = Some(due.map_or(entry.due, |known| known.min(entry.due)));
+            self.ready -= 1;
+            self.hot_octets -= entry.row.octets();
+            self.let_go(key, entry.id);
+        }
+        self.class(key.class).forget_if_empty(key.controller);
+        due
+    }
+
+    /// One of its connections goes by this address.
+    pub(super) fn bind(&mut self, via: Option<AddressId>) {
+        let Some(via) = via else { return };
+        match self.bound.iter_mut().find(|(id, _)| *id == via) {
+            Some((_, count)) => *count += 1,
+            None => self.bound.push((via, 1)),
+        }
+    }
+
+    /// One of its connections does so no more.
+    pub(super) fn unbind(&mut self, via: Option<AddressId>) {
+        if let Some((_, count)) = self.bound.iter_mut().find(|(id, _)| Some(*id) == via) {
+            *count = count.saturating_sub(1);
+        }
+        self.bound.retain(|(_, count)| *count > 0);
+    }
+
+    /// Until when no connection is opened, for want of an address.
+    pub(super) fn shut(&self, now: Timestamp) -> Option<Timestamp> {
+        self.shut_until.filter(|until| *until > now)
     }
 
     /// Leaves every ready row to the store, where each keeps its place.

@@ -1,7 +1,7 @@
 //! Sites that wait until the node may open one more connection: first those that have none at all.
 
+use super::Pooled;
 use std::collections::{HashMap, HashSet, VecDeque};
-use std::sync::Arc;
 
 /// So much that was overtaken is let lie.
 const OVERTAKEN_MAX: usize = 64;
@@ -9,9 +9,9 @@ const OVERTAKEN_MAX: usize = 64;
 /// The sites, each once. What a queue holds beyond `places` was overtaken, and is passed over.
 #[derive(Default, Debug)]
 pub(super) struct Starved {
-    without: VecDeque<Arc<str>>,
-    wanting: VecDeque<Arc<str>>,
-    places: HashMap<Arc<str>, Place>,
+    without: VecDeque<Pooled>,
+    wanting: VecDeque<Pooled>,
+    places: HashMap<Pooled, Place>,
     /// Places of those that have none.
     none: usize,
 }
@@ -24,18 +24,18 @@ enum Place {
 
 impl Starved {
     /// A site that waits, with so many connections.
-    pub(super) fn add(&mut self, name: &Arc<str>, connections: u32) {
+    pub(super) fn add(&mut self, name: &Pooled, connections: u32) {
         let place = if connections == 0 { Place::Without } else { Place::Wanting };
         match self.places.get(name) {
             Some(known) if *known == place || *known == Place::Without => return,
-            _ => self.places.insert(Arc::clone(name), place),
+            _ => self.places.insert(name.clone(), place),
         };
         match place {
             Place::Without => {
                 self.none += 1;
-                self.without.push_back(Arc::clone(name));
+                self.without.push_back(name.clone());
             }
-            Place::Wanting => self.wanting.push_back(Arc::clone(name)),
+            Place::Wanting => self.wanting.push_back(name.clone()),
         }
         if self.without.len() + self.wanting.len() > 2 * self.places.len() + OVERTAKEN_MAX {
             self.sweep();
@@ -46,12 +46,12 @@ impl Starved {
     fn sweep(&mut self) {
         for (queue, place) in [(&mut self.without, Place::Without), (&mut self.wanting, Place::Wanting)] {
             let mut seen = HashSet::new();
-            queue.retain(|name| self.places.get(name) == Some(&place) && seen.insert(Arc::clone(name)));
+            queue.retain(|name| self.places.get(name) == Some(&place) && seen.insert(name.clone()));
         }
     }
 
     /// Whose turn it is.
-    pub(super) fn pop(&mut self) -> Option<Arc<str>> {
+    pub(super) fn pop(&mut self) -> Option<Pooled> {
         while let Some(name) = self.without.pop_front() {
             if self.places.get(&name) == Some(&Place::Without) {
                 self.served(&name);
@@ -67,7 +67,7 @@ impl Starved {
     }
 
     /// It has what it waited for. True if it waited.
-    pub(super) fn served(&mut self, name: &Arc<str>) -> bool {
+    pub(super) fn served(&mut self, name: &Pooled) -> bool {
         let place = self.places.remove(name);
         self.none -= usize::from(place == Some(Place::Without));
         place.is_some()
@@ -78,7 +78,7 @@ impl Starved {
         self.none > 0
     }
 
-    pub(super) fn retain(&mut self, stays: impl Fn(&Arc<str>) -> bool) {
+    pub(super) fn retain(&mut self, stays: impl Fn(&Pooled) -> bool) {
         self.without.retain(&stays);
         self.wanting.retain(&stays);
         self.places.retain(|name, _| stays(name));
@@ -88,12 +88,13 @@ impl Starved {
 
 #[cfg(test)]
 mod tests {
+    use super::super::tests::site;
     use super::*;
 
     #[test]
     fn who_has_none_comes_first_and_everyone_comes_once() {
         let mut starved = Starved::default();
-        let [a, b, c] = ["a", "b", "c"].map(Arc::<str>::from);
+        let [a, b, c] = ["a", "b", "c"].map(site);
         for (name, connections) in [(&a, 2), (&b, 1), (&c, 0), (&b, 0), (&a, 1), (&b, 3)] {
             starved.add(name, connections);
         }

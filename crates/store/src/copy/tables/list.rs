@@ -226,6 +226,26 @@ pub(in crate::copy) const TABLES: &[Table] = &[
         ],
     ),
     main("tls_report", 2, &[integer("day"), text("domain"), integer("claimed"), integer("done")]),
+    main(
+        "egress_assignment",
+        2,
+        &[integer("controller"), integer("class"), text("pool"), text("why"), text("who"), integer("since")],
+    ),
+    main(
+        "egress_state",
+        2,
+        &[
+            text("address"),
+            integer("node"),
+            text("pool"),
+            or_none(text("ip")),
+            text("ehlo"),
+            integer("share"),
+            integer("connections"),
+            or_none(integer("barred")),
+            integer("seen"),
+        ],
+    ),
     main("transport_policy", 1, &[text("domain"), text("version"), text("body"), integer("fetched"), integer("ends")]),
     main(
         "domain",

@@ -139,6 +139,15 @@ async fn authority(store: &Arc<Store>) -> Authority {
     store.authority_of(created.id).unwrap()
 }
 
+/// Something in every table of what the operator orders for delivery.
+async fn operator_orders(store: &Arc<Store>) {
+    let order = crate::SiteOrderRow { connections: Some(2), ..crate::sites::samples::order("google", store.now()) };
+    store.order_site(&order).await.unwrap();
+    store.tell_sites(&[crate::sites::samples::state("google", store.now())]).await.unwrap();
+    store.tell_egress(&[crate::egress::samples::state("mx1", store.now())]).await.unwrap();
+    store.order_egress(&crate::egress::samples::assign("Shop")).await.unwrap();
+}
+
 /// Something in every table of permission.
 async fn permission(store: &Arc<Store>, shop: ControllerId, news: model::StreamId) {
     let news = PurposeId::of_stream(news);
@@ -174,6 +183,7 @@ async fn permission(store: &Arc<Store>, shop: ControllerId, news: model::StreamI
     store.keep_transport_policy("dest.example", &policy).await.unwrap();
     assert_eq!(store.transport_policy("dest.example").await.unwrap(), Some(policy));
     receivers(store).await;
+    operator_orders(store).await;
     let import = store.begin_import(shop, "{}").await.unwrap();
     let row = WaitingRow { missing: "source".into(), row: "{}".into() };
     let (address, bases) = (address("asked").to_wire(), Vec::new());

@@ -25,7 +25,7 @@ fn a_hint_for_a_foreign_site_leaves_no_trace_and_one_for_an_own_site_is_ready() 
     let mut picture = shared(&["own.example"]);
     let lane = key(Class::Prompt, 1);
     for name in ["foreign.example", "own.example"] {
-        picture.hint([(site(name), row(1, lane, at(0)))], at(0));
+        picture.hint([(site(name).name, row(1, lane, at(0)))], at(0));
         picture.note_waiting(&site(name), key(Class::Bulk, 2), at(0));
     }
     assert!(picture.status("foreign.example", at(0)).is_none());
@@ -39,7 +39,7 @@ fn a_node_that_is_alone_holds_every_site() {
     let mut picture = picture(Bounds::default());
     picture.own(&[1]);
     picture.disown(&parts(&["any.example"]));
-    picture.hint([(site("any.example"), row(1, key(Class::Prompt, 1), at(0)))], at(0));
+    picture.hint([(site("any.example").name, row(1, key(Class::Prompt, 1), at(0)))], at(0));
     assert_eq!(picture.status("any.example", at(0)).unwrap().ready, 1);
     assert!(picture.fresh().is_empty() && picture.held().is_empty());
 }
@@ -63,7 +63,7 @@ fn a_lost_site_lets_go_of_its_rows_and_its_connections_and_the_others_stay() {
     let mut picture = shared(&["lost.example", "kept.example"]);
     let lane = key(Class::Bulk, 1);
     for (name, from) in [("lost.example", 100), ("kept.example", 200)] {
-        picture.hint((from..from + 30).map(|id| (site(name), row(id, lane, at(0)))), at(0));
+        picture.hint((from..from + 30).map(|id| (site(name).name, row(id, lane, at(0)))), at(0));
         picture.note_waiting(&site(name), key(Class::Prompt, 2), at(60));
     }
     plan(&mut picture, at(0));
@@ -74,17 +74,17 @@ fn a_lost_site_lets_go_of_its_rows_and_its_connections_and_the_others_stay() {
     assert_eq!(picture.totals().0, 30, "those of the other");
     assert_eq!(picture.in_hand("lost.example").len(), under_way, "and those that are under way");
     // A connection that comes back finds nothing to do; rows that it did not try are let go.
-    picture.put_back(&lost, untried.into_iter(), at(0));
+    picture.put_back(&lost, None, untried.into_iter(), at(0));
     assert_eq!(picture.in_hand("lost.example").len(), 1);
     for _ in 0..5 {
-        assert!(matches!(picture.next(&lost, at(0), Leaving::No), Next::Close));
+        assert!(matches!(picture.next(&lost, None, at(0), Leaving::No), Next::Close));
     }
     // Nothing of it is read, opened, looked for or waited for.
     picture.hint([(Arc::clone(&lost), row(1, lane, at(0)))], at(0));
     let planned = plan(&mut picture, at(61));
-    assert!(planned.open.iter().all(|name| **name == *"kept.example"));
-    assert!(planned.reads.iter().all(|read| *read.site == *"kept.example") && planned.expiry.is_empty());
-    assert!(picture.timers.iter().all(|(_, name)| **name == *"kept.example"));
+    assert!(planned.open.iter().all(|name| *name.name == *"kept.example"));
+    assert!(planned.reads.iter().all(|read| *read.site.name == *"kept.example") && planned.expiry.is_empty());
+    assert!(picture.timers.iter().all(|(_, name)| *name.name == *"kept.example"));
     // What was under way ends; that it waits for another attempt is the other node's to know.
     picture.release(&lost, lane, tried[0].id, Some(at(61)), at(61));
     plan(&mut picture, at(61));
@@ -101,7 +101,7 @@ fn idle_connections_of_a_lost_site_are_rung() {
     plan(&mut picture, at(0));
     assert_eq!(take_all(&mut picture, &name, at(0), 1).len(), 1);
     picture.release(&name, lane, MessageId(1), None, at(0));
-    let Next::Wait(bell) = picture.next(&name, at(0), Leaving::No) else { panic!("idle") };
+    let Next::Wait(bell) = picture.next(&name, None, at(0), Leaving::No) else { panic!("idle") };
     picture.disown(&parts(&["lost.example"]));
     let mut rung = std::pin::pin!(bell.notified());
     assert!(rung.as_mut().enable(), "it is to look, and will close");
@@ -180,12 +180,12 @@ fn a_lost_site_takes_no_turn_from_those_that_wait_for_a_connection() {
     picture.own(&parts(&names));
     for (number, name) in names.into_iter().enumerate() {
         let id = i64::try_from(number).unwrap();
-        picture.hint([(site(name), row(id, key(Class::Bulk, 1), at(0)))], at(0));
+        picture.hint([(site(name).name, row(id, key(Class::Bulk, 1), at(0)))], at(0));
     }
     assert_eq!(plan(&mut picture, at(0)).open, [site("first.example")]);
     picture.disown(&parts(&["lost.example"]));
-    assert_eq!(rows(picture.next(&site("first.example"), at(0), Leaving::No)).len(), 1);
-    picture.closed(&site("first.example"));
+    assert_eq!(rows(picture.next(&site("first.example"), None, at(0), Leaving::No)).len(), 1);
+    picture.closed(&site("first.example"), None);
     assert_eq!(plan(&mut picture, at(0)).open, [site("third.example")]);
 }
 
@@ -193,7 +193,7 @@ fn a_lost_site_takes_no_turn_from_those_that_wait_for_a_connection() {
 fn arrivals_that_are_in_hand_already_are_no_news_and_any_other_are() {
     let mut picture = shared(&["dest.example"]);
     let (name, lane) = (site("dest.example"), key(Class::Bulk, 1));
-    let is_noted = |picture: &Picture<Load>| picture.sites["dest.example"].is_due(lane, at(0));
+    let is_noted = |picture: &Picture<Load>| picture.sites[&site("dest.example")].is_due(lane, at(0));
     picture.hint((1..=10).map(|id| (Arc::clone(&name), row(id, lane, at(0)))), at(0));
     // Rows 1 to 4 are too old to be among the arrivals.
     let mark = picture.mark(MessageId(5));
@@ -209,7 +209,7 @@ fn arrivals_that_are_in_hand_already_are_no_news_and_any_other_are() {
     // A lane of which nothing is known.
     let other = key(Class::Prompt, 2);
     picture.note_arrivals(&name, &[(lane, at(0), 6), (other, at(0), 1)], mark);
-    assert!(picture.sites["dest.example"].is_due(other, at(0)));
+    assert!(picture.sites[&site("dest.example")].is_due(other, at(0)));
     // And a foreign one.
     picture.note_arrivals(&site("foreign.example"), &[(lane, at(0), 1)], mark);
     assert!(picture.status("foreign.example", at(0)).is_none());

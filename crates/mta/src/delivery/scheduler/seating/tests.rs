@@ -1,12 +1,15 @@
 //! Limits that domains share, turns at them, what a receiver says and what another exchanger says.
 
 use super::super::tests::{Load, at, key, picture, plan, row, site};
-use super::super::{Bounds, Leaving, Next, Shaping};
+use super::super::{Bound, Bounds, Leaving, Next, Shaping};
 use super::*;
 use crate::delivery::shaping::book::{SiteOrder, SiteRule};
 use std::collections::HashSet;
 use std::time::Duration;
 
+/// The one address of those who configure none.
+const OWN: AddressId = AddressId(0);
+const PEER: [u8; 4] = [192, 0, 2, 1];
 const FIRST: Duration = Duration::from_secs(5);
 
 fn exchangers(hosts: &[&str]) -> Arc<[String]> {
@@ -22,8 +25,8 @@ fn ruled(rules: &[&str]) -> Picture<Load> {
 #[derive(Default)]
 struct Workers {
     /// The domain of each.
-    at: Vec<Arc<str>>,
-    sent: Vec<(Arc<str>, i64)>,
+    at: Vec<Pooled>,
+    sent: Vec<(Pooled, i64)>,
     most_at_once: usize,
 }
 
@@ -39,9 +42,11 @@ impl Workers {
                 return;
             }
             for name in planned.open {
-                match picture.seat(&name, &exchangers(hosts), now) {
-                    Some(_) => self.at.push(name),
-                    None => picture.closed(&name),
+                let mut via = None;
+                let seated = picture.seat(&name, &exchangers(hosts), via, now).is_some();
+                match seated.then(|| picture.bind(&name, &mut via, PEER.into(), now)) {
+                    Some(Bound::To(_)) => self.at.push(name),
+                    _ => picture.closed(&name, via),
                 }
             }
             self.most_at_once = self.most_at_once.max(self.at.len());
@@ -51,13 +56,13 @@ impl Workers {
     /// Each connection asks once what to do.
     fn round(&mut self, picture: &mut Picture<Load>, now: Timestamp) {
         for name in std::mem::take(&mut self.at) {
-            match picture.next(&name, now, Leaving::WhenIdle) {
+            match picture.next(&name, Some(OWN), now, Leaving::WhenIdle) {
                 Next::Rows(rows) => {
                     for entry in rows {
-                        self.sent.push((Arc::clone(&name), entry.id.0));
+                        self.sent.push((name.clone(), entry.id.0));
                         picture.release(&name, entry.key, entry.id, None, now);
                     }
-                    picture.succeeded(&name, Against::Receiver, now, 1_000);
+                    picture.succeeded(&name, Against::Receiver(OWN), now, 1_000);
                     self.at.push(name);
                 }
                 Next::Over(to) => self.at.push(to),
@@ -73,7 +78,7 @@ fn ten_thousand_domains_of_one_provider_share_its_connections_and_every_message_
     let mut picture = ruled(&["google connections=3"]);
     let count = 2_000;
     for number in 0..count {
-        picture.hint([(site(&format!("d{number}.example")), row(number, key(Class::Bulk, 1), at(0)))], at(0));
+        picture.hint([(site(&format!("d{number}.example")).name, row(number, key(Class::Bulk, 1), at(0)))], at(0));
     }
     let mut workers = Workers::default();
     for _ in 0..10_000 {
@@ -89,10 +94,10 @@ fn ten_thousand_domains_of_one_provider_share_its_connections_and_every_message_
     // The same mail to domains with exchangers of their own is held up by nobody.
     let mut free = ruled(&["google connections=3"]);
     for number in 0..8 {
-        free.hint([(site(&format!("d{number}.example")), row(number, key(Class::Bulk, 1), at(0)))], at(0));
+        free.hint([(site(&format!("d{number}.example")).name, row(number, key(Class::Bulk, 1), at(0)))], at(0));
     }
     for name in plan(&mut free, at(0)).open {
-        assert!(free.seat(&name, &exchangers(&[&format!("mx.{name}")]), at(0)).is_some());
+        assert!(free.seat(&name, &exchangers(&[&format!("mx.{}", name.name)]), None, at(0)).is_some());
     }
     assert_eq!(free.totals().2, 8);
 }
@@ -108,8 +113,8 @@ fn a_flood_over_many_domains_takes_turns_with_one_domain_of_another_and_prompt_g
     workers.open(&mut picture, &["aspmx.l.google.com"], at(0));
     workers.round(&mut picture, at(0));
     assert_eq!(workers.at.len(), 1);
-    picture.hint([(site("other.example"), row(90_001, key(Class::Bulk, 2), at(0)))], at(0));
-    picture.hint([(site("prompt.example"), row(90_002, key(Class::Prompt, 3), at(0)))], at(0));
+    picture.hint([(site("other.example").name, row(90_001, key(Class::Bulk, 2), at(0)))], at(0));
+    picture.hint([(site("prompt.example").name, row(90_002, key(Class::Prompt, 3), at(0)))], at(0));
     // The picture does not know yet that these are the same receiver's.
     for name in ["other.example", "prompt.example"].map(site) {
         picture.join(&name, &picture.book.name(&exchangers(&["aspmx.l.google.com"])), at(0));
@@ -157,12 +162,12 @@ fn what_a_receiver_says_counts_for_all_its_domains_and_what_another_exchanger_sa
     workers.open(&mut picture, &["aspmx.l.google.com"], at(0));
     picture.failed_at(&one, Against::Domain, at(0), 1, "it could not be reached");
     assert!(picture.away(&one, at(0)).is_some() && picture.away(&two, at(0)).is_none());
-    picture.failed_at(&two, Against::Receiver, at(0), 1, "the site closed the channel (421)");
+    picture.failed_at(&two, Against::Receiver(OWN), at(0), 1, "the site closed the channel (421)");
     let three = site("three.example");
     picture.hint([(Arc::clone(&three), row(3, key(Class::Prompt, 2), at(1)))], at(1));
     picture.join(&three, &picture.book.name(&exchangers(&["aspmx.l.google.com"])), at(1));
     for name in [&one, &two, &three] {
-        assert!(picture.away(name, at(1)).is_some(), "{name}");
+        assert!(picture.away(name, at(1)).is_some(), "{}", name.name);
     }
     let told = picture.receivers(at(1), 10).remove(0);
     assert_eq!((told.name.as_str(), told.trouble.unwrap().0), ("google", "the site closed the channel (421)"));
@@ -179,15 +184,15 @@ fn throttling_goes_down_to_one_connection_then_away_and_comes_back_step_by_step(
     let told = |picture: &mut Picture<Load>, now| picture.receivers(now, 1).remove(0);
     let why = "the site says that we go too fast";
     for (step, allowed, percent) in [(0, 2, 50), (20, 1, 25)] {
-        picture.throttled(&name, Against::Receiver, at(step), 1, why);
+        picture.throttled(&name, Against::Receiver(OWN), at(step), 1, why);
         let now = told(&mut picture, at(step));
         assert_eq!((now.connections_allowed, now.rate_percent, now.backing_off_until), (allowed, percent, None));
     }
-    picture.throttled(&name, Against::Receiver, at(40), 1, why);
+    picture.throttled(&name, Against::Receiver(OWN), at(40), 1, why);
     let now = told(&mut picture, at(40));
     assert!(now.backing_off_until.is_some() && now.trouble == Some((why, at(40))));
     for minute in 1..40 {
-        picture.succeeded(&name, Against::Receiver, at(minute * 60), 1_000);
+        picture.succeeded(&name, Against::Receiver(OWN), at(minute * 60), 1_000);
         let now = told(&mut picture, at(minute * 60));
         assert!(minute > 1 || now.connections_allowed == 1, "not at once");
     }
@@ -205,7 +210,7 @@ fn an_order_stops_a_receiver_at_once_and_taking_it_back_lets_it_go_on() {
     let rule = SiteRule { name: "mx.one.example".into(), limits: Limits::default() };
     let order = SiteOrder { rule, stop: true, until: Some(at(600)) };
     picture.rebook(at(1), |book| book.order(vec![order], 1, at(1)));
-    assert!(matches!(picture.next(&name, at(1), Leaving::No), Next::Close));
+    assert!(matches!(picture.next(&name, None, at(1), Leaving::No), Next::Close));
     assert!(plan(&mut picture, at(1)).open.is_empty());
     assert!(picture.receivers(at(1), 1)[0].stopped);
     picture.rebook(at(2), |book| book.order(Vec::new(), 1, at(2)));
