@@ -44,8 +44,6 @@ const CONTENT_AGAIN: Duration = Duration::from_secs(15 * 60);
 const STORE_AGAIN: Duration = Duration::from_secs(1);
 /// Contents read ahead for a connection are this much, unless a single one is more.
 const AHEAD_OCTETS_MAX: usize = 1 << 20;
-/// And for all connections together, since thousands of slow ones hold theirs for long.
-const AHEAD_OCTETS_NODE: usize = 16 << 20;
 
 /// How the connection stands after a batch.
 pub(crate) enum Ended {
@@ -178,14 +176,11 @@ async fn take_with_content(engine: &Engine, batch: &mut Batch) -> Option<Row> {
 /// Reads the content of the first row, and then of the others while there is room. When the store cannot be read: how
 /// long to leave the first.
 async fn read_contents(engine: &Engine, batch: &mut Batch) -> Option<Duration> {
-    let (_, _, connections) = engine.with(|picture| picture.totals());
-    let share = AHEAD_OCTETS_NODE / usize::try_from(connections).unwrap_or(usize::MAX).max(1);
-    let most = share.min(AHEAD_OCTETS_MAX);
     let mut wait = None;
     let mut octets = 0;
     let mut ahead = 1;
     let mut done = 0;
-    while done < batch.len() && (done == 0 || octets < most) {
+    while done < batch.len() && octets < AHEAD_OCTETS_MAX {
         let rows: Vec<QueueRow> = batch.rows().skip(done).take(ahead).map(|entry| entry.row.row.clone()).collect();
         let contents = match engine.store.open_content(&rows.iter().collect::<Vec<_>>()).await {
             Ok(contents) => contents,
@@ -202,7 +197,7 @@ async fn read_contents(engine: &Engine, batch: &mut Batch) -> Option<Duration> {
         }
         done += count;
         // The first tells how large they are here: small ones come all together.
-        ahead = if octets < most / 8 { batch.len() } else { 1 };
+        ahead = if octets < AHEAD_OCTETS_MAX / 8 { batch.len() } else { 1 };
     }
     if batch.rows().next().is_some_and(|entry| entry.row.content.is_some()) { None } else { wait }
 }
