@@ -2,7 +2,7 @@
 //! opens it (`crates/it/tests/it/outside/upgrading.rs`).
 //!
 //! Invariants: what is in it is the demo's sample, whose people do not exist, with one message that waits; its master
-//! key guards nothing else. Run it with the binary of the release, once, when that is made; an archive is not made anew.
+//! key guards nothing else. It is made with the binary of the release, once, and not anew.
 
 use std::fs;
 use std::io::{Read as _, Write as _};

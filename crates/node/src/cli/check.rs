@@ -150,8 +150,8 @@ async fn looked(arguments: &Arguments) -> anyhow::Result<Report> {
     Ok(report)
 }
 
-/// The addresses that mail leaves from: as `check.addresses` says; else those of the pools, and those of the node's name
-/// (RFC 5321 §4.1.4) where a pool has none of its own.
+/// The addresses that mail leaves from: as `check.addresses` says; else those of the pools, and those of the node's
+/// name (RFC 5321 §4.1.4) where a pool has none of its own.
 async fn senders(names: &Names, settings: &Settings, report: &mut Report) -> Vec<Sender> {
     let host = settings.hostname.as_str();
     if settings.delivery.smarthost.is_some() {

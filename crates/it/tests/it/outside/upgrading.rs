@@ -1,5 +1,5 @@
-//! Folders kept from earlier releases, in `crates/it/tests/kept`: each is opened, brought to the schema of now, and goes
-//! on where it ended. `cargo xtask keep` makes one when a release is made.
+//! Folders kept from earlier releases, in `crates/it/tests/kept`: each is opened, brought to the schema of now, and
+//! goes on where it ended. `cargo xtask keep` makes one when a release is made.
 
 use super::harness::demo::message;
 use super::harness::tools::{run, run_postern, word};

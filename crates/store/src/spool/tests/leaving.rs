@@ -313,6 +313,8 @@ async fn story_of_meetings(ground: Ground) {
     ground.tidy().await;
     ground.wait(24 * DAY).await;
     let slots = [ground.slot("bob").await.unwrap(), ground.slot("cam").await.unwrap()];
+    // News of what was noted moves no generation after the decision.
+    ground.store().catch_up().await.unwrap();
     let decided = ground.house.permits(std::slice::from_ref(&bob)).await;
     let known = ground.slot("dan").await.unwrap();
     // Dan's secret is used by somebody at this moment.
