@@ -7,6 +7,9 @@
 //! Never: a domain of a recipient, a controller.
 
 mod egress;
+mod warming;
+
+pub(crate) use warming::give_back;
 
 use super::engine::Engine;
 use super::scheduler::ReceiverStatus;
@@ -33,6 +36,9 @@ pub(crate) async fn follow(engine: Arc<Engine>) {
         if let Err(error) = read(&engine).await {
             engine.store_failed(&error, "orders for sites could not be read; those that stood stand");
         }
+        if let Err(error) = warming::follow(&engine).await {
+            engine.store_failed(&error, "warm-up caps could not be read; what was taken of them goes");
+        }
         tell(&engine, &mut told).await;
         egress::tell(&engine).await;
         tokio::select! {
@@ -48,6 +54,7 @@ pub(crate) async fn read(engine: &Engine) -> store::Result<()> {
     let nodes = engine.store.nodes().await?;
     let delivering = nodes.iter().filter(|node| node.alive && !node.queue_parts.is_empty()).count();
     egress::read(engine).await?;
+    warming::read(engine).await?;
     let now = engine.store.now();
     let nodes = u32::try_from(delivering).unwrap_or(u32::MAX);
     engine.with(|picture| picture.rebook(now, |book| book.order(orders, nodes, now)));
