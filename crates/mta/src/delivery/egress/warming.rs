@@ -120,9 +120,9 @@ impl Allowance {
         self.wanted.swap(0, Ordering::Relaxed) > 0
     }
 
-    /// Under the picture's lock, as all that changes what is left.
     pub(crate) fn take(&self, count: u32) {
-        self.left.store(self.left.load(Ordering::Relaxed).saturating_sub(count), Ordering::Relaxed);
+        let less = |left: u32| Some(left.saturating_sub(count));
+        let _before = self.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less);
     }
 
     pub(crate) fn give_back(&self, count: u32) {

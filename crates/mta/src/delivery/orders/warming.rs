@@ -11,9 +11,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use store::{WarmDay, WarmPlan};
 
+/// Caps up to this one are taken whole: parts of them would come too seldom for what waits.
+const WHOLE: u32 = 50;
+
 /// What a node has in hand of a day's cap, at the most: what two seconds may take.
 fn part_of(cap: u32) -> u32 {
-    (cap / 20).max(1)
+    (cap / 20).max(WHOLE)
 }
 
 /// Which addresses are warmed, taken over. Before anything leaves, and every two seconds.

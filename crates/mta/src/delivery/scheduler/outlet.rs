@@ -91,7 +91,9 @@ impl Outlet {
         let most = self.most(bears);
         let next = self.rate.as_mut().and_then(|rate| rate.next_at(most, now));
         let warm = self.warm.as_ref().filter(|warm| warm.left() == 0);
-        next.max(warm.map(|warm| warm.opens().unwrap_or(now.plus(GRANTS_EVERY))))
+        // Of a day that is over nothing is left, and of the next nothing is granted yet.
+        let opens = |warm: &Allowance| warm.opens().filter(|at| *at > now).unwrap_or(now.plus(GRANTS_EVERY));
+        next.max(warm.map(|warm| opens(warm)))
     }
 
     pub(super) fn take(&mut self, count: u32, now: Timestamp) {
