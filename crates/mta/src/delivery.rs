@@ -30,7 +30,7 @@ mod tls;
 mod trouble;
 mod worker;
 
-pub use egress::warming::{BASE as WARM_UP_BASE, cap as warm_up_cap};
+pub use egress::warming::{BASE as WARM_UP_BASE, cap as warm_up_cap, is_group as is_warm_up_group};
 pub use egress::{DEFAULT as DEFAULT_POOL, Egress, EgressAddress, EgressTexts, NoEgress, is_name as is_egress_name};
 pub use scheduler::{ReceiverStatus, SiteStatus};
 pub use settings::{Dnssec, Settings, Smarthost, Timeouts, TlsPolicy, TrustAnchors};

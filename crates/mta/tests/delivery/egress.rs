@@ -403,7 +403,9 @@ async fn w1_after_a_day_with_many_refusals_the_cap_does_not_grow() {
     let settings = set.settings(&["mx1 127.0.0.2"], &["default mx1"], "default", &[]);
     let delivery = set.house.deliver(settings).await;
     set.mx.treat("r0@d0.example", Conduct::reject(550, "5.1.1", "no such mailbox"));
-    set.flood(0, 40).await;
+    let refused = set.house.send("r0@d0.example").await;
+    set.house.until_state(refused.id, MessageState::Bounced).await;
+    set.flood(1, 40).await;
     cap_is_reached(&set, &delivery, 9).await;
     next_day(&set);
     let why = cap_is_reached(&set, &delivery, 19).await;

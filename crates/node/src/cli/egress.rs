@@ -8,7 +8,7 @@ use crate::clock::SystemClock;
 use anyhow::bail;
 use model::stream::Class;
 use model::{Clock as _, Timestamp};
-use mta::delivery::{WARM_UP_BASE, is_egress_name, warm_up_cap};
+use mta::delivery::{WARM_UP_BASE, is_egress_name, is_warm_up_group, warm_up_cap};
 use serde_json::{Value, json};
 use store::{EgressAssignment, EgressState, EgressView, EgressWork, WarmDay, WarmPlan, egress_beside};
 
@@ -86,6 +86,7 @@ pub(super) enum WarmUp {
         /// The address's name.
         address: String,
         /// A provider of docs/sites.md, or others.
+        #[arg(value_parser = group)]
         provider: String,
         /// So often; 0 is the first day.
         #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(..=60))]
@@ -147,10 +148,15 @@ async fn warmed(command: WarmUp, now: Timestamp) -> anyhow::Result<()> {
     };
     let (changed, view) = egress_beside(&place.found()?, work, now).await?;
     if !changed {
-        bail!("{address} is not being warmed up there");
+        bail!("{address} is not being warmed up");
     }
     say(&table(&EgressView { assigned: Vec::new(), ..view }, now));
     Ok(())
+}
+
+fn group(text: &str) -> Result<String, String> {
+    let known = is_warm_up_group(text);
+    if known { Ok(text.to_owned()) } else { Err("it is no provider of docs/sites.md, and not others".to_owned()) }
 }
 
 fn pool(text: &str) -> Result<String, String> {

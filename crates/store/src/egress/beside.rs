@@ -2,7 +2,7 @@
 //!
 //! Invariants: the database is there and has its tables, or nothing is done; nothing else of the store is touched.
 
-use super::warm::{DAYS_MAX, PLANS_MAX, day_of, plan_of};
+use super::warm::{DAY_SECONDS, DAYS_MAX, PLANS_MAX, day_of, plan_of};
 use super::{ASSIGNED_MAX, EgressView, STATES_MAX, assignment_of, before, number_of, state_of, writes};
 use crate::engine::{Finding, Step};
 use crate::error::Result;
@@ -126,8 +126,8 @@ pub(super) fn ordering(work: &EgressWork, now: Timestamp) -> Option<Vec<Step>> {
             Step::new(&sql::WARM_PLAN_END, vec![address.as_str().into()]),
         ]),
         EgressWork::Step { address, provider, step, cap } => {
-            let (step, cap) = (i64::from(*step), i64::from(*cap));
-            let values = vec![address.as_str().into(), provider.as_str().into(), step.into(), cap.into()];
+            let (step, cap, today) = (i64::from(*step), i64::from(*cap), now.seconds().div_euclid(DAY_SECONDS));
+            let values = vec![address.as_str().into(), provider.as_str().into(), step.into(), cap.into(), today.into()];
             Some(vec![Step::new(&sql::WARM_STEP_SET, values)])
         }
     }

@@ -14,6 +14,8 @@ pub(super) const PLANS_MAX: i64 = 1_000;
 /// Rows that are read.
 pub(super) const DAYS_MAX: i64 = 100_000;
 
+pub(super) const DAY_SECONDS: i64 = 86_400;
+
 /// An address that is being warmed.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct WarmPlan {

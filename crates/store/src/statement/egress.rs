@@ -36,7 +36,9 @@ statements! { EGRESS:
     /// With it goes how its days stood.
     WARM_DAYS_END(1) = "DELETE FROM warm_day WHERE address = ?1";
     /// The operator knows better how often it has grown.
-    WARM_STEP_SET(4) = "UPDATE warm_day SET step = ?3, cap = ?4 WHERE address = ?1 AND provider = ?2";
+    WARM_STEP_SET(5) = "INSERT INTO warm_day (address, provider, step, cap, day, used, granted, delivered, deferred, \
+        bounced) VALUES (?1, ?2, ?3, ?4, ?5, ?5, 0, 0, 0, 0) \
+        ON CONFLICT (address, provider) DO UPDATE SET step = excluded.step, cap = excluded.cap";
     /// How days stand.
     WARM_DAYS(1) = "SELECT address, provider, day, step, cap, granted, delivered, deferred, bounced, used \
         FROM warm_day ORDER BY address, provider LIMIT ?1";

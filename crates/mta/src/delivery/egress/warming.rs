@@ -19,6 +19,8 @@ pub const BASE: u32 = 50;
 const STEPS_MAX: u32 = 60;
 /// After so many days without use an address is as good as new.
 const IDLE_DAYS: i64 = 30;
+/// What a node has in hand and had no use for at so many looks, it gives back.
+const IDLE_LOOKS: u32 = 30;
 /// All receivers that are none of the table's providers.
 pub(crate) const OTHERS: &str = "others";
 /// Percent of the schedule that a provider bears, where it is not all of it. The figures are ours: these limit new
@@ -40,6 +42,12 @@ pub(crate) const fn end_of(day: i64) -> Timestamp {
 /// For whom a receiver counts.
 pub(crate) fn group_of(receiver: &str) -> &'static str {
     PROVIDERS.iter().find(|provider| provider.id == receiver).map_or(OTHERS, |provider| provider.id)
+}
+
+/// Is this a provider of the table, or `others`?
+#[must_use]
+pub fn is_group(name: &str) -> bool {
+    name == OTHERS || group_of(name) == name
 }
 
 /// The cap of a day.
@@ -98,6 +106,10 @@ pub(crate) struct Allowance {
     bounced: AtomicU32,
     /// Something was to go by it since the last look.
     wanted: AtomicU32,
+    /// Looks since then.
+    idle: AtomicU32,
+    /// The day of what is left.
+    day: AtomicI64,
 }
 
 /// What a reply means for the warm-up.
@@ -117,7 +129,20 @@ impl Allowance {
 
     /// Was anything asked since the last call?
     pub(crate) fn was_wanted(&self) -> bool {
-        self.wanted.swap(0, Ordering::Relaxed) > 0
+        let wanted = self.wanted.swap(0, Ordering::Relaxed) > 0;
+        let idle = if wanted { 0 } else { self.idle.load(Ordering::Relaxed).saturating_add(1) };
+        self.idle.store(idle, Ordering::Relaxed);
+        wanted
+    }
+
+    /// Was nothing asked for so long that others may rather have what is left?
+    pub(crate) fn is_idle(&self) -> bool {
+        self.idle.load(Ordering::Relaxed) >= IDLE_LOOKS
+    }
+
+    /// The day of what is left.
+    pub(crate) fn day(&self) -> i64 {
+        self.day.load(Ordering::Relaxed)
     }
 
     pub(crate) fn take(&self, count: u32) {
@@ -143,6 +168,7 @@ impl Allowance {
     pub(crate) fn stands(&self, cap: u32, granted: u32, day: i64) {
         self.cap.store(cap, Ordering::Relaxed);
         self.granted.store(granted, Ordering::Relaxed);
+        self.day.store(day, Ordering::Relaxed);
         let opens = if granted >= cap { end_of(day).micros() } else { 0 };
         self.opens.store(opens, Ordering::Relaxed);
     }

@@ -1,7 +1,7 @@
 //! Warm-up while this node delivers: takes parts of each day's cap, says what became of them, turns days over.
 //!
 //! Every two seconds, and only for addresses that are warmed and receivers that have mail: a node that stops loses at
-//! most one part of a cap ([`part_of`]), and returns it where it stops in order.
+//! most one part of a cap ([`part_of`]), and returns it where it stops in order or has no use for it.
 //! Invariant: nothing is handed out that was not taken in the store before.
 
 use super::super::egress::AddressId;
@@ -29,9 +29,8 @@ pub(super) async fn read(engine: &Engine) -> store::Result<Vec<WarmDay>> {
     Ok(days)
 }
 
-/// Looks after all allowances.
-pub(super) async fn follow(engine: &Engine) -> store::Result<()> {
-    let days = read(engine).await?;
+/// Looks after all allowances, as days stand that were just read.
+pub(super) async fn follow(engine: &Engine, days: &[WarmDay]) -> store::Result<()> {
     let all = engine.with(|picture| picture.allowances());
     let mut opened = Vec::new();
     for (id, provider, base, allowance) in all {
@@ -54,14 +53,10 @@ pub(crate) async fn give_back(engine: &Engine) {
     for (id, provider, base, allowance) in engine.with(|picture| picture.allowances()) {
         let Some(address) = engine.settings.egress.address(id) else { continue };
         let one = One { engine, name: &address.name, provider, base, allowance };
-        let day = one.day(day_of(engine.store.now()));
-        let (seen, left) = (one.allowance.counted(), one.allowance.void());
-        let mut done = Ok(());
-        if seen != Seen::default() {
-            done = engine.store.count_warm(&one.counted(day.day, seen)).await;
-        }
-        if left > 0 && done.is_ok() {
-            done = engine.store.return_warm(&day, left).await;
+        let seen = one.allowance.counted();
+        let mut done = one.unneeded().await;
+        if seen != Seen::default() && done.is_ok() {
+            done = engine.store.count_warm(&one.counted(one.allowance.day(), seen)).await;
         }
         if let Err(error) = done {
             engine.store_failed(&error, "what was left of a warm-up cap could not be given back");
@@ -88,10 +83,23 @@ impl One<'_> {
         WarmDay { delivered, deferred, bounced, ..self.day(day) }
     }
 
+    /// What is left is given back to its day.
+    async fn unneeded(&self) -> store::Result<()> {
+        let left = self.allowance.void();
+        if left == 0 {
+            return Ok(());
+        }
+        self.engine.store.return_warm(&self.day(self.allowance.day()), left).await
+    }
+
     /// True: more may go than before.
     async fn look(&self, known: Option<&WarmDay>) -> store::Result<bool> {
         let today = day_of(self.engine.store.now());
         let (wanted, seen) = (self.allowance.was_wanted(), self.allowance.counted());
+        if self.allowance.day() != today {
+            // What was taken for a day is void on the next, whoever turned it over.
+            self.allowance.void();
+        }
         let Some(known) = known else {
             if wanted {
                 let cap = warming::cap(self.base, 0, self.provider);
@@ -107,8 +115,6 @@ impl One<'_> {
         if known.day >= today {
             return self.top_up(known, wanted).await;
         }
-        // What was taken for a day is void on the next.
-        self.allowance.void();
         if !wanted {
             self.allowance.stands(known.cap, 0, today);
             return Ok(false);
@@ -127,13 +133,17 @@ impl One<'_> {
 
     async fn top_up(&self, day: &WarmDay, wanted: bool) -> store::Result<bool> {
         let left = self.allowance.left();
+        if left > 0 && self.allowance.is_idle() {
+            self.allowance.stands(day.cap, day.granted.saturating_sub(left), day.day);
+            return self.unneeded().await.map(|()| false);
+        }
         let more = part_of(day.cap).saturating_sub(left).min(day.cap.saturating_sub(day.granted));
         let more = if wanted { more } else { 0 };
         let taken = more > 0 && self.engine.store.take_warm(day, more).await?;
+        self.allowance.stands(day.cap, day.granted.saturating_add(if taken { more } else { 0 }), day.day);
         if taken {
             self.allowance.give_back(more);
         }
-        self.allowance.stands(day.cap, day.granted + if taken { more } else { 0 }, day.day);
         Ok(taken)
     }
 }
