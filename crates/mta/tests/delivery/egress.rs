@@ -412,3 +412,21 @@ async fn w1_after_a_day_with_many_refusals_the_cap_does_not_grow() {
     assert!(why.contains("10 of 10 today"), "{why}");
     delivery.drain(MINUTE).await;
 }
+
+#[tokio::test]
+async fn w1_after_thirty_days_without_use_it_begins_anew() {
+    let set = Set::new().await;
+    set.warm(4).await;
+    let settings = set.settings(&["mx1 127.0.0.2"], &["default mx1"], "default", &[]);
+    let delivery = set.house.deliver(settings).await;
+    set.flood(0, 9).await;
+    cap_is_reached(&set, &delivery, 4).await;
+    next_day(&set);
+    let why = cap_is_reached(&set, &delivery, 9).await;
+    assert!(why.contains("5 of 5 today"), "{why}");
+    set.house.clock.advance(Duration::from_secs(30 * 86_400));
+    set.flood(20, 20).await;
+    let why = cap_is_reached(&set, &delivery, 13).await;
+    assert!(why.contains("4 of 4 today"), "{why}");
+    delivery.drain(MINUTE).await;
+}

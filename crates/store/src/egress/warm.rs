@@ -9,6 +9,9 @@ use crate::statement as sql;
 use crate::value::Columns;
 use model::Timestamp;
 
+#[cfg(test)]
+mod tests;
+
 /// Rows that are read.
 pub(super) const PLANS_MAX: i64 = 1_000;
 /// Rows that are read.
