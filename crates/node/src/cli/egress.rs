@@ -63,7 +63,8 @@ pub(super) enum WarmUp {
         #[arg(value_parser = pool)]
         address: String,
         /// Messages of the first day, to each provider.
-        #[arg(long, value_name = "N", default_value_t = WARM_UP_BASE, value_parser = clap::value_parser!(u32).range(1..))]
+        #[arg(long, value_name = "N", default_value_t = WARM_UP_BASE)]
+        #[arg(value_parser = clap::value_parser!(u32).range(1..))]
         base: u32,
         /// Why; the others will read it.
         #[arg(long, value_name = "TEXT", value_parser = words)]

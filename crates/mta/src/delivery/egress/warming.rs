@@ -1,8 +1,8 @@
 //! Warm-up: how much a new address may send to a provider in a day, and what a day means for the next.
 //!
-//! protocols-and-scale W1: per address and provider, base × 1.4^step × the provider's weight. A day on which the cap was
-//! used counts; it grows by a step when the day was good, stays when it was not, and goes back when it was bad. Days are
-//! those of UTC. What a node may send it takes in grants (B3 7), so that nodes and restarts agree.
+//! protocols-and-scale W1: per address and provider, base × 1.4^step × the provider's weight. A day on which the cap
+//! was used counts; it grows by a step when the day was good, stays when it was not, and goes back when it was bad.
+//! Days are those of UTC. What a node may send it takes in grants (B3 7), so that nodes and restarts agree.
 //! Invariants: an [`Allowance`] never gives more than was granted; what was granted for a day is void on the next.
 //! Pure, but for the counters of an allowance, which connections raise without a lock.
 

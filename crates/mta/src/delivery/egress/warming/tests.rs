@@ -52,3 +52,19 @@ fn an_allowance_gives_what_it_has_and_says_when_the_day_ends() {
     assert_eq!(allowance.counted(), Seen { delivered: 1, deferred: 0, bounced: 1 });
     assert_eq!(allowance.counted(), Seen::default());
 }
+
+#[test]
+fn an_allowance_that_nobody_asks_for_is_idle_after_a_minute_and_knows_its_day() {
+    let allowance = Allowance::default();
+    allowance.stands(50, 50, 20_000);
+    allowance.give_back(5);
+    for _ in 0..29 {
+        assert!(!allowance.was_wanted() && !allowance.is_idle());
+    }
+    assert!(!allowance.was_wanted() && allowance.is_idle());
+    assert_eq!((allowance.day(), allowance.room()), (20_000, 5));
+    assert!(allowance.was_wanted() && !allowance.is_idle(), "twin: it was asked");
+    allowance.take(9);
+    assert_eq!((allowance.left(), allowance.void()), (0, 0), "never less than nothing");
+    assert!(is_group("google") && is_group("others") && !is_group("mx.dest.example"));
+}
