@@ -34,6 +34,7 @@ mod tls;
 mod trouble;
 mod worker;
 
+pub use egress::warming::{BASE as WARM_UP_BASE, cap as warm_up_cap, is_group as is_warm_up_group};
 pub use egress::{DEFAULT as DEFAULT_POOL, Egress, EgressAddress, EgressTexts, NoEgress, is_name as is_egress_name};
 pub use route::{DomainSecurity, ExchangerSecurity, PolicySecurity};
 pub use scheduler::{ReceiverStatus, SiteStatus};
@@ -220,6 +221,7 @@ impl Delivery {
                 tracing::warn!(%error, "partitions could not be given back; others take them when this node is gone");
             }
             flush(&engine).await;
+            orders::give_back(&engine).await;
         };
         let drained = match tokio::time::timeout(patience, gentle).await {
             Ok(()) => Drained::Completely,

@@ -8,8 +8,10 @@
 mod beside;
 #[cfg(test)]
 pub(crate) mod samples;
+mod warm;
 
 pub use beside::{EgressWork, egress_beside};
+pub use warm::{WarmDay, WarmPlan};
 
 use crate::engine::{Change, Reach, Step, Writes};
 use crate::error::{Error, Result};
@@ -76,6 +78,10 @@ pub struct EgressView {
     pub assigned: Vec<EgressAssignment>,
     /// What nodes say, by address and node.
     pub states: Vec<EgressState>,
+    /// Addresses that are warmed up, by name.
+    pub plans: Vec<WarmPlan>,
+    /// How their days stand, by address and provider.
+    pub days: Vec<WarmDay>,
 }
 
 impl Store {

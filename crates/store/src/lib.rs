@@ -49,7 +49,7 @@ pub use cluster::{ClockSource, ClusterView, LookSettings, NoSuchRole, NodeView, 
 pub use copy::{ComparedTable, CopyPlan, CopyReport, CopyStep, Refused, StorePlace, Tell, copy_store};
 pub use decisions::{Asked, Basis, DecisionView, Fact, Moment, Paper, Shown, Verdict};
 pub use domains::SendingDomain;
-pub use egress::{EgressAssignment, EgressState, EgressView, EgressWork, egress_beside};
+pub use egress::{EgressAssignment, EgressState, EgressView, EgressWork, WarmDay, WarmPlan, egress_beside};
 pub use error::{BodiesUnfit, Error, Result, Temper, Unfit};
 pub use facts::{Clearing, Person};
 pub use journal::LogFolder;

@@ -9,6 +9,7 @@
 pub(crate) mod assigned;
 #[cfg(test)]
 mod tests;
+pub(crate) mod warming;
 
 use model::stream::Class;
 use std::net::IpAddr;

@@ -7,6 +7,9 @@
 //! Never: a domain of a recipient, a controller.
 
 mod egress;
+mod warming;
+
+pub(crate) use warming::give_back;
 
 use super::engine::Engine;
 use super::scheduler::ReceiverStatus;
@@ -17,7 +20,7 @@ use model::Timestamp;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
-use store::{SiteOrderRow, SiteStateRow};
+use store::{SiteOrderRow, SiteStateRow, WarmDay};
 
 /// Orders are read so often.
 const EVERY: Duration = Duration::from_secs(2);
@@ -30,8 +33,13 @@ const TOLD_AGAIN: Duration = Duration::from_secs(30);
 pub(crate) async fn follow(engine: Arc<Engine>) {
     let mut told = HashMap::new();
     while !engine.is_draining() {
-        if let Err(error) = read(&engine).await {
-            engine.store_failed(&error, "orders for sites could not be read; those that stood stand");
+        match read(&engine).await {
+            Ok(days) => {
+                if let Err(error) = warming::follow(&engine, &days).await {
+                    engine.store_failed(&error, "warm-up caps could not be taken; what was taken of them goes");
+                }
+            }
+            Err(error) => engine.store_failed(&error, "orders for sites could not be read; those that stood stand"),
         }
         tell(&engine, &mut told).await;
         egress::tell(&engine).await;
@@ -42,16 +50,17 @@ pub(crate) async fn follow(engine: Arc<Engine>) {
     }
 }
 
-/// Takes what is ordered over.
-pub(crate) async fn read(engine: &Engine) -> store::Result<()> {
+/// Takes what is ordered over, and tells how the days of warmed addresses stand.
+pub(crate) async fn read(engine: &Engine) -> store::Result<Vec<WarmDay>> {
     let orders: Vec<SiteOrder> = engine.store.site_orders().await?.into_iter().map(order_of).collect();
     let nodes = engine.store.nodes().await?;
     let delivering = nodes.iter().filter(|node| node.alive && !node.queue_parts.is_empty()).count();
     egress::read(engine).await?;
+    let days = warming::read(engine).await?;
     let now = engine.store.now();
     let nodes = u32::try_from(delivering).unwrap_or(u32::MAX);
     engine.with(|picture| picture.rebook(now, |book| book.order(orders, nodes, now)));
-    Ok(())
+    Ok(days)
 }
 
 async fn tell(engine: &Engine, told: &mut HashMap<String, SiteStateRow>) {

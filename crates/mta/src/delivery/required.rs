@@ -102,7 +102,8 @@ pub(crate) async fn elsewhere(
         tell(engine, (site, hop), &dialled, now);
         match dialled {
             Ok(mut link) => {
-                link.take_place(berth, own, is_own);
+                let warm = engine.with(|picture| picture.allowance(own, &berth.receiver.name));
+                link.take_place(berth, (own, warm), is_own);
                 match link.lacks() {
                     None => return Elsewhere::Link(Box::new(link)),
                     Some(lack) => nearest = nearest.max(lack),

@@ -22,6 +22,7 @@ mod site;
 mod starved;
 #[cfg(test)]
 mod tests;
+mod warm;
 mod ways;
 
 use super::egress::{AddressId, Egress};

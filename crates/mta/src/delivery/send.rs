@@ -6,6 +6,7 @@
 //! Never: a retry, a decision whether to send, a log line with what the peer said.
 //! Standards: RFC 5321 §4.5.3.2 (timeouts), RFC 3207 (STARTTLS), RFC 2920 (written as one group), RFC 3030 (chunks).
 
+use super::egress::warming::{Allowance, Reply};
 use super::egress::{AddressId, Egress};
 use super::required::Lack;
 use super::route::Hop;
@@ -122,6 +123,7 @@ impl Dialer {
             hop: hop.clone(),
             berth: None,
             own: AddressId::default(),
+            warm: None,
             is_own: false,
         };
         loop {
@@ -181,6 +183,8 @@ pub(crate) struct Link {
     /// Our own address, and how it is told of it, where it was configured.
     own: AddressId,
     leaves: Option<String>,
+    /// While that address is warmed up: what it may send, and what became of it.
+    warm: Option<Arc<Allowance>>,
     /// The host is one of the receiver's own.
     is_own: bool,
 }
@@ -224,8 +228,15 @@ impl Link {
     }
 
     /// It has this place from now on.
-    pub(crate) fn take_place(&mut self, berth: Berth, own: AddressId, is_own: bool) {
-        (self.berth, self.own, self.is_own) = (Some(berth), own, is_own);
+    pub(crate) fn take_place(&mut self, berth: Berth, (own, warm): (AddressId, Option<Arc<Allowance>>), is_own: bool) {
+        (self.berth, self.own, self.warm, self.is_own) = (Some(berth), own, warm, is_own);
+    }
+
+    /// Counts a reply for the warm-up of the address of ours.
+    pub(crate) fn count(&self, reply: Reply) {
+        if let Some(warm) = &self.warm {
+            warm.count(reply);
+        }
     }
 
     /// Is the host one of the receiver's own?

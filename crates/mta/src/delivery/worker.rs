@@ -203,7 +203,8 @@ async fn dial(engine: &Engine, site: &Pooled, hops: &[Hop], berth: Berth, via: &
             };
             match dial_from(engine, site, hop, &berth, own).await {
                 Dialled::Link(mut link, is_own) => {
-                    link.take_place(berth, own, is_own);
+                    let warm = engine.with(|picture| picture.allowance(own, &berth.receiver.name));
+                    link.take_place(berth, (own, warm), is_own);
                     return Opened::Link(link);
                 }
                 Dialled::NotOurs => {
@@ -310,7 +311,8 @@ async fn go_over(seat: &mut Seat, link: Box<Link>, to: Pooled) -> Option<Box<Lin
     if link.leads_as(&way.hops) {
         let is_own = link.is_own();
         if let Some(own) = seat.via {
-            link.take_place(berth, own, is_own);
+            let warm = engine.with(|picture| picture.allowance(own, &berth.receiver.name));
+            link.take_place(berth, (own, warm), is_own);
         }
         return Some(link);
     }

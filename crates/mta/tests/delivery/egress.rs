@@ -322,3 +322,111 @@ async fn mail_that_is_assigned_to_a_pool_that_is_not_here_waits_until_it_is_assi
     assert_eq!(set.from("ada@d1.example").await.peer, own(2));
     delivery.drain(MINUTE).await;
 }
+
+/// Beside the node, until so many have arrived and the rest says why it waits.
+async fn cap_is_reached(set: &Set, delivery: &Delivery, arrived: usize) -> String {
+    set.mx.wait_for(arrived).await;
+    let why = within("the cap to be reached", async {
+        loop {
+            let statuses = (0..20).filter_map(|number| delivery.site_status(&format!("d{number}.example")));
+            if let Some((what, _)) = statuses.filter_map(|status| status.waits).next() {
+                return what;
+            }
+            pause().await;
+        }
+    })
+    .await;
+    assert_eq!(set.mx.received().len(), arrived, "and no more");
+    why
+}
+
+impl Set {
+    async fn warm(&self, base: u32) {
+        let (why, who) = ("it is new".to_owned(), "anna".to_owned());
+        assert!(self.order(EgressWork::Warm { address: "mx1".to_owned(), base, why, who }).await);
+    }
+
+    async fn flood(&self, from: u32, count: u32) {
+        for number in from..from + count {
+            self.house.send(&format!("r{number}@d{}.example", number % 5)).await;
+        }
+    }
+}
+
+/// A little after midnight: before what waits is too old.
+fn next_day(set: &Set) {
+    let day = set.house.store.now().micros() / 86_400_000_000 + 1;
+    set.house.clock.set(model::Timestamp::from_seconds(day * 86_400 + 60));
+}
+
+#[tokio::test]
+async fn w1_what_is_over_the_warm_up_cap_waits_and_goes_the_next_day_with_a_cap_that_has_grown() {
+    let mut set = Set::new().await;
+    set.warm(10).await;
+    let settings = set.settings(&["mx1 127.0.0.2"], &["default mx1"], "default", &[]);
+    let delivery = set.house.deliver(settings.clone()).await;
+    set.flood(0, 30).await;
+    let why = cap_is_reached(&set, &delivery, 10).await;
+    assert_eq!(why, "warm-up cap of 127.0.0.2 at others: 10 of 10 today, opens at 00:00 UTC");
+    // A restart knows what went.
+    delivery.drain(MINUTE).await;
+    set.house = set.house.restart().await;
+    let delivery = set.house.deliver(settings).await;
+    cap_is_reached(&set, &delivery, 10).await;
+    // Twin: on the next day it goes on, with 1.4 times as much.
+    next_day(&set);
+    let why = cap_is_reached(&set, &delivery, 24).await;
+    assert!(why.contains("14 of 14 today"), "{why}");
+    assert!(set.order(EgressWork::Warmed { address: "mx1".to_owned() }).await);
+    set.mx.wait_for(30).await;
+    delivery.drain(MINUTE).await;
+}
+
+#[tokio::test]
+async fn w1_overflow_goes_to_a_warm_address_of_the_same_pool() {
+    let set = Set::new().await;
+    set.warm(4).await;
+    let addresses = ["mx1 127.0.0.2", "mx2 127.0.0.3", "mx3 127.0.0.4"];
+    let settings = set.settings(&addresses, &["default mx1 mx2", "news mx3"], "news", &[]);
+    let delivery = set.house.deliver(settings).await;
+    set.flood(0, 40).await;
+    let received = set.mx.wait_for(40).await;
+    let by = |last| received.iter().filter(|one| one.peer == own(last)).count();
+    assert!(by(2) <= 4 && by(2) + by(3) == 40 && by(4) == 0, "{} {} {}", by(2), by(3), by(4));
+    delivery.drain(MINUTE).await;
+}
+
+#[tokio::test]
+async fn w1_after_a_day_with_many_refusals_the_cap_does_not_grow() {
+    let set = Set::new().await;
+    set.warm(10).await;
+    let settings = set.settings(&["mx1 127.0.0.2"], &["default mx1"], "default", &[]);
+    let delivery = set.house.deliver(settings).await;
+    set.mx.treat("r0@d0.example", Conduct::reject(550, "5.1.1", "no such mailbox"));
+    let refused = set.house.send("r0@d0.example").await;
+    set.house.until_state(refused.id, MessageState::Bounced).await;
+    set.flood(1, 40).await;
+    cap_is_reached(&set, &delivery, 9).await;
+    next_day(&set);
+    let why = cap_is_reached(&set, &delivery, 19).await;
+    assert!(why.contains("10 of 10 today"), "{why}");
+    delivery.drain(MINUTE).await;
+}
+
+#[tokio::test]
+async fn w1_after_thirty_days_without_use_it_begins_anew() {
+    let set = Set::new().await;
+    set.warm(4).await;
+    let settings = set.settings(&["mx1 127.0.0.2"], &["default mx1"], "default", &[]);
+    let delivery = set.house.deliver(settings).await;
+    set.flood(0, 9).await;
+    cap_is_reached(&set, &delivery, 4).await;
+    next_day(&set);
+    let why = cap_is_reached(&set, &delivery, 9).await;
+    assert!(why.contains("5 of 5 today"), "{why}");
+    set.house.clock.advance(Duration::from_secs(30 * 86_400));
+    set.flood(20, 20).await;
+    let why = cap_is_reached(&set, &delivery, 13).await;
+    assert!(why.contains("4 of 4 today"), "{why}");
+    delivery.drain(MINUTE).await;
+}

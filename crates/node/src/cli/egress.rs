@@ -8,9 +8,9 @@ use crate::clock::SystemClock;
 use anyhow::bail;
 use model::stream::Class;
 use model::{Clock as _, Timestamp};
-use mta::delivery::is_egress_name;
+use mta::delivery::{WARM_UP_BASE, is_egress_name, is_warm_up_group, warm_up_cap};
 use serde_json::{Value, json};
-use store::{EgressAssignment, EgressState, EgressView, EgressWork, egress_beside};
+use store::{EgressAssignment, EgressState, EgressView, EgressWork, WarmDay, WarmPlan, egress_beside};
 
 #[derive(clap::Subcommand, Debug)]
 pub(super) enum Command {
@@ -40,6 +40,9 @@ pub(super) enum Command {
         #[arg(long, value_name = "NAME", value_parser = words)]
         by: String,
     },
+    /// Warm a new address up: each day it may send more to each provider, as long as that goes well.
+    #[command(subcommand)]
+    WarmUp(WarmUp),
     /// Take such an order back.
     Unassign {
         #[command(flatten)]
@@ -47,6 +50,48 @@ pub(super) enum Command {
         /// As it was ordered.
         #[arg(value_name = "CONTROLLER[/CLASS]")]
         whose: String,
+    },
+}
+
+#[derive(clap::Subcommand, Debug)]
+pub(super) enum WarmUp {
+    /// Begin, or change the first day's messages of one that has begun.
+    Start {
+        #[command(flatten)]
+        place: Place,
+        /// The address's name in egress.addresses.
+        #[arg(value_parser = pool)]
+        address: String,
+        /// Messages of the first day, to each provider.
+        #[arg(long, value_name = "N", default_value_t = WARM_UP_BASE)]
+        #[arg(value_parser = clap::value_parser!(u32).range(1..))]
+        base: u32,
+        /// Why; the others will read it.
+        #[arg(long, value_name = "TEXT", value_parser = words)]
+        why: String,
+        /// Who orders it.
+        #[arg(long, value_name = "NAME", value_parser = words)]
+        by: String,
+    },
+    /// It is warm: it has no cap any more, and what was counted is forgotten.
+    Stop {
+        #[command(flatten)]
+        place: Place,
+        /// The address's name.
+        address: String,
+    },
+    /// Say how often the cap at a provider has grown, from the present day on.
+    Set {
+        #[command(flatten)]
+        place: Place,
+        /// The address's name.
+        address: String,
+        /// A provider of docs/sites.md, or others.
+        #[arg(value_parser = group)]
+        provider: String,
+        /// So often; 0 is the first day.
+        #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(..=60))]
+        step: u32,
     },
 }
 
@@ -73,6 +118,7 @@ pub(super) async fn run(command: Command) -> anyhow::Result<()> {
                 say(&format!("No node that delivers now has a pool {pool}: this mail waits until one has."));
             }
         }
+        Command::WarmUp(warm_up) => warmed(warm_up, now).await?,
         Command::Unassign { place, whose } => {
             let (controller, class) = parted(&whose)?;
             let (changed, _) = egress_beside(&place.found()?, EgressWork::Unassign { controller, class }, now).await?;
@@ -83,6 +129,35 @@ pub(super) async fn run(command: Command) -> anyhow::Result<()> {
         }
     }
     Ok(())
+}
+
+async fn warmed(command: WarmUp, now: Timestamp) -> anyhow::Result<()> {
+    let (place, address, work) = match command {
+        WarmUp::Start { place, address, base, why, by } => {
+            let work = EgressWork::Warm { address: address.clone(), base, why, who: by };
+            (place, address, work)
+        }
+        WarmUp::Stop { place, address } => (place, address.clone(), EgressWork::Warmed { address }),
+        WarmUp::Set { place, address, provider, step } => {
+            let (_, view) = egress_beside(&place.found()?, EgressWork::Look, now).await?;
+            let Some(plan) = view.plans.iter().find(|plan| plan.address == address) else {
+                bail!("{address} is not being warmed up");
+            };
+            let cap = warm_up_cap(plan.base, step, &provider);
+            (place, address.clone(), EgressWork::Step { address, provider, step, cap })
+        }
+    };
+    let (changed, view) = egress_beside(&place.found()?, work, now).await?;
+    if !changed {
+        bail!("{address} is not being warmed up");
+    }
+    say(&table(&EgressView { assigned: Vec::new(), ..view }, now));
+    Ok(())
+}
+
+fn group(text: &str) -> Result<String, String> {
+    let known = is_warm_up_group(text);
+    if known { Ok(text.to_owned()) } else { Err("it is no provider of docs/sites.md, and not others".to_owned()) }
 }
 
 fn pool(text: &str) -> Result<String, String> {
@@ -125,10 +200,37 @@ fn table(view: &EgressView, now: Timestamp) -> String {
         rows.extend(view.states.iter().map(|state| row(state, now)));
         parts.push(aligned(&rows));
     }
+    if !view.plans.is_empty() {
+        let head = ["WARMED UP", "AT", "FIRST DAY", "GREW", "TODAY", "DELIVERED", "PUT OFF", "REFUSED", "BY", "WHY"];
+        let mut rows = vec![head.map(str::to_owned)];
+        for plan in &view.plans {
+            let of = |day: &&WarmDay| day.address == plan.address;
+            let days: Vec<&WarmDay> = view.days.iter().filter(of).collect();
+            rows.extend(days.iter().map(|day| warming(plan, Some(day))));
+            rows.extend(days.is_empty().then(|| warming(plan, None)));
+        }
+        parts.push(aligned(&rows));
+    }
     if parts.is_empty() {
         return "nothing is assigned, and no node that delivers has egress addresses of its own".to_owned();
     }
     parts.join("\n\n")
+}
+
+fn warming(plan: &WarmPlan, day: Option<&WarmDay>) -> [String; 10] {
+    let said = |of: fn(&WarmDay) -> String| day.map(of).unwrap_or_default();
+    [
+        plan.address.clone(),
+        said(|day| day.provider.clone()),
+        plan.base.to_string(),
+        said(|day| day.step.to_string()),
+        said(|day| format!("{} of {}", day.granted, day.cap)),
+        said(|day| day.delivered.to_string()),
+        said(|day| day.deferred.to_string()),
+        said(|day| day.bounced.to_string()),
+        plan.who.clone(),
+        plan.why.clone(),
+    ]
 }
 
 fn row(state: &EgressState, now: Timestamp) -> [String; 8] {
@@ -163,9 +265,23 @@ fn described(view: &EgressView) -> Value {
             "weight": state.weight, "connections": state.connections, "left_out_until": state.barred.map(moment),
         })
     };
+    let day = |day: &WarmDay| {
+        json!({
+            "provider": day.provider, "day": day.day, "grew": day.step, "cap": day.cap, "granted": day.granted,
+            "delivered": day.delivered, "deferred": day.deferred, "bounced": day.bounced,
+        })
+    };
+    let plan = |plan: &WarmPlan| {
+        let days = view.days.iter().filter(|day| day.address == plan.address);
+        json!({
+            "address": plan.address, "base": plan.base, "why": plan.why, "by": plan.who, "since": moment(plan.since),
+            "providers": days.map(day).collect::<Vec<_>>(),
+        })
+    };
     json!({
         "assigned": view.assigned.iter().map(order).collect::<Vec<_>>(),
         "addresses": view.states.iter().map(state).collect::<Vec<_>>(),
+        "warm_up": view.plans.iter().map(plan).collect::<Vec<_>>(),
     })
 }
 

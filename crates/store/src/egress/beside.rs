@@ -2,6 +2,7 @@
 //!
 //! Invariants: the database is there and has its tables, or nothing is done; nothing else of the store is touched.
 
+use super::warm::{DAY_SECONDS, DAYS_MAX, PLANS_MAX, day_of, plan_of};
 use super::{ASSIGNED_MAX, EgressView, STATES_MAX, assignment_of, before, number_of, state_of, writes};
 use crate::engine::{Finding, Step};
 use crate::error::Result;
@@ -37,6 +38,33 @@ pub enum EgressWork {
         /// Of which class; nothing: the order for both.
         class: Option<Class>,
     },
+    /// An address is warmed up from now on.
+    Warm {
+        /// Its name in the settings.
+        address: String,
+        /// Messages of the first day, to a provider of full weight.
+        base: u32,
+        /// Why.
+        why: String,
+        /// Who orders it.
+        who: String,
+    },
+    /// It is warm.
+    Warmed {
+        /// Its name.
+        address: String,
+    },
+    /// How often its cap has grown at a provider is set, from the present day on.
+    Step {
+        /// Its name.
+        address: String,
+        /// A provider's id, or `others`.
+        provider: String,
+        /// So often.
+        step: u32,
+        /// The cap that comes of it.
+        cap: u32,
+    },
 }
 
 /// Does it, and looks. `now`: the caller's clock. True: something was changed; an order for a controller who is not
@@ -49,15 +77,19 @@ pub async fn egress_beside(place: &SitePlace, work: EgressWork, now: Timestamp) 
     let looks = [
         Finding { statement: &sql::EGRESS_ASSIGNED, values: vec![ASSIGNED_MAX.into()] },
         Finding { statement: &sql::EGRESS_STATES, values: vec![before(now).into(), STATES_MAX.into()] },
+        Finding { statement: &sql::WARM_PLANS, values: vec![PLANS_MAX.into()] },
+        Finding { statement: &sql::WARM_DAYS, values: vec![DAYS_MAX.into()] },
     ];
-    let (touched, [assigned, states]) = match place {
-        SitePlace::Sqlite(folder) => sqlite::beside(folder, "egress_state", writes.as_ref(), &looks)?,
+    let (touched, [assigned, states, plans, days]) = match place {
+        SitePlace::Sqlite(folder) => sqlite::beside(folder, "warm_day", writes.as_ref(), &looks)?,
         SitePlace::Postgres { url, ca } => postgres::beside(url, ca.as_deref(), writes.as_ref(), &looks).await?,
     };
     let columns = |rows: Vec<Vec<Value>>, name| rows.into_iter().map(move |row| Columns::of(name, row));
     let assigned = columns(assigned, sql::EGRESS_ASSIGNED.name).map(assignment_of).collect::<Result<_>>()?;
     let states = columns(states, sql::EGRESS_STATES.name).map(state_of).collect::<Result<_>>()?;
-    Ok((touched > 0, EgressView { assigned, states }))
+    let plans = columns(plans, sql::WARM_PLANS.name).map(plan_of).collect::<Result<_>>()?;
+    let days = columns(days, sql::WARM_DAYS.name).map(day_of).collect::<Result<_>>()?;
+    Ok((touched > 0, EgressView { assigned, states, plans, days }))
 }
 
 /// What an order writes.
@@ -78,6 +110,25 @@ pub(super) fn ordering(work: &EgressWork, now: Timestamp) -> Option<Vec<Step>> {
         EgressWork::Unassign { controller, class } => {
             let values = vec![controller.as_str().into(), number_of(*class).into()];
             Some(vec![Step::new(&sql::EGRESS_UNASSIGN, values)])
+        }
+        EgressWork::Warm { address, base, why, who } => {
+            let values = vec![
+                address.as_str().into(),
+                i64::from(*base).into(),
+                why.as_str().into(),
+                who.as_str().into(),
+                now.into(),
+            ];
+            Some(vec![Step::new(&sql::WARM_PLAN_SET, values)])
+        }
+        EgressWork::Warmed { address } => Some(vec![
+            Step::new(&sql::WARM_DAYS_END, vec![address.as_str().into()]),
+            Step::new(&sql::WARM_PLAN_END, vec![address.as_str().into()]),
+        ]),
+        EgressWork::Step { address, provider, step, cap } => {
+            let (step, cap, today) = (i64::from(*step), i64::from(*cap), now.seconds().div_euclid(DAY_SECONDS));
+            let values = vec![address.as_str().into(), provider.as_str().into(), step.into(), cap.into(), today.into()];
+            Some(vec![Step::new(&sql::WARM_STEP_SET, values)])
         }
     }
 }

@@ -27,3 +27,7 @@ pub(crate) fn assign(controller: &str) -> EgressWork {
         who: "anna".to_owned(),
     }
 }
+
+pub(crate) fn warm(address: &str) -> EgressWork {
+    EgressWork::Warm { address: address.to_owned(), base: 50, why: "it is new".to_owned(), who: "anna".to_owned() }
+}

@@ -46,6 +46,7 @@ pub(super) const MAIN: &[Migration] = &[
     Migration { name: "main_0026", text: include_str!("migrations/main_0026.sql") },
     Migration { name: "main_0027", text: include_str!("migrations/main_0027.sql") },
     Migration { name: "main_0028", text: include_str!("migrations/main_0028.sql") },
+    Migration { name: "main_0029", text: include_str!("migrations/main_0029.sql") },
 ];
 
 /// Steps of the keys database.

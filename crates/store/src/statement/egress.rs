@@ -25,4 +25,36 @@ statements! { EGRESS:
         connections = excluded.connections, barred = excluded.barred, seen = excluded.seen";
     /// What no node says any more.
     EGRESS_STATES_END(1) = "DELETE FROM egress_state WHERE seen <= ?1";
+    /// Addresses that are being warmed.
+    WARM_PLANS(1) = "SELECT address, base, why, who, since FROM warm_plan ORDER BY address LIMIT ?1";
+    /// One is, from now on.
+    WARM_PLAN_SET(5) = "INSERT INTO warm_plan (address, base, why, who, since) VALUES (?1, ?2, ?3, ?4, ?5) \
+        ON CONFLICT (address) DO UPDATE SET base = excluded.base, why = excluded.why, who = excluded.who, \
+        since = excluded.since";
+    /// It is not any more.
+    WARM_PLAN_END(1) = "DELETE FROM warm_plan WHERE address = ?1";
+    /// With it goes how its days stood.
+    WARM_DAYS_END(1) = "DELETE FROM warm_day WHERE address = ?1";
+    /// The operator knows better how often it has grown.
+    WARM_STEP_SET(5) = "INSERT INTO warm_day (address, provider, step, cap, day, used, granted, delivered, deferred, \
+        bounced) VALUES (?1, ?2, ?3, ?4, ?5, ?5, 0, 0, 0, 0) \
+        ON CONFLICT (address, provider) DO UPDATE SET step = excluded.step, cap = excluded.cap";
+    /// How days stand.
+    WARM_DAYS(1) = "SELECT address, provider, day, step, cap, granted, delivered, deferred, bounced, used \
+        FROM warm_day ORDER BY address, provider LIMIT ?1";
+    /// The first day of an address at a provider.
+    WARM_DAY_FIRST(6) = "INSERT INTO warm_day (address, provider, day, step, cap, used, granted, delivered, deferred, \
+        bounced) VALUES (?1, ?2, ?3, ?4, ?5, ?6, 0, 0, 0, 0) ON CONFLICT (address, provider) DO NOTHING";
+    /// The day after another.
+    WARM_DAY_NEXT(7) = "UPDATE warm_day SET day = ?3, step = ?4, cap = ?5, used = ?6, granted = 0, delivered = 0, \
+        deferred = 0, bounced = 0 WHERE address = ?1 AND provider = ?2 AND day = ?7";
+    /// A part of the cap, if it is there.
+    WARM_TAKE(4) = "UPDATE warm_day SET granted = granted + ?4, used = day \
+        WHERE address = ?1 AND provider = ?2 AND day = ?3 AND granted + ?4 <= cap";
+    /// A part that was not used.
+    WARM_RETURN(4) = "UPDATE warm_day SET granted = granted - ?4 \
+        WHERE address = ?1 AND provider = ?2 AND day = ?3 AND granted >= ?4";
+    /// What became of messages.
+    WARM_COUNT(6) = "UPDATE warm_day SET delivered = delivered + ?4, deferred = deferred + ?5, \
+        bounced = bounced + ?6 WHERE address = ?1 AND provider = ?2 AND day = ?3";
 }

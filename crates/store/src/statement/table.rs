@@ -50,6 +50,8 @@ tables! {
     SiteState = "site_state",
     EgressAssignment = "egress_assignment",
     EgressState = "egress_state",
+    WarmPlan = "warm_plan",
+    WarmDay = "warm_day",
     Credential = "credential",
     Subject = "subject",
     Suppression = "suppression",

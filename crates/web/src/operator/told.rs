@@ -121,8 +121,12 @@ pub(crate) fn groups(
         let class = store.stream(group.controller, group.stream).map_or(Class::Bulk, |stream| stream.kind.class());
         let status = sites.and_then(|sites| sites(&group.site, group.controller, class));
         let away = status.as_ref().and_then(|status| Some((status.backing_off_until?, status.trouble?)));
-        let next = away.map_or(group.next_attempt, |(until, _)| until.max(group.next_attempt));
-        let reason = reason(&group, orders, away.map(|(_, trouble)| trouble), store.now());
+        let waits = status.as_ref().and_then(|status| status.waits.clone());
+        let until = away.map(|(until, _)| until).max(waits.as_ref().map(|(_, opens)| *opens));
+        let next = until.map_or(group.next_attempt, |until| until.max(group.next_attempt));
+        let held = away.map(|(_, trouble)| format!("the site is left alone for a while: {trouble}"));
+        let held = held.or_else(|| waits.map(|(what, _)| format!("waits: {what}")));
+        let reason = reason(&group, orders, held, store.now());
         Group {
             stream: store.stream(group.controller, group.stream).map(|stream| stream.name.clone()).unwrap_or_default(),
             controller: store.controller_name(group.controller).unwrap_or_default(),
@@ -147,7 +151,7 @@ pub(crate) fn groups(
 }
 
 /// Why a group waits, the strongest reason first: an order, a site that is left alone, what was said last.
-fn reason(group: &QueueGroup, orders: &[OrderView], trouble: Option<&str>, now: model::Timestamp) -> String {
+fn reason(group: &QueueGroup, orders: &[OrderView], site: Option<String>, now: model::Timestamp) -> String {
     let is_on = |order: &&OrderView| {
         let which = &order.which;
         let hold = order.kind == OrderKind::Hold && which.message.is_none();
@@ -157,8 +161,8 @@ fn reason(group: &QueueGroup, orders: &[OrderView], trouble: Option<&str>, now: 
     if let Some(order) = orders.iter().find(is_on) {
         return format!("held by the {}: {}", order.by.as_str(), order.reason);
     }
-    if let Some(trouble) = trouble {
-        return format!("the site is left alone for a while: {trouble}");
+    if let Some(site) = site {
+        return site;
     }
     match &group.last {
         Some(last) => said(last),

@@ -14,7 +14,7 @@ async fn mail_that_is_assigned_to_a_pool_that_no_node_has_waits_with_its_reason_
     let first = demo.send("ada@dest.example", "before").await;
     demo.message_in_state(&first, "delivered").await;
     let listed: Value = serde_json::from_str(&run(&["list", "--json"]).await.good()).unwrap();
-    assert_eq!(listed, serde_json::json!({"assigned": [], "addresses": []}));
+    assert_eq!(listed, serde_json::json!({"assigned": [], "addresses": [], "warm_up": []}));
 
     let why = ["--why", "an address of their own", "--by", "anna"];
     let queue: Value = serde_json::from_str(&run_postern(&["queue", "--json", "--data", &data]).await.good()).unwrap();

@@ -5,6 +5,7 @@
 //! recorded, or may be, is followed by an outcome.
 //! Standards: RFC 5321 §4.5.3.2.6, §6.1; RFC 1870 §6.1; RFC 6152 §3.
 
+use super::super::egress::warming::Reply;
 use super::super::engine::{Engine, Row};
 use super::super::outcome::reply::{Answer, Blame, Judgement, Press, Stage, judge, press, retry_due};
 use super::super::required::Lack;
@@ -53,6 +54,13 @@ impl Trial<'_> {
         };
         let judgement = if outcome.is_delivered(0) { Judgement::Delivered } else { not_delivered(judge(&answer)) };
         let pressing = press(&answer);
+        link.count(match judgement {
+            Judgement::Delivered => Reply::Delivered,
+            Judgement::Never { .. } => Reply::Bounced,
+            Judgement::Later => Reply::Deferred,
+            // It greets whoever is new so, and says nothing of us.
+            Judgement::Greylisted => Reply::Greylisted,
+        });
         self.engine
             .settle(Outcome {
                 attempt: row.attempts + 1,

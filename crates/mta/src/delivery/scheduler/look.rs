@@ -23,6 +23,8 @@ pub struct SiteStatus {
     pub failures: u32,
     /// Why, in words without personal data.
     pub trouble: Option<&'static str>,
+    /// What it waits for although nothing is wrong, and until when.
+    pub waits: Option<(String, Timestamp)>,
 }
 
 impl<R: Hot> Picture<R> {
@@ -60,7 +62,7 @@ impl<R: Hot> Picture<R> {
         all.reduce(|one, other| {
             let (ready, connections) = (one.ready + other.ready, one.connections + other.connections);
             let allowed = one.connections_allowed + other.connections_allowed;
-            let rank = |one: &SiteStatus| (one.backing_off_until, one.trouble.is_some());
+            let rank = |one: &SiteStatus| (one.backing_off_until, one.trouble.is_some(), one.waits.is_some());
             let worse = if rank(&other) > rank(&one) { other } else { one };
             SiteStatus { ready, connections, connections_allowed: allowed, ..worse }
         })
@@ -86,6 +88,7 @@ impl<R: Hot> Picture<R> {
                 .then_some(NO_POOL)
                 .or(site.trouble)
                 .or_else(|| receiver.and_then(Receiver::trouble)),
+            waits: site.receiver.as_ref().and_then(|receiver| self.waits_for_warm_up(receiver)),
         })
     }
 

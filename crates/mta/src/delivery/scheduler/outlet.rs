@@ -5,12 +5,18 @@
 //! Invariants: an address has one entry at a receiver; `connections` counts those that are bound to it; mail that goes
 //! by it was counted before it was handed out.
 
+use super::super::egress::warming::Allowance;
 use super::super::egress::{AddressId, Egress, PoolId};
 use super::super::shaping::Pressure;
 use super::super::shaping::book::Bears;
 use super::super::shaping::rate::{Most, Rate};
 use model::Timestamp;
 use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Parts of a warm-up cap come so often.
+const GRANTS_EVERY: Duration = Duration::from_secs(2);
 
 /// An address at a receiver.
 #[derive(Debug)]
@@ -23,6 +29,8 @@ pub(super) struct Outlet {
     pub(super) pressure: Pressure,
     /// Only where it is limited or wanted to be seen: it is large.
     rate: Option<Box<Rate>>,
+    /// What it may send, while it is warmed up.
+    pub(super) warm: Option<Arc<Allowance>>,
     /// It cannot be bound, and is tried again then.
     pub(super) barred: Option<Timestamp>,
 }
@@ -40,6 +48,7 @@ impl Outlet {
             connections: 0,
             pressure: Pressure::new(bears.connections),
             rate: counted(bears),
+            warm: None,
             barred: None,
         }
     }
@@ -73,24 +82,35 @@ impl Outlet {
     /// Messages that may be handed out now.
     pub(super) fn room(&mut self, bears: &Bears, now: Timestamp) -> u32 {
         let most = self.most(bears);
-        self.rate.as_mut().map_or(u32::MAX, |rate| rate.room(most, now))
+        let room = self.rate.as_mut().map_or(u32::MAX, |rate| rate.room(most, now));
+        self.warm.as_ref().map_or(room, |warm| room.min(warm.room()))
     }
 
     /// When the next may be, where none may now.
     pub(super) fn next_at(&mut self, bears: &Bears, now: Timestamp) -> Option<Timestamp> {
         let most = self.most(bears);
-        self.rate.as_mut().and_then(|rate| rate.next_at(most, now))
+        let next = self.rate.as_mut().and_then(|rate| rate.next_at(most, now));
+        let warm = self.warm.as_ref().filter(|warm| warm.left() == 0);
+        // Of a day that is over nothing is left, and of the next nothing is granted yet.
+        let opens = |warm: &Allowance| warm.opens().filter(|at| *at > now).unwrap_or(now.plus(GRANTS_EVERY));
+        next.max(warm.map(|warm| opens(warm)))
     }
 
     pub(super) fn take(&mut self, count: u32, now: Timestamp) {
         if let Some(rate) = &mut self.rate {
             rate.take(count, now);
         }
+        if let Some(warm) = &self.warm {
+            warm.take(count);
+        }
     }
 
     pub(super) fn give_back(&mut self, count: u32) {
         if let Some(rate) = &mut self.rate {
             rate.give_back(count);
+        }
+        if let Some(warm) = &self.warm {
+            warm.give_back(count);
         }
     }
 

@@ -130,10 +130,10 @@ impl<R: Hot> Picture<R> {
         if self.receivers.len() >= self.sites.len() + REMEMBERED_MAX {
             self.receivers.retain(|_, receiver| !receiver.members.is_empty());
         }
-        let (book, shaping, ways) = (&self.book, &self.shaping, &self.ways);
+        let (book, shaping, ways) = (&self.book, &self.shaping, &mut self.ways);
         let receiver = self.receivers.entry(key.clone()).or_insert_with(|| {
             let bears = book.bears(&named.name, default(shaping));
-            Receiver::new(bears, ways.outlets(name.pool, bears))
+            Receiver::new(bears, ways.outlets(&key, bears))
         });
         if let Some(site) = self.sites.get_mut(name) {
             receiver.members.insert(name.clone());
@@ -250,14 +250,20 @@ impl<R: Hot> Picture<R> {
             let Some((_, key)) = self.receiver_timers.pop_first() else { break };
             let Some(receiver) = self.receivers.get_mut(&key) else { continue };
             receiver.timer = None;
-            let room = receiver.room(now);
-            for _ in 0..room.min(self.shaping.connections_max) {
-                if !self.ring_idler(&key) {
-                    break;
-                }
-            }
-            self.call(&key, now);
+            self.room_again(&key, now);
         }
+    }
+
+    /// A receiver may have more: who waits is called.
+    pub(super) fn room_again(&mut self, key: &Pooled, now: Timestamp) {
+        let Some(receiver) = self.receivers.get_mut(key) else { return };
+        let room = receiver.room(now);
+        for _ in 0..room.min(self.shaping.connections_max) {
+            if !self.ring_idler(key) {
+                break;
+            }
+        }
+        self.call(key, now);
     }
 
     fn ring_idler(&mut self, key: &Pooled) -> bool {

@@ -6,8 +6,10 @@
 //! anew leave the old queue when no connection has them; a connection goes by an address of its queue's pool alone.
 
 use super::outlet::{Outlet, choose};
+use super::warm::Warm;
 use super::{Entry, Hot, LaneKey, Picture, Pooled};
 use crate::delivery::egress::assigned::{Assigned, NOWHERE};
+use crate::delivery::egress::warming::group_of;
 use crate::delivery::egress::{AddressId, Egress, PoolId};
 use crate::delivery::shaping::book::Bears;
 use model::stream::Class;
@@ -37,13 +39,21 @@ pub(super) struct Ways {
     assigned: Assigned,
     /// There was mail for a pool that is not here: there may be queues of it.
     led_nowhere: bool,
+    /// What addresses may send that are warmed up.
+    pub(super) warm: Warm,
     /// Addresses that could not be bound, until when.
     barred: BTreeMap<AddressId, Timestamp>,
 }
 
 impl Ways {
     pub(super) fn new(egress: Arc<Egress>) -> Self {
-        Self { egress, assigned: Assigned::default(), led_nowhere: false, barred: BTreeMap::new() }
+        Self {
+            egress,
+            assigned: Assigned::default(),
+            led_nowhere: false,
+            warm: Warm::default(),
+            barred: BTreeMap::new(),
+        }
     }
 
     fn pool_of(&self, key: LaneKey) -> PoolId {
@@ -60,9 +70,11 @@ impl Ways {
         (0..self.egress.pool_count()).map(PoolId).chain([NOWHERE])
     }
 
-    pub(super) fn outlets(&self, pool: PoolId, bears: Bears) -> Vec<Outlet> {
-        let mut outlets = Outlet::of_pool(&self.egress, pool, bears);
+    /// Those of a receiver.
+    pub(super) fn outlets(&mut self, receiver: &Pooled, bears: Bears) -> Vec<Outlet> {
+        let mut outlets = Outlet::of_pool(&self.egress, receiver.pool, bears);
         for outlet in &mut outlets {
+            outlet.warm = self.warm.of(outlet.id, group_of(&receiver.name));
             outlet.barred = self.barred.get(&outlet.id).copied();
         }
         outlets

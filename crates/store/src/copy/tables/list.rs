@@ -246,6 +246,23 @@ pub(in crate::copy) const TABLES: &[Table] = &[
             integer("seen"),
         ],
     ),
+    main("warm_plan", 1, &[text("address"), integer("base"), text("why"), text("who"), integer("since")]),
+    main(
+        "warm_day",
+        2,
+        &[
+            text("address"),
+            text("provider"),
+            integer("day"),
+            integer("step"),
+            integer("cap"),
+            integer("granted"),
+            integer("delivered"),
+            integer("deferred"),
+            integer("bounced"),
+            integer("used"),
+        ],
+    ),
     main("transport_policy", 1, &[text("domain"), text("version"), text("body"), integer("fetched"), integer("ends")]),
     main(
         "domain",

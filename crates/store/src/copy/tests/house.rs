@@ -146,6 +146,9 @@ async fn operator_orders(store: &Arc<Store>) {
     store.tell_sites(&[crate::sites::samples::state("google", store.now())]).await.unwrap();
     store.tell_egress(&[crate::egress::samples::state("mx1", store.now())]).await.unwrap();
     store.order_egress(&crate::egress::samples::assign("Shop")).await.unwrap();
+    store.order_egress(&crate::egress::samples::warm("mx1")).await.unwrap();
+    let day = crate::WarmDay { address: "mx1".into(), provider: "google".into(), cap: 50, ..crate::WarmDay::default() };
+    store.begin_warm_day(&day, None).await.unwrap();
 }
 
 /// Something in every table of permission.

@@ -1,0 +1,21 @@
+-- Addresses that are warmed up, and how their days stand at each provider: day and used count from 1970 (UTC).
+CREATE TABLE warm_plan (
+    address TEXT PRIMARY KEY,
+    base INTEGER NOT NULL,
+    why TEXT NOT NULL,
+    who TEXT NOT NULL,
+    since INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE TABLE warm_day (
+    address TEXT NOT NULL,
+    provider TEXT NOT NULL,
+    day INTEGER NOT NULL,
+    step INTEGER NOT NULL,
+    cap INTEGER NOT NULL,
+    granted INTEGER NOT NULL,
+    delivered INTEGER NOT NULL,
+    deferred INTEGER NOT NULL,
+    bounced INTEGER NOT NULL,
+    used INTEGER NOT NULL,
+    PRIMARY KEY (address, provider)
+) STRICT, WITHOUT ROWID;
