@@ -45,6 +45,7 @@ pub(super) const MAIN: &[Step] = &[
     Step { name: "main_0021", text: include_str!("migrations/main_0021.sql") },
     Step { name: "main_0022", text: include_str!("migrations/main_0022.sql") },
     Step { name: "main_0023", text: include_str!("migrations/main_0023.sql") },
+    Step { name: "main_0024", text: include_str!("migrations/main_0024.sql") },
 ];
 
 /// Steps of the keys database.

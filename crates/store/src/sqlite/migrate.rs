@@ -43,6 +43,7 @@ pub(super) const MAIN: &[Migration] = &[
     Migration { name: "main_0023", text: include_str!("migrations/main_0023.sql") },
     Migration { name: "main_0024", text: include_str!("migrations/main_0024.sql") },
     Migration { name: "main_0025", text: include_str!("migrations/main_0025.sql") },
+    Migration { name: "main_0026", text: include_str!("migrations/main_0026.sql") },
 ];
 
 /// Steps of the keys database.

@@ -226,6 +226,20 @@ pub(in crate::copy) const TABLES: &[Table] = &[
         ],
     ),
     main("tls_report", 2, &[integer("day"), text("domain"), integer("claimed"), integer("done")]),
+    main(
+        "tls_reported",
+        5,
+        &[
+            integer("controller"),
+            octets("report"),
+            text("domain"),
+            text("policy"),
+            text("failure"),
+            integer("day"),
+            text("submitter"),
+            integer("sessions"),
+        ],
+    ),
     main("transport_policy", 1, &[text("domain"), text("version"), text("body"), integer("fetched"), integer("ends")]),
     main(
         "domain",
