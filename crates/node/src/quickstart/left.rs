@@ -39,6 +39,11 @@ pub(super) async fn say(plan: &Plan, made: &Made, offline: bool) {
         missing += usize::from(seen != Seen::Yes);
         let _ = write!(zone, "\n; {} ({})\n{}\n", record.why, seen.word(), record.line());
     }
+    if plan.settings.doors.inbound.is_some() {
+        let record = made.records.tls_reports();
+        let seen = look(names.as_ref(), &record).await.word();
+        let _ = write!(zone, "\n; optional: {} ({seen}, and not counted below)\n{}\n", record.why, record.line());
+    }
     tell(&zone);
     let mut steps = Vec::new();
     if missing > 0 {
