@@ -64,14 +64,14 @@ impl Store {
     ) -> Result<bool> {
         let submitter = kinds.first().map(|kind| kind.submitter.as_str()).unwrap_or_default();
         let name = crypto::sha256_of_fields(&[b"TLS report", submitter.as_bytes(), report.as_bytes()]);
-        let known = self.found(&sql::TLS_REPORTED_KNOWN, vec![controller.0.into(), name.to_vec().into()]).await?;
+        let known = self.found(&sql::TLS_REPORTED_KNOWN, vec![controller.0.into(), name.into()]).await?;
         if known.into_iter().next().map_or(Ok(0), |mut row| row.number())? > 0 {
             return Ok(false);
         }
         let adding = |kind: &TlsReported| {
             let values = vec![
                 controller.0.into(),
-                name.to_vec().into(),
+                name.into(),
                 kind.domain.as_str().into(),
                 kind.policy.as_str().into(),
                 kind.failure.as_str().into(),

@@ -60,7 +60,7 @@ async fn rfc8460_what_others_report_counts_once_and_has_bounds() {
     let shop = store.create_controller("Shop").await.unwrap();
     let other = store.create_controller("Other").await.unwrap();
     let counts = async |controller: ControllerId| -> Vec<i64> {
-        let values = vec![controller.0.into(), "shop.example".into(), "shop.example".into(), 100_000.into()];
+        let values = vec![controller.0.into(), "shop.example".into(), "shop.example".into(), 100_000_i64.into()];
         let rows = store.found(&sql::TLS_REPORTED, values).await.unwrap();
         rows.into_iter().map(|mut row| row.number().unwrap()).collect()
     };
