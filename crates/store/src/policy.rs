@@ -148,12 +148,6 @@ impl Policy {
         whose.dedup();
         whose
     }
-    /// Is this a verified domain of a controller, or a name to which failures of one return?
-    pub(crate) fn is_name_of(&self, controller: ControllerId, name: &Domain) -> bool {
-        let own = |known: &&Arc<DomainPolicy>| known.controller == controller && known.verified;
-        let is_own = self.domains.get(&(controller, name.as_str().to_owned())).filter(own).is_some();
-        is_own || self.domains_by_id.values().filter(own).any(|known| known.return_path.as_ref() == Some(name))
-    }
     pub(crate) fn domain_by_id(&self, id: DomainId) -> Option<&Arc<DomainPolicy>> {
         self.domains_by_id.get(&id)
     }

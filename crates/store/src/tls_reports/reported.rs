@@ -1,7 +1,8 @@
 //! What other systems report of their TLS sessions with domains of a controller (RFC 8460), kept for that controller.
 //!
-//! Invariants: a report counts once, however often it comes; a day of a controller has at most [`DAY_ROWS_MAX`] rows, so
-//! that whoever writes many reports drives out no other day's, and a controller [`ROWS_MAX`], of which the oldest go.
+//! Invariants: a report counts once, however often it comes; a day of a controller has at most [`DAY_ROWS_MAX`] rows,
+//! so that whoever writes many reports drives out no other day's, and a controller [`ROWS_MAX`], of which the oldest
+//! go.
 //! Never: a row for a domain that is not the controller's; an address of a person or of a host.
 
 use crate::engine::{Change, Reach, Step, Writes};
@@ -49,7 +50,8 @@ impl Store {
     /// Is this a verified domain of a controller, or a name to which failures of its mail return?
     #[must_use]
     pub fn is_name_of(&self, controller: ControllerId, name: &Domain) -> bool {
-        self.policy.current().is_name_of(controller, name)
+        let is_own = self.from_domain(controller, name).1.is_some();
+        is_own || self.policy.current().returning_to(name).contains(&controller)
     }
 
     /// Keeps what a report says. `report`: its id, as its submitter gave it. `false`: it was taken in before.
