@@ -17,7 +17,7 @@ mod tests;
 pub use canonical::{BodyDigest, BodyHash};
 pub use key::{KeyKind, SigningKey};
 pub use sign::{Signer, sign, sign_with_body};
-pub use verify::{SIGNATURES_MAX, TxtAnswer, Verdict, VerdictResult, verify};
+pub use verify::{SIGNATURES_MAX, TxtAnswer, Verdict, VerdictResult, verify, verify_tls_report};
 
 use crate::header::HeaderError;
 

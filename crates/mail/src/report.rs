@@ -17,9 +17,11 @@ mod mime;
 #[cfg(test)]
 mod tests;
 mod text;
+mod tlsrpt;
 pub mod write;
 
 pub use arf::{Complaint, FeedbackType};
+pub use tlsrpt::{ATTACHMENT_OCTETS_MAX, Attachment, Packing, tls_report};
 
 use crate::reply::EnhancedCode;
 use std::fmt;

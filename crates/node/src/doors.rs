@@ -11,6 +11,7 @@ use anyhow::anyhow;
 use mail::address::Domain;
 use metrics_exporter_prometheus::PrometheusHandle;
 use model::CredentialId;
+use mta::Names;
 use mta::feedback::Feedback;
 use rustls::ServerConfig;
 use smtpd::Network;
@@ -151,14 +152,19 @@ impl Doors {
         self.smtp(Kind::Trusted, place, door).await
     }
 
-    /// Whatever comes back about mail that left.
+    /// Whatever comes back about mail that left; reports on TLS, too, where `names` tells the keys of those who sign.
     pub(crate) async fn inbound(
         &mut self,
         place: &Place,
         running: &Running,
         letters: Arc<dyn Letters>,
+        names: Option<Names>,
     ) -> anyhow::Result<()> {
         let feedback = Feedback::new(Arc::clone(&running.store), self.shared.host.clone());
+        let feedback = match names {
+            Some(names) => feedback.with_names(names),
+            None => feedback,
+        };
         self.smtp(Kind::Inbound, place, InboundDoor::new(feedback, letters)).await
     }
 

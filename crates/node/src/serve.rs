@@ -13,7 +13,7 @@ use crate::telling::Telling;
 use crate::{files, notify, tombstones};
 use anyhow::Context as _;
 use metrics_exporter_prometheus::PrometheusHandle;
-use mta::Pages;
+use mta::{Names, Pages};
 use serde_json::{Value, json};
 use smtpd::Kind;
 use std::net::SocketAddr;
@@ -130,7 +130,8 @@ async fn fill(
         let folder = settings.operator_mail.clone().unwrap_or_else(|| settings.data.join("operator-mail"));
         let letters = OperatorMail::open(&folder, Arc::clone(&running.store))?;
         let place = place("inbound mail", address, "choose another address with --inbound");
-        doors.inbound(&place, running, letters).await?;
+        let names = Names::new(settings.delivery.resolver).context("nobody's signature can be checked")?;
+        doors.inbound(&place, running, letters, Some(names)).await?;
     }
     let elsewhere = addresses.metrics.and(metrics.clone());
     if let (Some(address), Some(figures)) = (addresses.metrics, elsewhere) {

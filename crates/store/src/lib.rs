@@ -63,7 +63,7 @@ pub use spool::{
 };
 #[cfg(feature = "s3")]
 pub use spool::{Addressing, S3Keys, S3Settings};
-pub use tls_reports::{TlsSessions, day_of};
+pub use tls_reports::{TlsReported, TlsSessions, day_of};
 pub use tombstones::Replayed;
 pub use transport::TransportPolicy;
 pub use view::{MessageView, TimelineItem};

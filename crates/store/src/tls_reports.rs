@@ -4,6 +4,10 @@
 //! a time, and reported once; what is older than [`DAYS_KEPT`] days goes.
 //! Never: anything of a controller, a recipient or a message.
 
+mod reported;
+
+pub use reported::TlsReported;
+
 use crate::engine::{Change, Reach, Step, Writes};
 use crate::error::Result;
 use crate::open::Store;
@@ -147,6 +151,9 @@ fn adding(kind: &TlsSessions) -> Step {
     ];
     Step::new(&sql::TLS_SESSION_ADD, values)
 }
+
+#[cfg(test)]
+pub(crate) use reported::sample_reported;
 
 /// Some sessions of today, for tests.
 #[cfg(test)]

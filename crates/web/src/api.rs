@@ -25,6 +25,7 @@ pub(crate) mod body;
 pub(crate) mod consents;
 pub(crate) mod credentials;
 pub(crate) mod decisions;
+pub(crate) mod domains;
 pub(crate) mod evidence;
 pub(crate) mod flight;
 pub(crate) mod forms;

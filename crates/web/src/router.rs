@@ -122,6 +122,7 @@ pub(crate) fn table() -> Vec<Route> {
         Route::both("/w/{token}", door::get_why, door::post_wish),
         Route::get("/public.css", door::get_style),
         Route::get("/accent/{file}", door::get_accent),
+        Route::get("/v1/domains/{domain}/tls-reports", api::domains::get_tls_reports),
         Route::both("/v1/hosts", api::hosts::get_hosts, api::hosts::post_host),
         Route::delete("/v1/hosts/{id}", api::hosts::delete_host),
         Route::post("/v1/hosts/{id}/verify", api::hosts::post_verify),

@@ -15,6 +15,10 @@ use crate::header::{Field, HeaderBlock, Limits};
 
 /// Most signatures looked at in one message; each costs a query and a verification.
 pub const SIGNATURES_MAX: usize = 10;
+/// RFC 6376 §3.6.1: what a key may be for that signs mail.
+const OF_MAIL: &[&str] = &["*", "email"];
+/// RFC 8460 §6.4 adds keys for reports on TLS.
+const OF_TLS_REPORTS: &[&str] = &["*", "email", "tlsrpt"];
 /// Most names in `h=`.
 const COVERED_MAX: usize = 256;
 
@@ -65,13 +69,28 @@ pub struct Verdict {
 /// empty list; one whose header block is not well-formed gives a single `PermError`.
 #[must_use]
 pub fn verify(message: &[u8], lookup: &dyn Fn(&str) -> TxtAnswer, now_unix_s: u64) -> Vec<Verdict> {
+    verify_as(message, OF_MAIL, lookup, now_unix_s)
+}
+
+/// The same for a report on TLS, whose key may be for such reports alone (RFC 8460 §3).
+#[must_use]
+pub fn verify_tls_report(message: &[u8], lookup: &dyn Fn(&str) -> TxtAnswer, now_unix_s: u64) -> Vec<Verdict> {
+    verify_as(message, OF_TLS_REPORTS, lookup, now_unix_s)
+}
+
+fn verify_as(
+    message: &[u8],
+    uses: &'static [&'static str],
+    lookup: &dyn Fn(&str) -> TxtAnswer,
+    now_unix_s: u64,
+) -> Vec<Verdict> {
     let Ok(block) = HeaderBlock::scan(message, Limits::INBOUND) else {
         return vec![Verdict::unreadable("the header block is not well-formed")];
     };
     block
         .named("DKIM-Signature")
         .take(SIGNATURES_MAX)
-        .map(|field| verify_one(&block, field, lookup, now_unix_s))
+        .map(|field| verify_one(&block, field, uses, lookup, now_unix_s))
         .collect()
 }
 
@@ -89,6 +108,7 @@ impl Verdict {
 fn verify_one(
     block: &HeaderBlock<'_>,
     field: &Field<'_>,
+    uses: &'static [&'static str],
     lookup: &dyn Fn(&str) -> TxtAnswer,
     now_unix_s: u64,
 ) -> Verdict {
@@ -97,7 +117,7 @@ fn verify_one(
         return Verdict::unreadable("the signature is not a list of tags");
     };
     let text = |name: &str| tags.get(name).unwrap_or_default().to_owned();
-    let result = Signature::read(&tags)
+    let result = Signature::read(&tags, uses)
         .and_then(|signature| signature.check(block, field, lookup, now_unix_s))
         .map_or_else(|refused| refused, |()| VerdictResult::Pass);
     Verdict { domain: text("d"), selector: text("s"), algorithm: text("a"), result }
@@ -121,6 +141,8 @@ struct Signature<'t> {
     body_hash: Vec<u8>,
     signature: Vec<u8>,
     expires_unix_s: Option<u64>,
+    /// What its key may be for.
+    uses: &'static [&'static str],
 }
 
 type Step<T> = Result<T, VerdictResult>;
@@ -131,7 +153,7 @@ fn broken<T>(why: &'static str) -> Step<T> {
 
 impl<'t> Signature<'t> {
     /// RFC 6376 §6.1.1: what must be there before a key is asked for.
-    fn read(tags: &Tags<'t>) -> Step<Self> {
+    fn read(tags: &Tags<'t>, uses: &'static [&'static str]) -> Step<Self> {
         let (Some("1"), Some(domain), Some(selector), Some(algorithm), Some(covered)) =
             (tags.get("v"), tags.get("d"), tags.get("s"), tags.get("a"), tags.get("h"))
         else {
@@ -174,6 +196,7 @@ impl<'t> Signature<'t> {
             body_hash: base64_tag(tags.get("bh"))?,
             signature: base64_tag(tags.get("b"))?,
             expires_unix_s,
+            uses,
         })
     }
 
@@ -224,7 +247,7 @@ impl<'t> Signature<'t> {
         let lists = |tag: &str, wanted: &[&str]| {
             tags.get(tag).is_none_or(|list| list.split(':').any(|item| wanted.contains(&item.trim_ascii())))
         };
-        if !lists("h", &["sha256"]) || !lists("s", &["*", "email"]) {
+        if !lists("h", &["sha256"]) || !lists("s", self.uses) {
             return broken("the key is not for SHA-256 or not for e-mail");
         }
         let strict = tags.get("t").is_some_and(|flags| flags.split(':').any(|flag| flag.trim_ascii() == "s"));

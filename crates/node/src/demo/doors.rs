@@ -77,7 +77,7 @@ pub(super) async fn open(
             doors.http(&ports.place(6, "the mailbox's pages"), pages).await?;
         }
         let letters = Arc::clone(mailbox) as Arc<dyn Letters>;
-        doors.inbound(&ports.place(4, "inbound mail"), running, letters).await?;
+        doors.inbound(&ports.place(4, "inbound mail"), running, letters, None).await?;
         let credential = sample.authority(&running.store)?.credential();
         let networks = vec!["127.0.0.0/8".parse()?, "::1/128".parse()?];
         doors.trusted(&ports.place(3, "trusted submission"), running, credential, networks).await?;

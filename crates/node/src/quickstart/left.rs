@@ -45,6 +45,11 @@ pub(super) async fn say(plan: &Plan, made: &Made, offline: bool) {
         missing += usize::from(seen != Seen::Yes);
         let _ = write!(zone, "\n; {} ({})\n{}\n", record.why, seen.word(), record.line());
     }
+    if plan.settings.doors.inbound.is_some() {
+        let record = made.records.tls_reports();
+        let seen = look(names.as_ref(), &senders, &record).await.word();
+        let _ = write!(zone, "\n; optional: {} ({seen}, and not counted below)\n{}\n", record.why, record.line());
+    }
     tell(&zone);
     if missing > 0 {
         steps.insert(0, format!("Publish the {missing} DNS records above that are not there yet."));
@@ -65,7 +70,8 @@ async fn look(names: Option<&Names>, senders: &[Sender], record: &Record) -> See
     let found = match record.of {
         Of::Key => vec![health::key_published(names, &record.name, &record.value).await],
         Of::ReturnPath => health::spf_record(names, &record.name, senders).await,
-        Of::Policy => return policy(names, &record.name).await,
+        Of::Policy => return begins(names, &record.name, "v=DMARC1").await,
+        Of::TlsReports => return begins(names, &record.name, "v=TLSRPTv1").await,
         Of::Exchanger => return exchanger(names, record).await,
     };
     let is_so = |found: &Finding| found.level == Level::Good;
@@ -77,9 +83,9 @@ async fn look(names: Option<&Names>, senders: &[Sender], record: &Record) -> See
 }
 
 /// Whatever it asks for: the domain's own stays.
-async fn policy(names: &Names, name: &str) -> Seen {
+async fn begins(names: &Names, name: &str, with: &str) -> Seen {
     match names.texts(name).await {
-        Found::Some(texts) if texts.iter().any(|text| text.starts_with("v=DMARC1")) => Seen::Yes,
+        Found::Some(texts) if texts.iter().any(|text| text.starts_with(with)) => Seen::Yes,
         Found::Some(_) | Found::None => Seen::No,
         Found::NoAnswer => Seen::Unknown,
     }

@@ -1,6 +1,7 @@
 //! The DNS records of a sending domain: what to publish, and how it is seen whether somebody did.
 //!
-//! Standards: RFC 6376 and 8463 (both DKIM keys), RFC 7208 (SPF of the return path), RFC 9989 (DMARC).
+//! Standards: RFC 6376 and 8463 (both DKIM keys), RFC 7208 (SPF of the return path), RFC 9989 (DMARC), RFC 8460
+//! (reports on TLS).
 
 use mail::address::Domain;
 use serde_json::{Value, json};
@@ -17,6 +18,7 @@ pub(crate) enum Of {
     ReturnPath,
     Exchanger,
     Policy,
+    TlsReports,
 }
 
 /// A record.
@@ -77,6 +79,19 @@ impl Published {
         all
     }
 
+    /// What a domain may publish besides, where mail comes in here: others report on TLS (RFC 8460 §3), and the reports
+    /// are taken in when the return path leads here.
+    pub(crate) fn tls_reports(&self) -> Record {
+        let bounce = format!("{RETURN_PATH}{}", self.domain);
+        Record {
+            name: format!("_smtp._tls.{bounce}"),
+            of: Of::TlsReports,
+            kind: "TXT",
+            value: format!("v=TLSRPTv1; rua=mailto:tls-reports@{bounce}"),
+            why: "other mail systems report how TLS with the return path fares; after `postern return-path`",
+        }
+    }
+
     /// Those that do not depend on the node, for programs.
     pub(crate) fn described(&self) -> Value {
         self.keys.iter().map(|(name, value)| json!({"name": name, "type": "TXT", "value": value})).collect()
@@ -130,8 +145,8 @@ mod tests {
     fn rfc7208_a_domain_s_records_name_keys_return_path_and_policy() {
         let domain = Domain::parse("shop.example").unwrap();
         let keys = vec![("p1._domainkey.shop.example".to_owned(), "v=DKIM1; p=x".to_owned())];
-        let lines: Vec<String> =
-            Published::of(&domain, keys).records("mx.node.example").iter().map(Record::line).collect();
+        let published = Published::of(&domain, keys);
+        let lines: Vec<String> = published.records("mx.node.example").iter().map(Record::line).collect();
         assert_eq!(
             lines,
             [
@@ -140,6 +155,10 @@ mod tests {
                 "bounce.shop.example. IN MX 10 mx.node.example.",
                 "_dmarc.shop.example. IN TXT \"v=DMARC1; p=none\"",
             ]
+        );
+        assert_eq!(
+            published.tls_reports().line(),
+            "_smtp._tls.bounce.shop.example. IN TXT \"v=TLSRPTv1; rua=mailto:tls-reports@bounce.shop.example\""
         );
     }
 }

@@ -31,6 +31,8 @@ const GRACE: Duration = DAY;
 const ASKED_ONCE: Duration = Duration::from_secs(31 * 86_400);
 /// Whoever's mailbox was full is counted from anew after this long; then nobody needs the count.
 const FAILING_KEPT: Duration = Duration::from_secs(31 * 86_400);
+/// What others report of TLS: a year can be compared with the one before.
+const TLS_REPORTED_KEPT: Duration = Duration::from_secs(400 * 86_400);
 /// law.md R16: a wish is with the controller within a day.
 const FORWARDED_WITHIN: Duration = DAY;
 /// A credential that ended is listed for so long.
@@ -60,6 +62,8 @@ impl Store {
         self.forget_rows("count", &sql::MAILED_FORGET, now.into()).await?;
         self.forget_rows("order", &sql::QUEUE_ORDERS_FORGET, before(now, ORDERS_KEPT).into()).await?;
         self.forget_rows("refusal", &sql::FAILING_FORGET, before(now, FAILING_KEPT).into()).await?;
+        let reported = crate::day_of(before(now, TLS_REPORTED_KEPT));
+        self.forget_rows("TLS report", &sql::TLS_REPORTED_FORGET, reported.into()).await?;
         self.forget_credentials(before(now, CREDENTIAL_ENDED)).await?;
         // Last: when everything that ran out has gone.
         self.forget_left(now).await

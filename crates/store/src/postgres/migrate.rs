@@ -49,6 +49,7 @@ pub(super) const MAIN: &[Step] = &[
     Step { name: "main_0025", text: include_str!("migrations/main_0025.sql") },
     Step { name: "main_0026", text: include_str!("migrations/main_0026.sql") },
     Step { name: "main_0027", text: include_str!("migrations/main_0027.sql") },
+    Step { name: "main_0028", text: include_str!("migrations/main_0028.sql") },
 ];
 
 /// Steps of the keys database.

@@ -47,6 +47,7 @@ pub(super) const MAIN: &[Migration] = &[
     Migration { name: "main_0027", text: include_str!("migrations/main_0027.sql") },
     Migration { name: "main_0028", text: include_str!("migrations/main_0028.sql") },
     Migration { name: "main_0029", text: include_str!("migrations/main_0029.sql") },
+    Migration { name: "main_0030", text: include_str!("migrations/main_0030.sql") },
 ];
 
 /// Steps of the keys database.

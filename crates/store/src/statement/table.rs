@@ -46,6 +46,7 @@ tables! {
     TransportPolicy = "transport_policy",
     TlsSession = "tls_session",
     TlsReport = "tls_report",
+    TlsReported = "tls_reported",
     SiteOrder = "site_order",
     SiteState = "site_state",
     EgressAssignment = "egress_assignment",

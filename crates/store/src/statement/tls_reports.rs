@@ -1,5 +1,6 @@
 //! Statements of TLS sessions counted by day, and of the reports about them. Both engines run them through the general
-//! verbs. No controller's: how the platform's connections fare is the operator's matter.
+//! verbs. No controller's: how the platform's connections fare is the operator's matter. Then those of what others
+//! reported, which is the matter of the controller whose domain it is about.
 
 use super::statements;
 
@@ -30,4 +31,28 @@ statements! { TLS_REPORTS:
     TLS_SESSIONS_FORGET(1) = "DELETE FROM tls_session WHERE day < ?1";
     /// Reports of such days.
     TLS_REPORTS_FORGET(1) = "DELETE FROM tls_report WHERE day < ?1";
+
+    /// Was this report taken in?
+    TLS_REPORTED_KNOWN(2) = "SELECT COUNT(*) FROM tls_reported WHERE controller = ?1 AND report = ?2";
+    /// What a report says of one kind of sessions, once. A controller has at most so many rows of a day.
+    TLS_REPORTED_ADD(9) = "INSERT INTO tls_reported \
+        (controller, report, domain, policy, failure, day, submitter, sessions) \
+        SELECT CAST(?1 AS BIGINT), ?2, CAST(?3 AS TEXT), CAST(?4 AS TEXT), CAST(?5 AS TEXT), CAST(?6 AS BIGINT), \
+        CAST(?7 AS TEXT), CAST(?8 AS BIGINT) \
+        WHERE (SELECT COUNT(*) FROM tls_reported WHERE controller = ?1 AND day = ?6) < CAST(?9 AS BIGINT) \
+        ON CONFLICT (controller, report, domain, policy, failure) DO NOTHING";
+    /// What is beyond the newest so many of a controller goes, a slice at a time.
+    TLS_REPORTED_BOUND(3) = "DELETE FROM tls_reported WHERE (controller, report, domain, policy, failure) IN \
+        (SELECT old.controller, old.report, old.domain, old.policy, old.failure FROM tls_reported AS old \
+        WHERE old.controller = ?1 ORDER BY old.day DESC, old.report, old.domain, old.policy, old.failure \
+        LIMIT ?3 OFFSET ?2)";
+    /// What was reported of a domain and the name to which its failures return, the newest days first.
+    TLS_REPORTED(4) = "SELECT day, domain, submitter, policy, failure, CAST(SUM(sessions) AS BIGINT) \
+        FROM tls_reported WHERE controller = ?1 AND domain IN (?2, ?3) \
+        GROUP BY day, domain, submitter, policy, failure \
+        ORDER BY day DESC, domain, submitter, policy, failure LIMIT ?4";
+    /// What was kept for its time, a slice at a time.
+    TLS_REPORTED_FORGET(2) = "DELETE FROM tls_reported WHERE (controller, report, domain, policy, failure) IN \
+        (SELECT old.controller, old.report, old.domain, old.policy, old.failure FROM tls_reported AS old \
+        WHERE old.day < ?1 ORDER BY old.day LIMIT ?2)";
 }

@@ -69,6 +69,7 @@ mod tests;
         crate::api::credentials::get_credentials,
         crate::api::credentials::post_credential,
         crate::api::credentials::delete_credential,
+        crate::api::domains::get_tls_reports,
         crate::api::hosts::get_hosts,
         crate::api::hosts::post_host,
         crate::api::hosts::delete_host,
@@ -85,6 +86,7 @@ mod tests;
         (name = "decisions", description = "Whether, and why not"),
         (name = "people", description = "Who may be mailed"),
         (name = "credentials", description = "Credentials of your systems"),
+        (name = "domains", description = "What others report of domains of your own"),
         (name = "hosts", description = "Host names of your own for the pages where your recipients decide"),
         (name = "interface", description = "This description")
     ),

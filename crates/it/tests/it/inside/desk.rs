@@ -3,6 +3,7 @@
 use super::house::HOST;
 use mail::address::Domain;
 use model::ControllerId;
+use mta::Names;
 use mta::feedback::Feedback;
 use smtpd::connections::Bounds;
 use smtpd::{Connections, InboundDoor, Kind, Letter, Letters, Listener, Settings};
@@ -31,10 +32,11 @@ impl Letters for Tray {
 }
 
 impl Desk {
-    pub(crate) async fn open(store: &Arc<Store>) -> Self {
+    /// Keys of those who sign are asked for at `dns`.
+    pub(crate) async fn open(store: &Arc<Store>, dns: SocketAddr) -> Self {
         let (host, letters) = (Domain::parse(HOST).unwrap(), Arc::new(Tray::default()));
         let settings = Settings::new(Kind::Inbound, host.clone(), None, Connections::new(Bounds::default()));
-        let feedback = Feedback::new(Arc::clone(store), host);
+        let feedback = Feedback::new(Arc::clone(store), host).with_names(Names::new(Some(dns)).unwrap());
         let door = InboundDoor::new(feedback, Arc::clone(&letters) as Arc<dyn Letters>);
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         let listener = Listener::bind(address, settings, Arc::new(door)).await.unwrap();

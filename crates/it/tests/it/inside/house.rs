@@ -151,7 +151,7 @@ impl House {
             let door = door(&running, kind, &shop, &throttle);
             async move { Listener::bind(LOOPBACK, settings, Arc::new(door)).await.unwrap() }
         };
-        let desk = Desk::open(&store).await;
+        let desk = Desk::open(&store, dns.addr()).await;
         let listeners = vec![bind(Kind::Submission).await, bind(Kind::Trusted).await];
         let [submission, trusted] = [0, 1].map(|at: usize| listeners.get(at).map(Listener::local_addr).unwrap());
         let (stop, http_at, web) = serve(&running, plan.metrics).await;

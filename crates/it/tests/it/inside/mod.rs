@@ -33,6 +33,7 @@ mod postfix;
 mod queueing;
 mod raw;
 mod reimport;
+mod reported;
 mod reporting;
 mod requiring;
 mod routes;

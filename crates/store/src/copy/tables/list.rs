@@ -1,6 +1,7 @@
 //! The list itself: every table and its columns, in the order in which they are carried.
 
 mod mail;
+mod receivers;
 
 use super::*;
 
@@ -211,58 +212,13 @@ pub(in crate::copy) const TABLES: &[Table] = &[
             integer("seen"),
         ],
     ),
-    main(
-        "tls_session",
-        6,
-        &[
-            integer("day"),
-            text("domain"),
-            text("policy"),
-            text("failure"),
-            text("host"),
-            text("local"),
-            text("stated"),
-            integer("sessions"),
-        ],
-    ),
-    main("tls_report", 2, &[integer("day"), text("domain"), integer("claimed"), integer("done")]),
-    main(
-        "egress_assignment",
-        2,
-        &[integer("controller"), integer("class"), text("pool"), text("why"), text("who"), integer("since")],
-    ),
-    main(
-        "egress_state",
-        2,
-        &[
-            text("address"),
-            integer("node"),
-            text("pool"),
-            or_none(text("ip")),
-            text("ehlo"),
-            integer("share"),
-            integer("connections"),
-            or_none(integer("barred")),
-            integer("seen"),
-        ],
-    ),
-    main("warm_plan", 1, &[text("address"), integer("base"), text("why"), text("who"), integer("since")]),
-    main(
-        "warm_day",
-        2,
-        &[
-            text("address"),
-            text("provider"),
-            integer("day"),
-            integer("step"),
-            integer("cap"),
-            integer("granted"),
-            integer("delivered"),
-            integer("deferred"),
-            integer("bounced"),
-            integer("used"),
-        ],
-    ),
+    receivers::TLS_SESSION,
+    receivers::TLS_REPORT,
+    receivers::EGRESS_ASSIGNMENT,
+    receivers::EGRESS_STATE,
+    receivers::WARM_PLAN,
+    receivers::WARM_DAY,
+    receivers::TLS_REPORTED,
     main("transport_policy", 1, &[text("domain"), text("version"), text("body"), integer("fetched"), integer("ends")]),
     main(
         "domain",

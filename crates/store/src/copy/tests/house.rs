@@ -187,6 +187,8 @@ async fn permission(store: &Arc<Store>, shop: ControllerId, news: model::StreamI
     assert_eq!(store.transport_policy("dest.example").await.unwrap(), Some(policy));
     receivers(store).await;
     operator_orders(store).await;
+    let told = crate::tls_reports::sample_reported(store.now());
+    assert!(store.add_tls_reported(shop, "a report", std::slice::from_ref(&told)).await.unwrap());
     let import = store.begin_import(shop, "{}").await.unwrap();
     let row = WaitingRow { missing: "source".into(), row: "{}".into() };
     let (address, bases) = (address("asked").to_wire(), Vec::new());
