@@ -185,10 +185,8 @@ async fn permission(store: &Arc<Store>, shop: ControllerId, news: model::StreamI
     let policy = crate::TransportPolicy { version, body, fetched, ends: fetched.plus(Duration::from_secs(86_400)) };
     store.keep_transport_policy("dest.example", &policy).await.unwrap();
     assert_eq!(store.transport_policy("dest.example").await.unwrap(), Some(policy));
-    receivers(store).await;
+    receivers(store, shop).await;
     operator_orders(store).await;
-    let told = crate::tls_reports::sample_reported(store.now());
-    assert!(store.add_tls_reported(shop, "a report", std::slice::from_ref(&told)).await.unwrap());
     let import = store.begin_import(shop, "{}").await.unwrap();
     let row = WaitingRow { missing: "source".into(), row: "{}".into() };
     let (address, bases) = (address("asked").to_wire(), Vec::new());
@@ -198,7 +196,9 @@ async fn permission(store: &Arc<Store>, shop: ControllerId, news: model::StreamI
 }
 
 /// What is known of those who receive mail.
-async fn receivers(store: &Store) {
+async fn receivers(store: &Store, shop: ControllerId) {
+    let told = crate::tls_reports::sample_reported(store.now());
+    assert!(store.add_tls_reported(shop, "a report", std::slice::from_ref(&told)).await.unwrap());
     let sessions = crate::tls_reports::sample(store.now());
     store.add_tls_sessions(std::slice::from_ref(&sessions)).await.unwrap();
     assert!(store.claim_tls_report(sessions.day, &sessions.domain, store.now()).await.unwrap());
