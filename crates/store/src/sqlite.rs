@@ -48,6 +48,7 @@ use std::path::Path;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, OnceLock};
 use std::thread::{Builder, JoinHandle};
+use tokio::sync::Semaphore;
 use writer::{Limits, Writer};
 
 pub use shared::OnPoison;
@@ -80,6 +81,8 @@ pub struct SqliteEngine {
     keys: Arc<Shared>,
     main_readers: Arc<Readers>,
     keys_readers: Arc<Readers>,
+    /// Threads that walk at a time: more would only stand in line for a connection, each with memory of its own.
+    walks: Arc<Semaphore>,
     told: Arc<OnceLock<OnChange>>,
     bell: Arc<Bell>,
     threads: Mutex<Vec<JoinHandle<()>>>,
@@ -106,6 +109,7 @@ impl SqliteEngine {
             keys,
             main_readers: Arc::new(Readers::new(main_path, MAIN_READERS_MAX)),
             keys_readers: Arc::new(Readers::new(keys_path, KEYS_READERS_MAX)),
+            walks: Arc::new(Semaphore::new(MAIN_READERS_MAX)),
             told: Arc::default(),
             bell: Arc::new(Bell::default()),
             threads: Mutex::new(Vec::new()),
@@ -156,9 +160,14 @@ impl SqliteEngine {
         T: Send + 'static,
         F: FnOnce(&Connection) -> Result<T> + Send + 'static,
     {
+        let turn = Arc::clone(&self.walks).acquire_owned().await.map_err(|_| Error::Closed)?;
         let readers = Arc::clone(&self.main_readers);
-        let walked = tokio::task::spawn_blocking(move || readers.read_together(work)).await;
-        walked.map_err(|_| Error::Closed)?
+        let walked = tokio::task::spawn_blocking(move || {
+            let read = readers.read_together(work);
+            drop(turn);
+            read
+        });
+        walked.await.map_err(|_| Error::Closed)?
     }
 
     /// Erases in the keys database; both logs are emptied, at once there and within 60 s in the main one.

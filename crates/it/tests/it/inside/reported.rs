@@ -16,7 +16,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use testkit::smtp::SmtpClient;
 
-const DOCUMENT: &str = include_str!("../../../../../tests/reports/tls-report.json");
+const DOCUMENT: &str = include_str!("../../../../../tests/tls-reports/report.json");
 const PLACE: &str = "tls-reports@bounce.shop.example";
 const OF_THE_NAME: &str = "/v1/domains/bounce.shop.example/tls-reports";
 const DAY: Duration = Duration::from_secs(86_400);

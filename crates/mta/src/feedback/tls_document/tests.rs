@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 use std::io::Write as _;
 
-const SAMPLE: &str = include_str!("../../../../../tests/reports/tls-report.json");
+const SAMPLE: &str = include_str!("../../../../../tests/tls-reports/report.json");
 
 fn plain(document: &Value) -> Option<Document> {
     read(&Attachment { packing: Packing::Plain, octets: document.to_string().into_bytes() })
