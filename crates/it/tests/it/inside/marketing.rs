@@ -2,6 +2,8 @@
 //! Other mail is left as it is.
 
 use super::house::{ADA, BOB, House, PAGES, Tenant, Told, address, bearer, http_told, json_of, last, letter};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use mail::dkim::{self, TxtAnswer, VerdictResult};
 use mail::header::{HeaderBlock, Limits};
 use model::basis::BasisKind;
@@ -182,8 +184,12 @@ async fn art5_1_c_every_recipient_has_tokens_of_his_own_and_no_link_says_who_he_
         for page in ["u", "p"] {
             let url = link(&body, page);
             assert!(tokens.insert(url.to_owned()), "{url} twice");
-            let plain = url.to_ascii_lowercase();
-            assert!(!["ada", "bob", "dest.example", "@", "%40"].iter().any(|word| plain.contains(word)), "{url}");
+            // Chance letters may well be "ada": names are looked for in what the letters stand for.
+            let (before, token) = url.rsplit_once('/').unwrap();
+            assert!(!before.contains("dest.example") && !url.contains(['@', '%', '?']), "{url}");
+            let told = URL_SAFE_NO_PAD.decode(token).unwrap().to_ascii_lowercase();
+            let told = String::from_utf8_lossy(&told);
+            assert!(!["ada@", "bob@", "dest.example"].iter().any(|word| told.contains(word)), "{url}");
             tags.insert(opened(&house, url).tag);
         }
     }
