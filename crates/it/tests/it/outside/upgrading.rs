@@ -62,6 +62,9 @@ async fn goes_on(archive: &Path) {
     let data = word(&demo.place.data).to_owned();
     let verified = run_postern(&["ledger", "verify", "--data", &data, "--controller", &text("controller")]).await;
     assert_eq!(verified.code, 0, "{verified:?}");
+    // An hour later: its own clock does not go back at a second start.
+    let words = ["-u", "-d", &format!("{} 1 hour", text("at")), "+FAKETIME=@%Y-%m-%d %H:%M:%S"];
+    run("date", &words).await.good().trim().clone_into(&mut demo.place.within[3]);
     demo.restart().await;
     assert_eq!(answered(&demo, &key, "transactional", "dan@dest.example").await, (202, None));
 }
