@@ -24,7 +24,7 @@ const SITES: u32 = 200;
 /// Milliseconds before each reply of a site.
 const DELAY: u32 = 200;
 /// Connections that a site bears, in the first scene and the third.
-const SITE_CONNECTIONS: u32 = 10;
+const SITE_CONNECTIONS: u32 = 12;
 /// Messages that a site bears in a minute, in the second scene.
 const PER_MINUTE: u32 = 60;
 /// Messages to each site in the first scene and the third.

@@ -32,11 +32,26 @@ async fn answered(demo: &Demo, key: &str, stream: &str, to: &str) -> (u16, Optio
     (answer.status, rule.map(str::to_owned))
 }
 
+/// What the archive says of itself, unpacked.
+async fn unpacked(archive: &Path, folder: &Path) -> Value {
+    let words = ["--extract", "--gzip", "--file", word(archive), "--directory", word(folder)];
+    assert_eq!(run("tar", &words).await.code, 0);
+    serde_json::from_slice(&fs::read(folder.join("kept.json")).unwrap()).unwrap()
+}
+
+/// Agreement, instruction, credential, consent and objections hold as they did.
+async fn holds(demo: &Demo, key: &str) {
+    assert_eq!(answered(demo, key, "transactional", "dan@dest.example").await, (202, None));
+    assert_eq!(answered(demo, key, "newsletter", "ada@dest.example").await, (202, None));
+    let refused = |rule: &str| (422, Some(rule.to_owned()));
+    assert_eq!(answered(demo, key, "newsletter", "carol@dest.example").await, refused("no-basis"));
+    assert_eq!(answered(demo, key, "transactional", "suppressed@dest.example").await, refused("suppressed"));
+    assert_eq!(answered(demo, "a key of nobody", "transactional", "dan@dest.example").await.0, 401);
+}
+
 async fn goes_on(archive: &Path) {
     let folder = tempfile::tempdir().unwrap();
-    let words = ["--extract", "--gzip", "--file", word(archive), "--directory", word(folder.path())];
-    assert_eq!(run("tar", &words).await.code, 0);
-    let kept: Value = serde_json::from_slice(&fs::read(folder.path().join("kept.json")).unwrap()).unwrap();
+    let kept = unpacked(archive, folder.path()).await;
     let text = |name: &str| kept[name].as_str().unwrap().to_owned();
     let mx = FakeMx::start().await.unwrap();
     let mut place = Place { sink: Some(mx.addr()), ..Place::on_sqlite(folder.path()) };
@@ -48,14 +63,8 @@ async fn goes_on(archive: &Path) {
     // What waited is delivered: queue, sealed body, DKIM key and vault came along.
     let arrived = mx.wait_for(1).await[0].text();
     assert!(arrived.contains("Kept through an upgrade") && arrived.contains("DKIM-Signature"), "{arrived}");
-    // Agreement, instruction, credential, consent and objections hold as they did.
     let key = text("api_key");
-    assert_eq!(answered(&demo, &key, "transactional", "dan@dest.example").await, (202, None));
-    assert_eq!(answered(&demo, &key, "newsletter", "ada@dest.example").await, (202, None));
-    let refused = |rule: &str| (422, Some(rule.to_owned()));
-    assert_eq!(answered(&demo, &key, "newsletter", "carol@dest.example").await, refused("no-basis"));
-    assert_eq!(answered(&demo, &key, "transactional", "suppressed@dest.example").await, refused("suppressed"));
-    assert_eq!(answered(&demo, "a key of nobody", "transactional", "dan@dest.example").await.0, 401);
+    holds(&demo, &key).await;
     mx.wait_for(3).await;
     assert!(demo.terminate().await.success());
     // One log, from before and after.
