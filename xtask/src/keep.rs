@@ -5,14 +5,13 @@
 //! key guards nothing else. It is made with the binary of the release, once, and not anew.
 
 use std::fs;
-use std::io::{Read as _, Write as _};
-use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
 use serde_json::{Value, json};
 
 use crate::bench::{Server, free_ports};
+use crate::http::post;
 use crate::repo::Repo;
 use crate::run;
 
@@ -69,25 +68,8 @@ fn lived_in(binary: &Path, folder: &Path) -> Result<String> {
         "stream": "transactional", "from": {"email": "shop@sample.example"}, "to": [{"email": "ada@dest.example"}],
         "subject": "Kept through an upgrade", "text": "Thank you.",
     });
-    let sent = post(&http, &key, &message.to_string())?;
+    let sent = post(&http, &key, "/v1/messages", &message.to_string())?;
     let id = sent["results"][0]["id"].as_str().context("the message has no id")?.to_owned();
     drop(server);
     Ok(id)
-}
-
-fn post(http: &str, key: &str, body: &str) -> Result<Value> {
-    let mut stream = TcpStream::connect(http)?;
-    write!(
-        stream,
-        "POST /v1/messages HTTP/1.1\r\nHost: {http}\r\nAuthorization: Bearer {key}\r\nConnection: close\r\n\
-         Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
-        body.len()
-    )?;
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer)?;
-    let (head, text) = answer.split_once("\r\n\r\n").context("no answer")?;
-    if !head.starts_with("HTTP/1.1 20") {
-        bail!("the message is answered with {}", head.lines().next().unwrap_or_default());
-    }
-    serde_json::from_str(text).context("the answer is not JSON")
 }

@@ -9,6 +9,7 @@
 mod bench;
 mod citations;
 mod deny;
+mod http;
 mod keep;
 mod package;
 mod postgres;

@@ -6,8 +6,6 @@
 
 use std::fmt::Write as _;
 use std::fs;
-use std::io::{Read as _, Write as _};
-use std::net::TcpStream;
 use std::path::Path;
 use std::process::Stdio;
 use std::time::Instant;
@@ -19,6 +17,7 @@ use super::import::{address, admit, write_file};
 use super::peers::free_ports;
 use super::process::Server;
 use super::{Options, machine, table};
+use crate::http::post;
 use crate::repo::Repo;
 use crate::run;
 
@@ -113,7 +112,7 @@ fn ask(program: &Path, folder: &Path, data: &Path, question: &str, recipients: u
     let mut times = Vec::new();
     for _ in 0..QUESTIONS {
         let began = Instant::now();
-        let answer = post(&http, &key, question)?;
+        let answer = post(&http, &key, "/v1/decisions", question)?;
         times.push(began.elapsed().as_secs_f64());
         let malformed = recipients.div_ceil(100);
         if answer["recipients"] != recipients || answer["malformed"] != malformed || answer["queued"] == 0 {
@@ -121,22 +120,4 @@ fn ask(program: &Path, folder: &Path, data: &Path, question: &str, recipients: u
         }
     }
     Ok(times)
-}
-
-fn post(http: &str, key: &str, body: &str) -> Result<Value> {
-    let mut stream = TcpStream::connect(http)?;
-    write!(
-        stream,
-        "POST /v1/decisions HTTP/1.1\r\nHost: {http}\r\nAuthorization: Bearer {key}\r\nConnection: close\r\n\
-         Content-Type: application/json\r\nContent-Length: {}\r\n\r\n",
-        body.len()
-    )?;
-    stream.write_all(body.as_bytes())?;
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer)?;
-    let (head, text) = answer.split_once("\r\n\r\n").context("no answer")?;
-    if !head.starts_with("HTTP/1.1 200") {
-        bail!("{}", head.lines().next().unwrap_or_default());
-    }
-    serde_json::from_str(text).context("the answer is not JSON")
 }

@@ -3,6 +3,7 @@
 
 use super::harness::tools::{Said, run_postern, run_python, word};
 use super::harness::{Demo, Place, database, until};
+use super::quickstarting::ANSWERS;
 use serde_json::Value;
 use std::fs;
 use std::net::IpAddr;
@@ -15,24 +16,6 @@ use tokio::net::UdpSocket;
 /// Where mail leaves from, as the world sees it.
 const ADDRESS: &str = "203.0.113.25";
 const HOST: &str = "mx.node.example";
-const ANSWERS: &str = r#"
-[operator]
-name = "Operator Ltd"
-address = "2 Example Street, 1000 Exampletown"
-contact = "privacy@operator.example"
-signatory = "Olga Operator"
-capacity = "managing director"
-[controller]
-name = "Example Shop Ltd"
-address = "1 Example Street, 1000 Exampletown"
-contact = "privacy@shop.example"
-signatory = "Sam Shop"
-capacity = "owner"
-[mail]
-domain = "shop.example"
-domain_is_its_own = true
-preset = "transactional"
-"#;
 
 /// A node that quickstart made, and a zone in which nothing is published yet.
 struct Ground {
@@ -60,7 +43,7 @@ impl Ground {
             dns.addr()
         );
         let path = |name: &str| folder.path().join(name);
-        fs::write(path("answers.toml"), format!("{ANSWERS}{node}")).unwrap();
+        fs::write(path("answers.toml"), format!("{}{node}", ANSWERS.replace("\"both\"", "\"transactional\""))).unwrap();
         let (answers, config, credential) = (path("answers.toml"), path("postern.toml"), path("credential.json"));
         let mut words = vec!["quickstart", "--offline", "--answers", word(&answers), "--config", word(&config)];
         words.extend(["--data", word(&place.data), "--credentials", word(&credential)]);

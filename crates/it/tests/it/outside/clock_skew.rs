@@ -4,6 +4,7 @@ use super::harness::audit::{self, newest_log};
 use super::harness::fleet::{Apart, Fleet, NODES, ask, greets_as, suppress};
 use super::harness::letters::{domain, request};
 use super::harness::scene::Scene;
+use super::harness::tools::FAKETIME_LIBRARY;
 use super::harness::traffic::{Clients, Traffic};
 use super::harness::until;
 use super::harness::wait::rises_to;
@@ -13,8 +14,6 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 use testkit::{FakeMx, SystemClock};
 
-/// Where Debian has the library that shows programs another time.
-const LIBRARY: &str = "/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1";
 /// Clocks of the nodes.
 const CLOCKS: [&str; NODES] = ["+5m", "+0", "-5m"];
 const LETTERS: u64 = 900;
@@ -26,7 +25,7 @@ const EFFECT_WITHIN: Duration = Duration::from_secs(1);
 const DATED_WITHIN_MICROS: u64 = 60_000_000;
 
 fn shown(clock: &str) -> Apart {
-    let (library, clock) = (format!("LD_PRELOAD={LIBRARY}"), format!("FAKETIME={clock}"));
+    let (library, clock) = (format!("LD_PRELOAD={FAKETIME_LIBRARY}"), format!("FAKETIME={clock}"));
     // Leases are kept by the clock that nobody sets.
     let within = ["env", &library, &clock, "FAKETIME_DONT_FAKE_MONOTONIC=1"];
     Apart { within: within.map(str::to_owned).to_vec(), store: None }
@@ -34,7 +33,7 @@ fn shown(clock: &str) -> Apart {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nodes_with_clocks_ten_minutes_apart_deliver_at_once_and_in_an_order_that_could_be() {
-    assert!(std::path::Path::new(LIBRARY).exists(), "{LIBRARY} is missing; run cargo xtask setup");
+    assert!(std::path::Path::new(FAKETIME_LIBRARY).exists(), "{FAKETIME_LIBRARY} is missing; run cargo xtask setup");
     let folder = tempfile::tempdir().unwrap();
     let databases = testkit::postgres::database().await;
     let began = SystemClock.now();

@@ -12,7 +12,8 @@ use testkit::smtp::SmtpClient;
 use testkit::tls::client_trusting;
 use testkit::{FakeDns, FakeMx};
 
-const ANSWERS: &str = r#"
+/// What is answered for an operator and a first controller.
+pub(super) const ANSWERS: &str = r#"
 [operator]
 name = "Operator Ltd"
 address = "2 Example Street, 1000 Exampletown"

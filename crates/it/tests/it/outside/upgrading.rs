@@ -2,16 +2,13 @@
 //! goes on where it ended. `cargo xtask keep` makes one when a release is made.
 
 use super::harness::demo::message;
-use super::harness::tools::{run, run_postern, word};
+use super::harness::tools::{FAKETIME_LIBRARY, run, run_postern, word};
 use super::harness::{Demo, Place};
 use serde_json::Value;
 use std::fs;
 use std::path::{Path, PathBuf};
 use testkit::FakeMx;
 use testkit::http::Http;
-
-/// Where Debian has the library that shows programs another time.
-const LIBRARY: &str = "/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1";
 
 fn archives() -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/kept");
@@ -57,7 +54,7 @@ async fn goes_on(archive: &Path) {
     let mut place = Place { sink: Some(mx.addr()), ..Place::on_sqlite(folder.path()) };
     // The day on which it was kept: what waits has not run out, and nothing is too old to be kept.
     let day = format!("FAKETIME=@{}", text("at"));
-    let library = format!("LD_PRELOAD={LIBRARY}");
+    let library = format!("LD_PRELOAD={FAKETIME_LIBRARY}");
     place.within = ["env", "TZ=UTC", &library, &day, "FAKETIME_DONT_FAKE_MONOTONIC=1"].map(str::to_owned).to_vec();
     let mut demo = Demo::start(place).await;
     // What waited is delivered: queue, sealed body, DKIM key and vault came along.
@@ -80,7 +77,7 @@ async fn goes_on(archive: &Path) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_folder_of_every_earlier_release_is_opened_and_goes_on() {
-    assert!(Path::new(LIBRARY).exists(), "{LIBRARY} is missing; run cargo xtask setup");
+    assert!(Path::new(FAKETIME_LIBRARY).exists(), "{FAKETIME_LIBRARY} is missing; run cargo xtask setup");
     let archives = archives();
     assert!(!archives.is_empty());
     for archive in archives {

@@ -6,6 +6,9 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+/// Where Debian has the library that shows programs another time.
+pub(crate) const FAKETIME_LIBRARY: &str = "/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1";
+
 /// Seconds after which a program is ended.
 const LIMIT_S: &str = "60";
 /// What `timeout` answers when the program is not there.
